@@ -1,0 +1,165 @@
+// next id: id[r] = sample(softmax(penalised(logits[r, v]) / T) cut by top-k, top-p, min-p); logits: f32 [rows, vocab].
+//   score x[v] = seen[v] ? (l > 0 ? l / penalty : l * penalty) : l        level y[v] = (max x - x[v]) / T >= 0
+//   T = 0: the lowest v with x[v] = max x. Otherwise a draw in order of v from the integer masses
+//   q[v] = round(2^31 e^-y[v] / Z) of the kept ids, kept = { v : level[v] <= limit }.
+// Nothing is sorted. Levels are u32 (y * 2^27; ids with y >= 32 could never be drawn and are left out); top-k and top-p
+// find their limits by radix selection with histograms of counts and masses. All sums are integers, so neither the
+// number of threads nor the order of atomics changes a bit, and a draw depends only on (logits, parameters, seed,
+// position). exp, log and division differ by ulps between GPUs: ids at a boundary may differ there, never between batches.
+// Thread map: one workgroup of WG_SIZE (256 or more) a row; a thread takes quads of ids 4i .. 4i+3. Afterwards thread 0
+// writes the id to sampled[r], and to the slot: token, position + 1, its bit in seen.
+
+#params
+@group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> state: array<u32>;
+#import state
+#import rng
+#import reduce
+#import histogram
+#import candidates
+
+const SEGMENT_QUADS = 256u;
+
+var<workgroup> shared_row: Row;
+var<workgroup> lowest_id: atomic<u32>;
+
+// Limit of the smallest set of levels that weighs enough, ties kept: top_k ids (scale 0), or top_p of all mass at or
+// under `ceiling`.
+fn select_limit(ceiling: u32, scale: f32, top_k: u32, top_p: f32, thread: u32) -> u32 {
+  var low = 0u;
+  var goal = top_k;
+  for (var shift = 24u;; shift -= 8u) {
+    clear_bins(thread);
+    for (var quad = thread; quad < num_quads(); quad += WG_SIZE) {
+      let level = levels(quad);
+      var weight = select(vec4<u32>(0u), vec4<u32>(1u), level <= vec4<u32>(ceiling));
+      if (scale > 0.0) {
+        weight = masses(level, ceiling, scale);
+      }
+      tally(level.x, weight.x, low, shift);
+      tally(level.y, weight.y, low, shift);
+      tally(level.z, weight.z, low, shift);
+      tally(level.w, weight.w, low, shift);
+    }
+    let total = scan_bins(thread);
+    if (goal == 0u) {
+      let share = multiply_wide(u32(top_p * 4294967296.0), total);
+      goal = max(1u, share.x + select(0u, 1u, share.y > 0u));
+    }
+    if (total < goal) {
+      return ceiling;
+    }
+    let found = find_bin(goal, thread);
+    goal -= found.before;
+    low += found.bin << shift;
+    if (found.exact || shift == 0u) {
+      return min(ceiling, low + ((1u << shift) - 1u));
+    }
+  }
+}
+
+// 2^31 / Z, Z = sum of e^-y of the kept ids, added as integers (24 bits each, in halves that cannot overflow)
+fn mass_scale(limit: u32, thread: u32) -> f32 {
+  clear_bins(thread);
+  var high = 0u;
+  var low = 0u;
+  for (var quad = thread; quad < num_quads(); quad += WG_SIZE) {
+    let mass = masses(levels(quad), limit, 16777216.0);
+    high += sum4(mass >> vec4<u32>(12u));
+    low += sum4(mass & vec4<u32>(4095u));
+  }
+  atomicAdd(&bins[0], high);
+  atomicAdd(&bins[1], low);
+  workgroupBarrier();
+  let z = f32(atomicLoad(&bins[0])) / 4096.0 + f32(atomicLoad(&bins[1])) / 16777216.0;
+  workgroupBarrier();
+  return 2147483648.0 / max(z, 1.0);
+}
+
+// The id at a random point of the kept mass: the segment of 1024 ids by 32 threads each, then the quad, then the id.
+fn draw(limit: u32, scale: f32, thread: u32) -> u32 {
+  clear_bins(thread);
+  for (var segment = thread / 32u; segment * SEGMENT_QUADS < num_quads(); segment += WG_SIZE / 32u) {
+    let end = min(num_quads(), (segment + 1u) * SEGMENT_QUADS);
+    var sum = 0u;
+    for (var quad = segment * SEGMENT_QUADS + thread % 32u; quad < end; quad += 32u) {
+      sum += sum4(masses(levels(quad), limit, scale));
+    }
+    atomicAdd(&bins[segment], sum);
+  }
+  let total = scan_bins(thread);
+  var goal = draw_below(total, philox(row.seed, vec2<u32>(row.position + 1u, 0u))) + 1u;
+  let segment = find_bin(goal, thread);
+  goal -= segment.before;
+  if (thread < SEGMENT_QUADS) {
+    let quad = segment.bin * SEGMENT_QUADS + thread;
+    var sum = 0u;
+    if (quad < num_quads()) {
+      sum = sum4(masses(levels(quad), limit, scale));
+    }
+    atomicStore(&bins[thread], sum);
+  }
+  goal = min(goal, scan_bins(thread));
+  let found = find_bin(goal, thread);
+  let mass = masses(levels(segment.bin * SEGMENT_QUADS + found.bin), limit, scale);
+  goal -= found.before;
+  let past = vec3<u32>(mass.x, mass.x + mass.y, mass.x + mass.y + mass.z) < vec3<u32>(goal);
+  return (segment.bin * SEGMENT_QUADS + found.bin) * 4u + u32(past.x) + u32(past.y) + u32(past.z);
+}
+
+fn commit(index: u32, choice: u32) {
+  let id = min(choice, params.vocab_size - 1u);
+  let at = slot_word(row.slot, 0u);
+  state[SAMPLED_AT + index] = id;
+  state[at + SLOT_TOKEN] = id;
+  state[at + SLOT_POSITION] = row.position + 1u;
+  state[SEEN_AT + row.slot * SEEN_STRIDE + id / 32u] |= 1u << (id % 32u);
+}
+
+@compute @workgroup_size(WG_SIZE)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+  if (thread == 0u) {
+    shared_row = load_row(group.x);
+    atomicStore(&lowest_id, LEFT_OUT);
+  }
+  let r = workgroupUniformLoad(&shared_row);
+  row = r;
+  let temperature = max(r.temperature, 1.0e-30);
+  reach = FAR * temperature;
+  inverse_temperature = 1.0 / temperature;
+  first_quad = params.logits_at / 4u + group.x * (params.logits_stride / 4u);
+  var best = -3.0e38;
+  var best_id = LEFT_OUT;
+  for (var quad = thread; quad < num_quads(); quad += WG_SIZE) {
+    let x = scores(quad);
+    let most = max(max(x.x, x.y), max(x.z, x.w));
+    if (most > best) {
+      best = most;
+      best_id = quad * 4u + select(select(select(3u, 2u, x.z == most), 1u, x.y == most), 0u, x.x == most);
+    }
+  }
+  top = lanes_max(best, thread);
+  if (best == top) {
+    atomicMin(&lowest_id, best_id);
+  }
+  workgroupBarrier();
+  var choice = atomicLoad(&lowest_id);
+  if (r.temperature > 0.0) {
+    var limit = KEEP_ALL;
+    if (r.top_k > 0u && r.top_k < params.vocab_size) {
+      limit = select_limit(KEEP_ALL, 0.0, r.top_k, 1.0, thread);
+    }
+    let scale = mass_scale(limit, thread);
+    if (r.top_p < 1.0) {
+      limit = select_limit(limit, scale, 0u, r.top_p, thread);
+    }
+    if (r.min_p > 0.0) {
+      limit = min(limit, level_of(vec4<f32>(max(0.0, -log(r.min_p)))).x);
+    }
+    choice = draw(limit, scale, thread);
+  }
+  storageBarrier();
+  if (thread == 0u) {
+    commit(group.x, choice);
+  }
+}

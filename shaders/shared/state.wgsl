@@ -1,0 +1,45 @@
+// Rows of a step. Needs: var<storage, read_write> state: array<u32>; defines of stateDefines(); PREFILL;
+// params.slot and params.start_position where PREFILL.
+//   decode   row r belongs to slot rows[r]; token and position live in the slot
+//   prefill  all rows belong to params.slot; row r is token chunk[r] at position start_position + r
+
+const SLOT_POSITION = 0u;
+const SLOT_TOKEN = 1u;
+const SLOT_SEED = 2u;
+const SLOT_TEMPERATURE = 3u;
+const SLOT_TOP_K = 4u;
+const SLOT_TOP_P = 5u;
+const SLOT_MIN_P = 6u;
+const SLOT_REPETITION_PENALTY = 7u;
+
+fn slot_word(slot: u32, word: u32) -> u32 {
+  return SLOTS_AT + slot * SLOT_WORDS + word;
+}
+
+fn row_slot(row: u32) -> u32 {
+#if PREFILL
+  return params.slot;
+#else
+  return state[ROWS_AT + row];
+#endif
+}
+
+fn row_position(row: u32) -> u32 {
+#if PREFILL
+  return params.start_position + row;
+#else
+  return state[slot_word(row_slot(row), SLOT_POSITION)];
+#endif
+}
+
+fn row_token(row: u32) -> u32 {
+#if PREFILL
+  return state[CHUNK_AT + row];
+#else
+  return state[slot_word(row_slot(row), SLOT_TOKEN)];
+#endif
+}
+
+fn block_of(slot: u32, block_index: u32) -> u32 {
+  return state[TABLES_AT + slot * TABLE_STRIDE + block_index];
+}

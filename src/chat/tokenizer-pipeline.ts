@@ -1,0 +1,124 @@
+import { ReplaceNormalizer, SplitPreTokenizer } from '@huggingface/tokenizers';
+import { badTokenizer, isJsonObject, type JsonObject } from './json-object';
+
+const FILE = 'tokenizer.json';
+
+/** One stage of the tokenizer: the key in tokenizer.json, the key of a Sequence's members, and the known types. */
+interface Stage {
+  readonly key: 'normalizer' | 'pre_tokenizer' | 'post_processor';
+  readonly members: string;
+  readonly types: ReadonlySet<string>;
+}
+
+const NORMALIZER: Stage = {
+  key: 'normalizer',
+  members: 'normalizers',
+  types: new Set(
+    'BertNormalizer Precompiled Replace NFC NFD NFKC NFKD Strip StripAccents Lowercase Prepend'.split(' '),
+  ),
+};
+
+const PRE_TOKENIZER: Stage = {
+  key: 'pre_tokenizer',
+  members: 'pretokenizers',
+  types: new Set(
+    'BertPreTokenizer Whitespace WhitespaceSplit Metaspace ByteLevel Split Punctuation Digits Replace FixedLength'.split(' '),
+  ),
+};
+
+const POST_PROCESSOR: Stage = {
+  key: 'post_processor',
+  members: 'processors',
+  types: new Set('TemplateProcessing ByteLevel BertProcessing RobertaProcessing'.split(' ')),
+};
+
+/** The stages around the vocabulary, checked, in the library's spelling. */
+export interface TokenizerPipeline {
+  readonly normalizer: JsonObject | null;
+  readonly pre_tokenizer: JsonObject | null;
+  readonly post_processor: JsonObject | null;
+}
+
+/**
+ * Checks normalizer, pre-tokenizer and post-processor: known types, patterns that compile, tokens that exist.
+ * @throws TabmindError 'bad-tokenizer' naming the part, e.g. `pre_tokenizer.pretokenizers[0]`.
+ */
+export function readPipeline(root: JsonObject, hasToken: (content: string) => boolean): TokenizerPipeline {
+  return {
+    normalizer: readStage(root, NORMALIZER, checkPattern),
+    pre_tokenizer: readStage(root, PRE_TOKENIZER, (part, path) => checkPattern(corrected(part), path)),
+    post_processor: readStage(root, POST_PROCESSOR, (part, path) => checkTemplateTokens(part, path, hasToken)),
+  };
+}
+
+type CheckPart = (part: JsonObject, path: string) => JsonObject;
+
+function readStage(root: JsonObject, stage: Stage, check: CheckPart): JsonObject | null {
+  const part = root[stage.key] ?? null;
+  return part === null ? null : readPart(part, stage.key, stage, check);
+}
+
+function readPart(part: unknown, path: string, stage: Stage, check: CheckPart): JsonObject {
+  if (!isJsonObject(part)) throw badTokenizer(FILE, `${path} must be an object`);
+  const { type } = part;
+  if (type === 'Sequence') {
+    const members = part[stage.members];
+    if (!Array.isArray(members)) throw badTokenizer(FILE, `${path}.${stage.members} must be a list`);
+    const read = members.map((member, index) => readPart(member, `${path}.${stage.members}[${index}]`, stage, check));
+    return { ...part, [stage.members]: read };
+  }
+  if (typeof type !== 'string' || !stage.types.has(type))
+    throw badTokenizer(FILE, `${path} has the type "${String(type)}", which is not supported`);
+  return check(part, path);
+}
+
+/** Rewrites pre-tokenizers that the library splits differently from the reference implementation. */
+function corrected(part: JsonObject): JsonObject {
+  // "Digits" means every Unicode number (½, ², Ⅷ); the library's takes \d only.
+  if (part.type === 'Digits') {
+    const Regex = part.individual_digits === true ? '\\p{N}' : '\\p{N}+';
+    return { type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false };
+  }
+  // Isolating the matches or what lies between them cuts at the same places; the library's inverted form drops text.
+  if (part.type === 'Split' && part.behavior === 'Isolated' && part.invert === true) return { ...part, invert: false };
+  return part;
+}
+
+/** Compiles the pattern as the library will, so that a bad one is reported under its path. */
+function checkPattern(part: JsonObject, path: string): JsonObject {
+  if (part.type !== 'Split' && part.type !== 'Replace') return part;
+  readPattern(part.pattern, `${path}.pattern`);
+  return part;
+}
+
+/**
+ * The matcher for a `pattern` of tokenizer.json (`{"String": …}` or `{"Regex": …}`, Oniguruma syntax).
+ * @throws TabmindError 'bad-tokenizer' when it does not compile.
+ */
+export function readPattern(pattern: unknown, path: string): { replaceAll(text: string, content: string): string } {
+  const { String: text, Regex: regex } = isJsonObject(pattern) ? pattern : {};
+  const known = typeof text === 'string' ? { String: text } : typeof regex === 'string' ? { Regex: regex } : null;
+  if (known === null) throw badTokenizer(FILE, `${path} must hold a String or a Regex`);
+  try {
+    const split = new SplitPreTokenizer({ type: 'Split', pattern: known, behavior: 'Isolated', invert: false });
+    split.pre_tokenize_text('');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw badTokenizer(FILE, `${path} does not compile: ${reason}`, cause);
+  }
+  return {
+    replaceAll: (input, content) => new ReplaceNormalizer({ type: 'Replace', pattern: known, content }).normalize(input),
+  };
+}
+
+function checkTemplateTokens(part: JsonObject, path: string, hasToken: (content: string) => boolean): JsonObject {
+  if (part.type !== 'TemplateProcessing') return part;
+  if (!Array.isArray(part.single)) throw badTokenizer(FILE, `${path}.single must be a list`);
+  for (const item of part.single) {
+    const special = isJsonObject(item) ? item.SpecialToken : undefined;
+    if (!isJsonObject(special)) continue;
+    if (typeof special.id !== 'string' || !hasToken(special.id))
+      throw badTokenizer(FILE, `${path} adds the token "${String(special.id)}", which does not exist`);
+  }
+  return part;
+}

@@ -1,0 +1,136 @@
+import { proxy, type Remote, releaseProxy, wrap } from 'comlink';
+import { TabmindError } from './errors';
+import type {
+  CachedModel,
+  ChatChunk,
+  ChatMessage,
+  ChatRequest,
+  EngineStats,
+  GenerateRequest,
+  GenerateResult,
+  LoadOptions,
+  LoadProgress,
+  ModelInfo,
+  ModelRef,
+  ScoreRequest,
+  ScoreResult,
+  WorkerApi,
+} from './protocol';
+import { carryErrors } from './wall';
+
+export interface LoadSettings extends LoadOptions {
+  readonly onProgress?: (progress: LoadProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface ChatOptions {
+  /** Aborting ends the iteration without an error, with finish_reason 'abort', and frees the sequence's KV blocks. */
+  readonly signal?: AbortSignal;
+}
+
+/** The page's handle on the engine. Everything that computes lives in the worker behind it. */
+export interface Engine {
+  load(model: ModelRef, settings?: LoadSettings): Promise<ModelInfo>;
+  chat(request: ChatRequest, options?: ChatOptions): AsyncIterable<ChatChunk>;
+  generate(request: GenerateRequest, options?: ChatOptions): Promise<GenerateResult>;
+  score(request: ScoreRequest): Promise<ScoreResult>;
+  tokenize(text: string): Promise<readonly number[]>;
+  renderChat(messages: readonly ChatMessage[]): Promise<readonly number[]>;
+  stats(): Promise<EngineStats>;
+  unload(): Promise<void>;
+  listCached(): Promise<readonly CachedModel[]>;
+  deleteCached(key: string): Promise<void>;
+  /** Ends the worker; the engine is of no use afterwards. */
+  close(): void;
+}
+
+/** Starts the worker. It opens the GPU at the first `load`. */
+export function createEngine(): Engine {
+  carryErrors();
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'tabmind' });
+  const api = wrap<WorkerApi>(worker);
+  const crashed = new Promise<never>((_, reject) => {
+    worker.addEventListener('error', (event) => reject(workerError(event.message)));
+  });
+  crashed.catch(() => undefined);
+  const call = <T>(work: Promise<T>): Promise<T> => Promise.race([work, crashed]);
+  return {
+    load: (model, settings = {}) => call(load(api, model, settings)),
+    chat: (request, options = {}) => chat(api, call, request, options),
+    generate: async (request, { signal } = {}) => {
+      const requestId = crypto.randomUUID();
+      return abortable(signal, () => api.abort(requestId), call(api.generate(requestId, request)));
+    },
+    score: (request) => call(api.score(request)),
+    tokenize: (text) => call(api.tokenize(text)),
+    renderChat: (messages) => call(api.renderChat(messages)),
+    stats: () => call(api.stats()),
+    unload: () => call(api.unload()),
+    listCached: () => call(api.listCached()),
+    deleteCached: (key) => call(api.deleteCached(key)),
+    close: () => {
+      api[releaseProxy]();
+      worker.terminate();
+    },
+  };
+}
+
+function workerError(message: string | undefined): TabmindError {
+  return new TabmindError('internal', `The engine's worker failed: ${message || 'it could not be started'}`, {
+    meaning: 'Nothing can be computed until the page is loaded again. Your conversations are kept.',
+    remedy: 'Reload the page.',
+  });
+}
+
+function load(api: Remote<WorkerApi>, model: ModelRef, settings: LoadSettings): Promise<ModelInfo> {
+  const { onProgress = () => undefined, signal, ...options } = settings;
+  const url = new URL(model.url, globalThis.location.href).href;
+  return abortable(signal, () => api.cancelLoad(), api.load({ ...model, url }, options, proxy(onProgress)));
+}
+
+async function abortable<T>(signal: AbortSignal | undefined, abort: () => Promise<void>, work: Promise<T>): Promise<T> {
+  const onAbort = () => void abort();
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort);
+  try {
+    return await work;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Chunks as they arrive. Leaving the loop early (break, throw) aborts the request. */
+async function* chat(
+  api: Remote<WorkerApi>,
+  call: <T>(work: Promise<T>) => Promise<T>,
+  request: ChatRequest,
+  { signal }: ChatOptions,
+): AsyncGenerator<ChatChunk, void, undefined> {
+  const requestId = crypto.randomUUID();
+  const arrived: ChatChunk[] = [];
+  let wake: () => void = () => undefined;
+  let ended = false;
+  const onChunk = proxy((chunks: readonly ChatChunk[]) => {
+    arrived.push(...chunks);
+    wake();
+  });
+  const work = abortable(signal, () => api.abort(requestId), call(api.chat(requestId, request, onChunk))).finally(() => {
+    ended = true;
+    wake();
+  });
+  work.catch(() => undefined);
+  try {
+    while (true) {
+      const chunk = arrived.shift();
+      if (chunk) yield chunk;
+      else if (ended) break;
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+    }
+    await work;
+  } finally {
+    if (!ended) await api.abort(requestId);
+  }
+}

@@ -1,0 +1,48 @@
+import type { SamplingParams } from './sampling-params';
+
+/** A chunk of one prompt. Rows are the tokens `startPosition … startPosition + tokenIds.length − 1` of the sequence. */
+export interface PrefillBatch {
+  readonly phase: 'prefill';
+  readonly slot: number;
+  readonly tokenIds: Uint32Array;
+  readonly startPosition: number;
+  /** Block ids of the sequence from position 0; covers every row of the chunk. */
+  readonly blockTable: readonly number[];
+  /** True for the last chunk of the prompt: its last row is sampled, and the id becomes the slot's token. */
+  readonly sample: boolean;
+}
+
+/** One new token for every row. The token to process and its position live on the GPU, in the row's slot. */
+export interface DecodeBatch {
+  readonly phase: 'decode';
+  readonly rows: readonly DecodeRow[];
+}
+
+export interface DecodeRow {
+  readonly slot: number;
+  /** Position of the token that this step processes; the slot's own counter must agree. */
+  readonly position: number;
+  /** Covers `position`. */
+  readonly blockTable: readonly number[];
+}
+
+export type Batch = PrefillBatch | DecodeBatch;
+
+/** A submitted step. `ids` resolves when the GPU is done: one sampled id a decode row; one id (sample) or none for prefill. */
+export interface PendingStep {
+  readonly ids: Promise<Uint32Array>;
+}
+
+/**
+ * What the engine needs of the GPU side. `submit` records and submits at once and never waits: steps run in the order
+ * of submission, and a decode step may be submitted before the ids of the step before it have come back.
+ * After a prefill with `sample`, or a decode step, the slot holds the sampled token and the next position.
+ */
+export interface StepRunner {
+  readonly maxSlots: number;
+  /** Longest prefill chunk, in tokens. */
+  readonly maxChunkTokens: number;
+  /** Prepares a slot for a sequence: sampling parameters, RNG, and the tokens that the repetition penalty counts as seen. */
+  startSlot(slot: number, params: SamplingParams, seenIds: ArrayLike<number>): void;
+  submit(batch: Batch): PendingStep;
+}

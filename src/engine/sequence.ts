@@ -1,0 +1,183 @@
+import { TabmindError } from '../errors';
+import type { BlockTable } from '../kvcache/block-allocator';
+import type { FinishReason, Timings } from '../protocol';
+import type { SamplingParams } from './sampling-params';
+
+export type SequenceStatus = 'waiting' | 'prefilling' | 'running' | 'finished';
+
+/** A sequence's place on the GPU. */
+export interface Seat {
+  readonly slot: number;
+  readonly blockTable: BlockTable;
+}
+
+/**
+ * One prompt and its completion. The token ids are the truth: everything on the GPU can be computed again from them.
+ * Steps are submitted ahead of the ids that are read back, so three counts differ: `tokenIds.length` (known here),
+ * `numScheduled` (sampled by submitted steps, not read back yet) and `numComputed` (positions whose K/V is submitted).
+ */
+export class Sequence {
+  readonly id: string;
+  readonly params: SamplingParams;
+  readonly numPromptTokens: number;
+  readonly arrivalMs: number;
+  readonly #tokenIds: number[];
+  #status: SequenceStatus = 'waiting';
+  #seat: Seat | null = null;
+  #numComputed = 0;
+  #numScheduled = 0;
+  #numStepsInFlight = 0;
+  #finishReason: FinishReason | 'error' | null = null;
+  #prefillStartMs: number | null = null;
+  #firstTokenMs: number | null = null;
+  #lastTokenMs: number | null = null;
+  #endMs: number | null = null;
+
+  /** `promptIds`: [numPromptTokens], copied. `arrivalMs`: time of arrival on the engine's clock. */
+  constructor(id: string, promptIds: ArrayLike<number>, params: SamplingParams, arrivalMs: number) {
+    this.id = id;
+    this.params = params;
+    this.numPromptTokens = promptIds.length;
+    this.arrivalMs = arrivalMs;
+    this.#tokenIds = Array.from(promptIds);
+  }
+
+  /** Prompt, then completion as far as it has been read back. */
+  get tokenIds(): readonly number[] {
+    return this.#tokenIds;
+  }
+
+  get completionIds(): readonly number[] {
+    return this.#tokenIds.slice(this.numPromptTokens);
+  }
+
+  get status(): SequenceStatus {
+    return this.#status;
+  }
+
+  /** Slot and blocks; null while waiting and after release. */
+  get seat(): Seat | null {
+    return this.#seat;
+  }
+
+  /** Positions whose keys and values submitted steps have written or will write. */
+  get numComputed(): number {
+    return this.#numComputed;
+  }
+
+  /** Tokens that submitted steps sample and that have not been read back. */
+  get numScheduled(): number {
+    return this.#numScheduled;
+  }
+
+  get numStepsInFlight(): number {
+    return this.#numStepsInFlight;
+  }
+
+  /** 'error' when the runner failed it. */
+  get finishReason(): FinishReason | 'error' | null {
+    return this.#finishReason;
+  }
+
+  /** Takes a place on the GPU; prefill starts from position 0. */
+  admit(seat: Seat, nowMs: number): void {
+    this.#expect('waiting');
+    this.#seat = seat;
+    this.#status = 'prefilling';
+    this.#prefillStartMs ??= nowMs;
+  }
+
+  /** Back to waiting with no place on the GPU; its token ids stay. Only with no step in flight. */
+  preempt(): Seat {
+    if (this.#status !== 'prefilling' && this.#status !== 'running') this.#expect('running');
+    const seat = this.release();
+    this.#numComputed = 0;
+    this.#status = 'waiting';
+    return seat;
+  }
+
+  /** Gives up its place on the GPU. Only with no step in flight: such a step would write to another's blocks. */
+  release(): Seat {
+    const seat = this.#seat;
+    if (seat === null || this.#numStepsInFlight > 0)
+      throw this.#defect(
+        `was released with ${this.#numStepsInFlight} steps in flight and ${seat ? 'a' : 'no'} seat`,
+      );
+    this.#seat = null;
+    return seat;
+  }
+
+  /** Counts a submitted prefill chunk; true when it was the last one, which samples a token. */
+  schedulePrefill(numTokens: number): boolean {
+    this.#expect('prefilling');
+    this.#numComputed += numTokens;
+    this.#numStepsInFlight++;
+    if (this.#numComputed < this.#tokenIds.length) return false;
+    this.#numScheduled++;
+    this.#status = 'running';
+    return true;
+  }
+
+  /** Counts a submitted decode step; returns the position that it processes. */
+  scheduleDecode(): number {
+    this.#expect('running');
+    this.#numScheduled++;
+    this.#numStepsInFlight++;
+    return this.#numComputed++;
+  }
+
+  /** Counts a step that the GPU is done with, `numSampled` (0 or 1) of its ids being this sequence's. */
+  retireStep(numSampled: number): void {
+    this.#numStepsInFlight--;
+    this.#numScheduled -= numSampled;
+    if (this.#numStepsInFlight < 0 || this.#numScheduled < 0)
+      throw this.#defect('retired a step that was not in flight');
+  }
+
+  /** Appends an id that was read back. */
+  append(tokenId: number, nowMs: number): void {
+    this.#expect('running');
+    this.#tokenIds.push(tokenId);
+    this.#firstTokenMs ??= nowMs;
+    this.#lastTokenMs = nowMs;
+  }
+
+  /** Ends it; a second call changes nothing. The place on the GPU is released separately, once no step is in flight. */
+  finish(reason: FinishReason | 'error', nowMs: number): void {
+    if (this.#status === 'finished') return;
+    this.#status = 'finished';
+    this.#finishReason = reason;
+    this.#endMs = nowMs;
+  }
+
+  /** Times up to the end, or to `nowMs` while it lives. A time or rate that nothing measured is 0. */
+  timings(nowMs: number): Timings {
+    const endMs = this.#endMs ?? nowMs;
+    const firstTokenMs = this.#firstTokenMs;
+    const numCompletionTokens = this.#tokenIds.length - this.numPromptTokens;
+    const totalMs = endMs - this.arrivalMs;
+    if (firstTokenMs === null || this.#lastTokenMs === null || this.#prefillStartMs === null)
+      return { ttftMs: 0, totalMs, prefillTokensPerSecond: 0, decodeTokensPerSecond: 0 };
+    return {
+      ttftMs: firstTokenMs - this.arrivalMs,
+      totalMs,
+      prefillTokensPerSecond: perSecond(this.numPromptTokens, firstTokenMs - this.#prefillStartMs),
+      decodeTokensPerSecond: perSecond(numCompletionTokens - 1, this.#lastTokenMs - firstTokenMs),
+    };
+  }
+
+  #expect(status: SequenceStatus): void {
+    if (this.#status !== status) throw this.#defect(`is ${this.#status} where ${status} was due`);
+  }
+
+  #defect(what: string): TabmindError {
+    return new TabmindError('internal', `Sequence ${this.id} ${what}.`, {
+      meaning: 'tabmind has a bug; this answer cannot go on.',
+      remedy: 'Reload the page and report this message.',
+    });
+  }
+}
+
+function perSecond(count: number, ms: number): number {
+  return ms > 0 ? (count * 1000) / ms : 0;
+}

@@ -1,0 +1,49 @@
+import { TabmindError } from '../errors';
+
+/** Creates a buffer and waits until the device has really given the memory. Throws `out-of-memory`. */
+export async function allocateBuffer(
+  device: GPUDevice,
+  label: string,
+  sizeBytes: number,
+  usage: GPUBufferUsageFlags,
+): Promise<GPUBuffer> {
+  if (sizeBytes > device.limits.maxBufferSize) throw outOfMemory(label, sizeBytes);
+  device.pushErrorScope('out-of-memory');
+  const buffer = device.createBuffer({ label, size: Math.max(16, Math.ceil(sizeBytes / 16) * 16), usage });
+  const error = await device.popErrorScope();
+  if (error) {
+    buffer.destroy();
+    throw outOfMemory(label, sizeBytes);
+  }
+  return buffer;
+}
+
+function outOfMemory(label: string, sizeBytes: number): TabmindError {
+  const mib = Math.ceil(sizeBytes / 2 ** 20);
+  return new TabmindError('out-of-memory', `The graphics card could not give ${mib} MiB for ${label}.`, {
+    meaning: 'The model does not fit beside what is already on the card.',
+    remedy: 'Close other programs that use the graphics card, or choose a smaller model or a shorter context.',
+    details: { label, mib },
+  });
+}
+
+/** Copies [offset, offset + sizeBytes) of a COPY_SRC buffer to the host. Sizes are multiples of 4. */
+export async function readBuffer(
+  device: GPUDevice,
+  source: GPUBuffer,
+  offset = 0,
+  sizeBytes = source.size - offset,
+): Promise<ArrayBuffer> {
+  const staging = device.createBuffer({
+    label: 'readback',
+    size: sizeBytes,
+    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  });
+  const encoder = device.createCommandEncoder();
+  encoder.copyBufferToBuffer(source, offset, staging, 0, sizeBytes);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(GPUMapMode.READ);
+  const bytes = staging.getMappedRange().slice(0);
+  staging.destroy();
+  return bytes;
+}

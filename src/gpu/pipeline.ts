@@ -1,0 +1,128 @@
+import { TabmindError } from '../errors';
+import { type Defines, expandShader, MAX_PARAM_BYTES, type ParamLayout } from './shader';
+
+export type BindingKind = 'read' | 'write';
+
+/** A WGSL source with what the host must know about it. Bindings are group 0, in order. */
+export interface ShaderProgram {
+  readonly name: string;
+  readonly source: string;
+  readonly params: ParamLayout;
+  readonly bindings: readonly BindingKind[];
+}
+
+/** A pipeline compiling in the background. Reading `pipeline` before it is done compiles it on the spot. */
+export interface PipelineHandle {
+  readonly label: string;
+  readonly bindings: readonly BindingKind[];
+  readonly pipeline: GPUComputePipeline;
+}
+
+interface Entry extends PipelineHandle {
+  readonly compiled: Promise<void>;
+}
+
+/** Compiles every distinct (source, defines) once, all in parallel. */
+export class PipelineCache {
+  readonly #device: GPUDevice;
+  readonly #immediates: boolean;
+  readonly #entries = new Map<string, Entry>();
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  readonly paramsLayout: GPUBindGroupLayout;
+
+  constructor(device: GPUDevice, immediates: boolean) {
+    this.#device = device;
+    this.#immediates = immediates;
+    this.paramsLayout = device.createBindGroupLayout({
+      label: 'params',
+      entries: [
+        {
+          binding: 0,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: 0 },
+        },
+      ],
+    });
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Starts compiling unless the same program with the same defines was asked for before. */
+  request(program: ShaderProgram, defines: Defines): PipelineHandle {
+    const key = `${program.name} ${JSON.stringify(defines)}`;
+    const known = this.#entries.get(key);
+    if (known) return known;
+    const code = expandShader(program.name, program.source, defines, program.params, this.#immediates);
+    const entry = this.#compile(program, key, code);
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  /** Waits for everything requested so far. Throws `shader` with the compiler's words. */
+  async ready(): Promise<void> {
+    await Promise.all([...this.#entries.values()].map((entry) => entry.compiled));
+  }
+
+  bindGroupLayout(bindings: readonly BindingKind[]): GPUBindGroupLayout {
+    const key = bindings.join();
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      layout = this.#device.createBindGroupLayout({
+        label: key,
+        entries: bindings.map((kind, binding) => ({
+          binding,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: kind === 'read' ? 'read-only-storage' : 'storage' },
+        })),
+      });
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  #compile(program: ShaderProgram, label: string, code: string): Entry {
+    const hasParams = Object.keys(program.params).length > 0;
+    const bindGroupLayouts = [this.bindGroupLayout(program.bindings)];
+    if (hasParams && !this.#immediates) bindGroupLayouts.push(this.paramsLayout);
+    const layout = this.#device.createPipelineLayout({
+      label: program.name,
+      bindGroupLayouts,
+      ...(this.#immediates ? { immediateSize: MAX_PARAM_BYTES } : {}),
+    });
+    const module = this.#device.createShaderModule({ label, code });
+    const descriptor = { label, layout, compute: { module, entryPoint: 'main' } };
+    let pipeline: GPUComputePipeline | undefined;
+    const compiled = this.#device.createComputePipelineAsync(descriptor).then(
+      (made) => {
+        pipeline ??= made;
+      },
+      async (cause: unknown) => {
+        throw await compileError(label, module, cause);
+      },
+    );
+    // ready() reports it; without this a rejection before ready() would count as unhandled.
+    compiled.catch(() => undefined);
+    const device = this.#device;
+    return {
+      label,
+      bindings: program.bindings,
+      compiled,
+      get pipeline() {
+        pipeline ??= device.createComputePipeline(descriptor);
+        return pipeline;
+      },
+    };
+  }
+}
+
+async function compileError(label: string, module: GPUShaderModule, cause: unknown): Promise<TabmindError> {
+  const { messages } = await module.getCompilationInfo();
+  const words = messages.map((message) => `line ${message.lineNum}: ${message.message}`).join('\n');
+  return new TabmindError('shader', `${label}: ${words || String(cause)}`, {
+    meaning: 'This browser or driver could not build one of the GPU programs.',
+    remedy: 'Update the browser and the graphics driver.',
+    cause,
+  });
+}

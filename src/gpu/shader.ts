@@ -1,0 +1,131 @@
+/** Turns a WGSL source with directives into plain WGSL. */
+
+import { TabmindError } from '../errors';
+
+/** Booleans steer `#if`; numbers also become `const NAME = value;` at the top of the module. */
+export type Defines = Readonly<Record<string, boolean | number>>;
+
+/** Scalars handed to a kernel, in order: at most 16 of them (64 bytes of immediates). */
+export type ParamLayout = Readonly<Record<string, 'u32' | 'f32'>>;
+export type ParamValues<L extends ParamLayout> = { readonly [K in keyof L]: number };
+
+const SHARED: Readonly<Record<string, string>> = import.meta.glob('../../shaders/shared/*.wgsl', {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+});
+
+export const MAX_PARAM_BYTES = 64;
+
+/**
+ * Expands `#import name` (shaders/shared/name.wgsl, once a module), `#if A && !B || C == 4` / `#else` / `#endif`,
+ * and `#params` (the struct and variable of the kernel's scalars, as immediates or as a uniform).
+ * Unknown names are errors, so that a misspelt flag cannot silently choose a branch.
+ */
+export function expandShader(
+  name: string,
+  source: string,
+  defines: Defines,
+  params: ParamLayout,
+  immediates: boolean,
+): string {
+  const seen = new Set<string>();
+  const body = expandLines(name, source, defines, seen, paramText(params, immediates));
+  const head: string[] = [];
+  if (defines.F16 === true) head.push('enable f16;');
+  if (typeof defines.SUBGROUP_SIZE === 'number' && defines.SUBGROUP_SIZE > 0) head.push('enable subgroups;');
+  if (defines.SUBGROUP_MATRIX === true) head.push('enable chromium_experimental_subgroup_matrix;');
+  for (const [key, value] of Object.entries(defines))
+    if (typeof value === 'number') head.push(`const ${key} = ${value};`);
+  return `${head.join('\n')}\n${body}`;
+}
+
+function expandLines(name: string, source: string, defines: Defines, seen: Set<string>, params: string): string {
+  const out: string[] = [];
+  const open: { taken: boolean; live: boolean }[] = [];
+  const live = () => open.every((level) => level.live);
+  for (const [index, line] of source.split('\n').entries()) {
+    const directive = /^\s*#(\w+)\s*(.*?)\s*$/.exec(line);
+    if (!directive) {
+      if (live()) out.push(line);
+      continue;
+    }
+    const [, word = '', rest = ''] = directive;
+    const top = open.at(-1);
+    if (word === 'if') {
+      const value = live() && holds(name, index, rest, defines);
+      open.push({ taken: value, live: value });
+    } else if (word === 'elif' && top) {
+      const outer = open.slice(0, -1).every((level) => level.live);
+      top.live = outer && !top.taken && holds(name, index, rest, defines);
+      top.taken ||= top.live;
+    } else if (word === 'else' && top) {
+      top.live = !top.taken;
+      top.taken = true;
+    } else if (word === 'endif' && top) open.pop();
+    else if (word === 'params') out.push(live() ? params : '');
+    else if (word === 'import') {
+      if (live() && !seen.has(rest)) {
+        seen.add(rest);
+        out.push(expandLines(rest, sharedSource(name, rest), defines, seen, params));
+      }
+    } else throw shaderError(`${name}.wgsl:${index + 1}: unknown or misplaced directive #${word}`);
+  }
+  if (open.length > 0) throw shaderError(`${name}.wgsl: #if without #endif`);
+  return out.join('\n');
+}
+
+function sharedSource(from: string, name: string): string {
+  const text = SHARED[`../../shaders/shared/${name}.wgsl`];
+  if (text === undefined) throw shaderError(`${from}.wgsl: no shaders/shared/${name}.wgsl`);
+  return text;
+}
+
+function holds(name: string, index: number, expression: string, defines: Defines): boolean {
+  const term = (text: string): boolean => {
+    const match = /^(!?)(\w+)(?:\s*(==|!=|>|<|>=|<=)\s*(\w+))?$/.exec(text.trim());
+    if (!match) throw shaderError(`${name}.wgsl:${index + 1}: cannot read #if ${expression}`);
+    const [, not, left = '', operator, right = ''] = match;
+    const value = defines[left];
+    if (value === undefined) throw shaderError(`${name}.wgsl:${index + 1}: ${left} is not defined`);
+    if (!operator) return (not === '!') !== (typeof value === 'number' ? value !== 0 : value);
+    const other = /^\d+$/.test(right) ? Number(right) : Number(defines[right]);
+    const number = Number(value);
+    const results = {
+      '==': number === other,
+      '!=': number !== other,
+      '>': number > other,
+      '<': number < other,
+      '>=': number >= other,
+      '<=': number <= other,
+    };
+    return results[operator as keyof typeof results];
+  };
+  return expression.split('||').some((all) => all.split('&&').every(term));
+}
+
+function paramText(params: ParamLayout, immediates: boolean): string {
+  const fields = Object.entries(params).map(([field, type]) => `  ${field}: ${type},`);
+  if (fields.length === 0) return '';
+  if (fields.length * 4 > MAX_PARAM_BYTES) throw shaderError('more than 16 params');
+  const variable = immediates ? 'var<immediate> params: Params;' : '@group(1) @binding(0) var<uniform> params: Params;';
+  return `struct Params {\n${fields.join('\n')}\n}\n${variable}`;
+}
+
+/** Packs the scalars in layout order. Throws when a value is missing or not a number. */
+export function packParams<L extends ParamLayout>(layout: L, values: ParamValues<L>): Uint32Array<ArrayBuffer> {
+  const names = Object.keys(layout);
+  const words = new Uint32Array(names.length);
+  const floats = new Float32Array(words.buffer);
+  for (const [index, name] of names.entries()) {
+    const value: number | undefined = values[name];
+    if (value === undefined || Number.isNaN(value)) throw shaderError(`param ${name} is ${value}`);
+    if (layout[name] === 'f32') floats[index] = value;
+    else words[index] = value;
+  }
+  return words;
+}
+
+function shaderError(message: string): TabmindError {
+  return new TabmindError('shader', message, { meaning: 'A GPU program of tabmind could not be built.' });
+}

@@ -1,0 +1,26 @@
+/** The front door: the only file of the runtime that a page imports. */
+
+export { createEngine, type ChatOptions, type Engine, type LoadSettings } from './client';
+export { type ErrorCode, TabmindError } from './errors';
+export type {
+  CachedModel,
+  ChatChunk,
+  ChatMessage,
+  ChatRequest,
+  EngineStats,
+  FinishReason,
+  GenerateRequest,
+  GenerateResult,
+  GpuInfo,
+  KvBits,
+  LoadOptions,
+  LoadPhase,
+  LoadProgress,
+  ModelInfo,
+  ModelRef,
+  ScoreRequest,
+  ScoreResult,
+  Timings,
+  Usage,
+  WeightBits,
+} from './protocol';

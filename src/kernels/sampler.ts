@@ -1,0 +1,80 @@
+import source from '../../shaders/sampler.wgsl?raw';
+import { TabmindError } from '../errors';
+import type { Gpu } from '../gpu/device';
+import type { Dispatch } from '../gpu/dispatch';
+import type { ShaderProgram } from '../gpu/pipeline';
+import { packParams } from '../gpu/shader';
+import { STEP_BINDINGS } from './step-bindings';
+import { type StateLayout, stateDefines } from './step-state';
+
+const PARAMS = {
+  logits_at: 'u32',
+  logits_stride: 'u32',
+  vocab_size: 'u32',
+  slot: 'u32',
+  start_position: 'u32',
+} as const;
+
+const PROGRAM: ShaderProgram = { name: 'sampler', source, params: PARAMS, bindings: STEP_BINDINGS };
+
+/** 256 histogram bins × 1024 ids; also what keeps the integer sums below 2^32. */
+export const MAX_SAMPLER_VOCAB = 262144;
+
+export interface SamplerCall {
+  /** Rows to sample: the step's decode rows, or 1 after a prefill chunk. */
+  readonly numRows: number;
+  readonly vocabSize: number;
+  /** Float offset in scratch of f32 [numRows][logitsStride]; both multiples of 4. The logits are only read. */
+  readonly logitsAt: number;
+  readonly logitsStride: number;
+  /** After a prefill chunk: its slot, and the chunk row that the logits belong to. */
+  readonly prefill: { readonly slot: number; readonly startPosition: number; readonly row: number } | null;
+  /** Threads a row; default 1024 where the device has them. The ids do not depend on it. */
+  readonly workgroupSize?: 256 | 512 | 1024;
+}
+
+/**
+ * Chooses the next id of every row by its slot's sampling parameters and feeds it back: sampled[row] and slot.token = id,
+ * slot.position = row position + 1, the id's bit in seen. The random draw depends only on the slot's seed and the
+ * position of the sampled token. Throws `unsupported-model` for a vocabulary above MAX_SAMPLER_VOCAB.
+ */
+export function sampler(gpu: Gpu, state: StateLayout, call: SamplerCall): Dispatch[] {
+  checkCall(state, call);
+  const pipeline = gpu.pipelines.request(PROGRAM, {
+    ...gpu.defines,
+    ...stateDefines(state),
+    PREFILL: call.prefill !== null,
+    ...workgroupDefines(call.workgroupSize ?? widestWorkgroup(gpu)),
+  });
+  const params = packParams(PARAMS, {
+    logits_at: call.logitsAt,
+    logits_stride: call.logitsStride,
+    vocab_size: call.vocabSize,
+    slot: call.prefill?.slot ?? 0,
+    start_position: call.prefill ? call.prefill.startPosition + call.prefill.row : 0,
+  });
+  return [{ pipeline, params, workgroups: [call.numRows, 1, 1] }];
+}
+
+function workgroupDefines(size: number): { readonly WG_SIZE: number; readonly LANES: number } {
+  return { WG_SIZE: size, LANES: size };
+}
+
+function widestWorkgroup(gpu: Gpu): number {
+  const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX } = gpu.device.limits;
+  return Math.min(maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX) >= 1024 ? 1024 : 256;
+}
+
+function checkCall(state: StateLayout, call: SamplerCall): void {
+  const { vocabSize, logitsAt, logitsStride, numRows, prefill } = call;
+  if (vocabSize < 1 || vocabSize > MAX_SAMPLER_VOCAB)
+    throw new TabmindError('unsupported-model', `The vocabulary has ${vocabSize} entries; 1 to ${MAX_SAMPLER_VOCAB} fit.`, {
+      meaning: 'The next token of this model cannot be chosen on the graphics card.',
+      remedy: 'Choose another model.',
+      details: { vocabSize },
+    });
+  if (logitsAt % 4 !== 0 || logitsStride % 4 !== 0 || logitsStride < vocabSize || state.seenStride * 32 < vocabSize)
+    throw new TabmindError('internal', `sampler: logits at ${logitsAt}, stride ${logitsStride}, vocabulary ${vocabSize}`);
+  if (prefill !== null && numRows !== 1)
+    throw new TabmindError('internal', `sampler: ${numRows} rows after a prefill chunk; there is one`);
+}

@@ -1,0 +1,67 @@
+import { TabmindError } from '../errors';
+import type { Gpu } from '../gpu/device';
+import type { Dispatch } from '../gpu/dispatch';
+import type { KvLayout } from '../kernels/kv-layout';
+import type { StateLayout } from '../kernels/step-state';
+import type { ModelConfig } from '../models/config';
+import type { PlacedTensor } from '../weights/packed-tensor';
+
+/** f32 [rows][stride] in scratch; `at` in floats. */
+export interface Region {
+  readonly at: number;
+  readonly stride: number;
+}
+
+/** The activations of one step. They hold `maxRows` rows each; logits hold `maxLogitRows`. */
+export interface ScratchRegions {
+  /** Residual stream [rows][hiddenSize]. */
+  readonly hidden: Region;
+  /** [rows][(numHeads + 2 numKvHeads) · headDim] */
+  readonly qkv: Region;
+  /** [rows][numHeads · headDim] */
+  readonly attended: Region;
+  /** MLP inner [rows][intermediateSize] */
+  readonly inner: Region;
+  /** [logit rows][vocabSize rounded up to 4] */
+  readonly logits: Region;
+  /** Partial results of split attention. */
+  readonly partials: Region;
+}
+
+/** The packed weights by our names. */
+export class WeightTable {
+  readonly #tensors: ReadonlyMap<string, PlacedTensor>;
+
+  constructor(tensors: ReadonlyMap<string, PlacedTensor>) {
+    this.#tensors = tensors;
+  }
+
+  get(name: string): PlacedTensor {
+    const tensor = this.#tensors.get(name);
+    if (!tensor) throw new TabmindError('internal', `the model asks for weight "${name}", which was not loaded`);
+    return tensor;
+  }
+
+  find(name: string): PlacedTensor | undefined {
+    return this.#tensors.get(name);
+  }
+}
+
+/** What layers see of a step: where things lie, how many rows there are, and where to put the dispatches. */
+export interface ForwardContext {
+  readonly gpu: Gpu;
+  readonly config: ModelConfig;
+  readonly state: StateLayout;
+  readonly kv: KvLayout;
+  readonly weights: WeightTable;
+  readonly scratch: ScratchRegions;
+  readonly numRows: number;
+  /** Set for a prefill chunk; null for decode rows. */
+  readonly prefill: { readonly slot: number; readonly startPosition: number } | null;
+  /** Parts that decode attention cuts a context into. */
+  readonly numSplits: number;
+  /** Word offset of a layer's blocks in its KV slab. */
+  layerAt(layer: number): number;
+  /** Appends dispatches that read weight slab `slab` and, where given, the KV of `layer`. */
+  push(dispatches: readonly Dispatch[], slab: number, layer?: number): void;
+}

@@ -1,0 +1,261 @@
+import type { Batch, PendingStep, PrefillBatch, StepRunner } from '../engine/batch';
+import type { SamplingParams } from '../engine/sampling-params';
+import { TabmindError } from '../errors';
+import { allocateBuffer, readBuffer } from '../gpu/buffer';
+import type { Gpu } from '../gpu/device';
+import { Recorder } from '../gpu/dispatch';
+import { partialFloats } from '../kernels/decode-attention';
+import { STEP_BINDINGS } from '../kernels/step-bindings';
+import { type StateLayout, stateLayout } from '../kernels/step-state';
+import type { KvPool } from '../kvcache/kv-pool';
+import { type ForwardContext, type ScratchRegions, WeightTable } from '../layers/forward-context';
+import { lmHead } from '../layers/lm-head';
+import { sample } from '../layers/sampler';
+import type { Architecture } from '../models/architecture';
+import type { ModelConfig } from '../models/config';
+import { ropeTable } from '../models/rope';
+import type { PlacedTensor } from '../weights/packed-tensor';
+import { ForwardInputs } from './forward-inputs';
+import { type Graph, GraphBuilder } from './graph';
+import { ReadbackRing } from './readback-ring';
+import { planScratch } from './scratch';
+
+/** A step with more parts than this gains nothing: the merge grows while each part gets too short. */
+const MAX_SPLITS = 32;
+/** Tokens of context that are worth a part of their own. */
+const SPLIT_TOKENS = 128;
+/** Workgroups that fill a large GPU twice; more parts than that only cost. */
+const FULL_WORKGROUPS = 264;
+/** Logits of many positions are computed in slices of this size at most. */
+const MAX_LOGIT_BYTES = 64 * 2 ** 20;
+
+export interface RunnerOptions {
+  readonly gpu: Gpu;
+  readonly config: ModelConfig;
+  readonly architecture: Architecture;
+  readonly tensors: ReadonlyMap<string, PlacedTensor>;
+  readonly slabs: readonly GPUBuffer[];
+  readonly pool: KvPool;
+  readonly contextLength: number;
+  readonly maxSlots: number;
+  readonly maxChunkTokens: number;
+}
+
+/** Turns batches into recorded command lists. Owns scratch and step state; weights and KV pool belong to its maker. */
+export class ModelRunner implements StepRunner {
+  readonly maxSlots: number;
+  readonly maxChunkTokens: number;
+  readonly #options: RunnerOptions;
+  readonly #layout: StateLayout;
+  readonly #regions: ScratchRegions;
+  readonly #maxLogitRows: number;
+  readonly #scratch: GPUBuffer;
+  readonly #state: GPUBuffer;
+  readonly #weights: WeightTable;
+  readonly #recorder: Recorder;
+  readonly #inputs: ForwardInputs;
+  readonly #ring: ReadbackRing;
+  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  readonly #decodeGraphs = new Map<string, Graph>();
+  #stepsSubmitted = 0;
+
+  static async create(options: RunnerOptions): Promise<ModelRunner> {
+    const { gpu, config, pool, contextLength, maxSlots, maxChunkTokens } = options;
+    const { blockTokens } = pool.shape;
+    const layout = stateLayout({
+      maxSlots,
+      maxChunkTokens,
+      maxBlocksPerSequence: Math.ceil(contextLength / blockTokens),
+      vocabSize: config.vocabSize,
+      contextLength,
+      rotaryDim: config.rope.rotaryDim,
+      numRopeTables: 1,
+    });
+    const maxLogitRows = Math.max(maxSlots, Math.min(maxChunkTokens, Math.floor(MAX_LOGIT_BYTES / (config.vocabSize * 4))));
+    const { regions, totalFloats } = planScratch(config, {
+      maxRows: Math.max(maxSlots, maxChunkTokens),
+      maxLogitRows,
+      partialFloats: partialFloats({ numRows: maxSlots, numSplits: MAX_SPLITS, ...config }),
+    });
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+    const scratch = await allocateBuffer(gpu.device, 'activations', totalFloats * 4, usage);
+    const state = await allocateBuffer(gpu.device, 'step state', layout.totalWords * 4, usage);
+    gpu.device.queue.writeBuffer(state, layout.ropeAt * 4, ropeTable(config.rope, contextLength));
+    return new ModelRunner(options, layout, regions, maxLogitRows, scratch, state);
+  }
+
+  private constructor(
+    options: RunnerOptions,
+    layout: StateLayout,
+    regions: ScratchRegions,
+    maxLogitRows: number,
+    scratch: GPUBuffer,
+    state: GPUBuffer,
+  ) {
+    const { gpu, maxSlots, maxChunkTokens, tensors } = options;
+    this.maxSlots = maxSlots;
+    this.maxChunkTokens = maxChunkTokens;
+    this.#options = options;
+    this.#layout = layout;
+    this.#regions = regions;
+    this.#maxLogitRows = maxLogitRows;
+    this.#scratch = scratch;
+    this.#state = state;
+    this.#weights = new WeightTable(tensors);
+    this.#recorder = new Recorder(gpu);
+    this.#inputs = new ForwardInputs(gpu.device.queue, state, layout);
+    this.#ring = new ReadbackRing(gpu.device, maxSlots * 4);
+  }
+
+  get stepsSubmitted(): number {
+    return this.#stepsSubmitted;
+  }
+
+  /** Compiles what the first prompt and the first tokens need, in parallel. */
+  async warmUp(): Promise<void> {
+    for (const numRows of [1, this.maxChunkTokens]) this.#prefillGraph({ slot: 0, startPosition: 0 }, numRows, true);
+    for (const position of [0, this.#options.contextLength - 1]) this.#decodeGraph(1, this.#numSplits(1, position));
+    await this.#options.gpu.pipelines.ready();
+  }
+
+  startSlot(slot: number, params: SamplingParams, seenIds: ArrayLike<number>): void {
+    this.#inputs.startSlot(slot, params, seenIds);
+  }
+
+  /** Records and submits the batch. Pipelines of a shape not met before compile first; the order of steps is kept. */
+  submit(batch: Batch): PendingStep {
+    this.#inputs.prepare(batch);
+    const graph = this.#graphOf(batch);
+    const { device } = this.#options.gpu;
+    const encoder = device.createCommandEncoder();
+    this.#recorder.record(encoder, graph.runs);
+    const numIds = batch.phase === 'decode' ? batch.rows.length : batch.sample ? 1 : 0;
+    const buffer = numIds > 0 ? this.#ring.copy(encoder, this.#state, this.#layout.sampledAt * 4, numIds * 4) : undefined;
+    device.queue.submit([encoder.finish()]);
+    this.#stepsSubmitted++;
+    const ids = buffer
+      ? this.#ring.read(buffer, numIds * 4)
+      : device.queue.onSubmittedWorkDone().then(() => new Uint32Array(0));
+    return { ids };
+  }
+
+  /**
+   * Runs a prefill chunk and returns the logits of its rows from `firstRow` on, f32 [rows][vocabSize]: verification
+   * and evaluation only.
+   */
+  async score(batch: PrefillBatch, firstRow: number): Promise<Float32Array> {
+    const { gpu, config } = this.#options;
+    const { vocabSize } = config;
+    this.#inputs.prepare(batch);
+    const numRows = batch.tokenIds.length;
+    const forward = this.#prefillGraph(batch, numRows, false);
+    await this.#run(forward);
+    const out = new Float32Array((numRows - firstRow) * vocabSize);
+    for (let row = firstRow; row < numRows; row += this.#maxLogitRows) {
+      const rows = Math.min(this.#maxLogitRows, numRows - row);
+      const { context, builder } = this.#context(numRows, batch, 1);
+      lmHead(context, row, rows);
+      await this.#run(builder.build());
+      const { at, stride } = this.#regions.logits;
+      const bytes = await readBuffer(gpu.device, this.#scratch, at * 4, rows * stride * 4);
+      for (let i = 0; i < rows; i++)
+        out.set(new Float32Array(bytes, i * stride * 4, vocabSize), (row - firstRow + i) * vocabSize);
+    }
+    return out;
+  }
+
+  /** What a decode step of one row costs in launches, and the bindings of each. */
+  decodeCost(): { readonly dispatches: number; readonly bindings: number } {
+    return { dispatches: this.#decodeGraph(1, 1).numDispatches, bindings: STEP_BINDINGS.length };
+  }
+
+  destroy(): void {
+    this.#scratch.destroy();
+    this.#state.destroy();
+    this.#ring.destroy();
+  }
+
+  async #run(graph: Graph): Promise<void> {
+    const { device, pipelines } = this.#options.gpu;
+    await pipelines.ready();
+    const encoder = device.createCommandEncoder();
+    this.#recorder.record(encoder, graph.runs);
+    device.queue.submit([encoder.finish()]);
+  }
+
+  #graphOf(batch: Batch): Graph {
+    if (batch.phase === 'prefill') return this.#prefillGraph(batch, batch.tokenIds.length, batch.sample);
+    const last = Math.max(...batch.rows.map((row) => row.position));
+    return this.#decodeGraph(batch.rows.length, this.#numSplits(batch.rows.length, last));
+  }
+
+  #numSplits(numRows: number, position: number): number {
+    const useful = Math.ceil((position + 1) / SPLIT_TOKENS);
+    const free = Math.ceil(FULL_WORKGROUPS / (numRows * this.#options.config.numKvHeads));
+    return 2 ** Math.floor(Math.log2(Math.max(1, Math.min(useful, free, MAX_SPLITS))));
+  }
+
+  #prefillGraph(prefill: { slot: number; startPosition: number }, numRows: number, sampled: boolean): Graph {
+    const { slot, startPosition } = prefill;
+    const { context, builder } = this.#context(numRows, { slot, startPosition }, 1);
+    this.#options.architecture.forward(this.#options.config, context);
+    if (sampled) {
+      lmHead(context, numRows - 1, 1);
+      sample(context);
+    }
+    return builder.build();
+  }
+
+  #decodeGraph(numRows: number, numSplits: number): Graph {
+    const key = `${numRows} ${numSplits}`;
+    let graph = this.#decodeGraphs.get(key);
+    if (!graph) {
+      const { context, builder } = this.#context(numRows, null, numSplits);
+      this.#options.architecture.forward(this.#options.config, context);
+      lmHead(context, 0, numRows);
+      sample(context);
+      graph = builder.build();
+      this.#decodeGraphs.set(key, graph);
+    }
+    return graph;
+  }
+
+  #context(numRows: number, prefill: ForwardContext['prefill'], numSplits: number) {
+    const { gpu, config, pool } = this.#options;
+    const builder = new GraphBuilder(
+      (weightSlab, kvSlab) => this.#bindGroup(weightSlab, kvSlab),
+      (layer) => pool.slabOf(layer),
+    );
+    const context: ForwardContext = {
+      gpu,
+      config,
+      state: this.#layout,
+      kv: pool.layout,
+      weights: this.#weights,
+      scratch: this.#regions,
+      numRows,
+      prefill,
+      numSplits,
+      layerAt: (layer) => pool.layerAt(layer),
+      push: (dispatches, slab, layer) => builder.push(dispatches, slab, layer),
+    };
+    return { context, builder };
+  }
+
+  #bindGroup(weightSlab: number, kvSlab: number): GPUBindGroup {
+    const key = `${weightSlab} ${kvSlab}`;
+    let group = this.#bindGroups.get(key);
+    if (!group) {
+      const { gpu, slabs, pool } = this.#options;
+      const [weights, kv] = [slabs[weightSlab], pool.slabs[kvSlab]];
+      if (!weights || !kv) throw new TabmindError('internal', `no weight slab ${weightSlab} or KV slab ${kvSlab}`);
+      group = gpu.device.createBindGroup({
+        label: `step ${key}`,
+        layout: gpu.pipelines.bindGroupLayout(STEP_BINDINGS),
+        entries: [weights, this.#scratch, kv, this.#state].map((buffer, binding) => ({ binding, resource: { buffer } })),
+      });
+      this.#bindGroups.set(key, group);
+    }
+    return group;
+  }
+}

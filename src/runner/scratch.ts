@@ -1,0 +1,32 @@
+import type { ScratchRegions } from '../layers/forward-context';
+import type { ModelConfig } from '../models/config';
+
+export interface ScratchShape {
+  /** Most rows of a step: the larger of prefill chunk and decode rows. */
+  readonly maxRows: number;
+  /** Most rows that logits are computed for at once. */
+  readonly maxLogitRows: number;
+  /** Floats that split attention needs. */
+  readonly partialFloats: number;
+}
+
+/** Where the activations lie in the one scratch buffer; regions start at multiples of 64 floats. */
+export function planScratch(config: ModelConfig, shape: ScratchShape): { regions: ScratchRegions; totalFloats: number } {
+  let totalFloats = 0;
+  const region = (rows: number, stride: number) => {
+    const at = totalFloats;
+    totalFloats = Math.ceil((totalFloats + rows * stride) / 64) * 64;
+    return { at, stride };
+  };
+  const { maxRows, maxLogitRows, partialFloats } = shape;
+  const { numHeads, numKvHeads, headDim } = config;
+  const regions = {
+    hidden: region(maxRows, config.hiddenSize),
+    qkv: region(maxRows, (numHeads + 2 * numKvHeads) * headDim),
+    attended: region(maxRows, numHeads * headDim),
+    inner: region(maxRows, config.intermediateSize),
+    logits: region(maxLogitRows, Math.ceil(config.vocabSize / 4) * 4),
+    partials: region(1, partialFloats),
+  };
+  return { regions, totalFloats };
+}

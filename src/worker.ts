@@ -1,0 +1,6 @@
+import { expose } from 'comlink';
+import { Llm } from './llm';
+import { carryErrors } from './wall';
+
+carryErrors();
+expose(new Llm());

@@ -1,0 +1,17 @@
+import { fileURLToPath } from 'node:url';
+
+/** Bundles the test page in `root` into test/.build/NAME and returns that folder. */
+export async function buildPage(root, name) {
+  const { build } = await import('vite');
+  const outDir = fileURLToPath(new URL(`.build/${name}`, import.meta.url));
+  await build({
+    configFile: false,
+    root,
+    base: './',
+    publicDir: false,
+    logLevel: 'warn',
+    worker: { format: 'es' },
+    build: { outDir, emptyOutDir: true, target: 'es2023', minify: false, chunkSizeWarningLimit: 5000 },
+  });
+  return outDir;
+}

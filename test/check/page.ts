@@ -1,0 +1,57 @@
+/** The browser half of `npm run check` and `npm run eval`: the engine as a page gets it, driven from Node. */
+
+import { createEngine, type LoadOptions, type ModelRef, TabmindError } from '../../src/index';
+
+let engine = createEngine();
+
+/** Loads through the normal path; errors come back as data because they are often what is expected. */
+async function load(model: ModelRef, options: LoadOptions) {
+  try {
+    return { info: await engine.load(model, options), gpu: (await engine.stats()).gpu };
+  } catch (thrown) {
+    return { error: TabmindError.from(thrown).toPlain() };
+  }
+}
+
+/** Teacher-forced figures of `ids` followed by `completion`. */
+async function compare(ids: readonly number[], completion: readonly number[]) {
+  const all = [...ids, ...completion.slice(0, -1)];
+  const { logits, vocabSize } = await engine.score({ ids: all, positions: 'all' });
+  const argmax: number[] = [];
+  for (let position = 0; position < all.length; position++) {
+    const row = logits.subarray(position * vocabSize, (position + 1) * vocabSize);
+    let best = 0;
+    for (let id = 1; id < vocabSize; id++) if ((row[id] ?? 0) > (row[best] ?? 0)) best = id;
+    argmax.push(best);
+  }
+  const last = logits.slice((ids.length - 1) * vocabSize, ids.length * vocabSize);
+  return { last: [...last], argmax };
+}
+
+async function generate(ids: readonly number[], count: number) {
+  const result = await engine.generate({ ids, max_tokens: count, temperature: 0, ignore_eos: true });
+  return result.ids;
+}
+
+/** Sum of −ln p(ids[i] | ids[<i]) over i = 1 …, and how many. */
+async function negativeLogLikelihood(ids: readonly number[]) {
+  const { logits, vocabSize } = await engine.score({ ids: ids.slice(0, -1), positions: 'all' });
+  let sum = 0;
+  for (let position = 0; position < ids.length - 1; position++) {
+    const row = logits.subarray(position * vocabSize, (position + 1) * vocabSize);
+    let top = Number.NEGATIVE_INFINITY;
+    for (const value of row) top = Math.max(top, value);
+    let total = 0;
+    for (const value of row) total += Math.exp(value - top);
+    sum += top + Math.log(total) - (row[ids[position + 1] ?? 0] ?? Number.NaN);
+  }
+  return { sum, count: ids.length - 1 };
+}
+
+/** A fresh worker and GPU device for the next folder, so that one that broke cannot spoil the rest. */
+function restart() {
+  engine.close();
+  engine = createEngine();
+}
+
+Object.assign(globalThis, { tabmindCheck: { load, compare, generate, negativeLogLikelihood, restart } });

@@ -1,0 +1,226 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** One import, export-from, dynamic import or glob of a source file. */
+export interface Import {
+  readonly specifier: string;
+  /** True when nothing of it is left in the built page. */
+  readonly isTypeOnly: boolean;
+}
+
+/** Path from the repository's root → text. */
+export type SourceFiles = ReadonlyMap<string, string>;
+
+/** A name ending in `/` is a folder, any other a file without its extension; `type:` allows only `import type`. */
+interface Rule {
+  readonly from: string;
+  readonly to: readonly string[];
+}
+
+const TYPES = 'type:';
+
+/** The floors of the house. The first rule that fits a file is its rule; a file may always import what stands in `to`. */
+const RULES: readonly Rule[] = [
+  {
+    from: 'web/',
+    to: [
+      'web/',
+      'src/index',
+      'src/index',
+      'src/client',
+      'src/protocol',
+      'src/errors',
+      'src/client',
+      'src/protocol',
+      'src/errors',
+      'src/worker',
+      'src/llm',
+      'src/protocol',
+      'src/errors',
+      'src/llm',
+      'src/chat/',
+      'src/engine/',
+      'src/weights/',
+      'src/models/',
+      'src/kvcache/',
+      'src/runner/',
+      'src/gpu/',
+      'src/protocol',
+      'src/errors',
+    ],
+  },
+  {
+    from: 'src/chat/',
+    to: [
+      'src/chat/',
+      'src/protocol',
+      'src/errors',
+      'src/engine/',
+      'src/engine/',
+      'src/kvcache/block-allocator',
+      'src/errors',
+      'src/protocol',
+      'src/kvcache/block-allocator',
+      'src/errors',
+      'src/kvcache/kv-pool',
+      'src/gpu/',
+      'src/errors',
+      'src/runner/',
+      'src/runner/',
+      'src/engine/sampling-params',
+      'src/models/',
+      'src/layers/',
+      'src/kernels/',
+      'src/kvcache/',
+      'src/gpu/',
+      'src/errors',
+      `${TYPES}src/engine/batch`,
+      `${TYPES}src/weights/`,
+    ],
+  },
+  {
+    from: 'src/models/',
+    to: ['src/models/', 'src/layers/', `${TYPES}src/weights/packed-tensor`, 'src/errors'],
+  },
+  {
+    from: 'src/layers/',
+    to: [
+      'src/layers/',
+      'src/kernels/',
+      'src/weights/packed-tensor',
+      'src/errors',
+      `${TYPES}src/gpu/`,
+      `${TYPES}src/models/config`,
+    ],
+  },
+  {
+    from: 'src/kernels/',
+    to: ['src/kernels/', 'src/gpu/', 'src/weights/packed-tensor', 'src/errors', 'shaders/'],
+  },
+  {
+    from: 'src/weights/',
+    to: [
+      'src/weights/',
+      'src/gpu/',
+      'src/kernels/quantize',
+      'src/kernels/kernel',
+      'src/models/config',
+      'src/models/weight-spec',
+      'src/errors',
+      'src/protocol',
+    ],
+  },
+  { from: 'src/gpu/', to: ['src/gpu/', 'src/errors', `${TYPES}src/protocol`] },
+  { from: 'src/protocol', to: [] },
+  { from: 'src/errors', to: [] },
+];
+
+const STATIC =
+  /^[ \t]*(import|export)\b(\s+type\b(?!\s*from\b|\s*,))?([^;'"`]*?\bfrom)?\s*['"]([^'"\n]+)['"]/gm;
+const DYNAMIC = /\bimport(?:\.meta\.glob(?:<[^>(]*>)?)?\(\s*['"`]([^'"`\n]+)['"`]/g;
+
+/** Imports of one file's text, in order of appearance. */
+export function importsOf(text: string): readonly Import[] {
+  const imports: Import[] = [];
+  for (const [, , type, clause = '', specifier = ''] of text.matchAll(STATIC)) {
+    const names = /\{([^}]*)\}\s*from$/.exec(clause)?.[1]?.split(',') ?? [];
+    const onlyTypes = /^\s*\{/.test(clause) && names.every((name) => /^\s*(type\s|$)/.test(name));
+    imports.push({ specifier, isTypeOnly: type !== undefined || onlyTypes });
+  }
+  for (const [, specifier = ''] of text.matchAll(DYNAMIC)) imports.push({ specifier, isTypeOnly: false });
+  return imports;
+}
+
+/** Every arrow that runs the wrong way, and every use of what a file may not know, as readable lines. */
+export function violations(files: SourceFiles): readonly string[] {
+  return [...files].flatMap(([path, text]) => [
+    ...importsOf(text).flatMap((entry) => importViolation(path, entry) ?? []),
+    ...globalViolations(path, text),
+  ]);
+}
+
+function importViolation(path: string, { specifier, isTypeOnly }: Import): string | undefined {
+  if (!specifier.startsWith('.')) {
+    const isUi = /^(@?preact\b|lucide)/.test(specifier);
+    return isUi && path.startsWith('src/') ? `${path}: the runtime may not import ${specifier}` : undefined;
+  }
+  const module = moduleOf(path);
+  const target = resolveSpecifier(path, specifier);
+  const rule = RULES.find(({ from }) => fits(module, from));
+  if (rule === undefined) return `${path}: stands in no room; give it a rule in test/imports.ts`;
+  const allowed = rule.to.some((entry) =>
+    entry.startsWith(TYPES) ? isTypeOnly && fits(target, entry.slice(TYPES.length)) : fits(target, entry),
+  );
+  if (allowed) return undefined;
+  const onlyAsType = rule.to.some(
+    (entry) => entry.startsWith(TYPES) && fits(target, entry.slice(TYPES.length)),
+  );
+  return `${path}: may not import ${target}${onlyAsType ? ' except with `import type`' : ''}`;
+}
+
+/** Names that mark a layer: the GPU's entry belongs to gpu/, the page's globals to web/, the worker to the client. */
+function globalViolations(path: string, text: string): readonly string[] {
+  const code = text.replace(/("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, ' ');
+  const found: string[] = [];
+  if (/\bnavigator\s*\??\.\s*gpu\b/.test(code) && !path.startsWith('src/gpu/')) {
+    found.push(`${path}: only src/gpu may call navigator.gpu`);
+  }
+  if (!path.startsWith('src/')) return found;
+  const page = /(?<![.\w$])(?:globalThis\s*\.\s*)?(document|window)(?=\s*\??[.[])/.exec(code);
+  if (page !== null) found.push(`${path}: the runtime may not use ${page[1]}`);
+  if (/\bnew\s+(Shared)?Worker\b/.test(code) && path !== 'src/client.ts') {
+    found.push(`${path}: only src/client may start a worker`);
+  }
+  return found;
+}
+
+/** Circles of imports, each once, as `a → b → a`. Type imports count: two files that need each other are one. */
+export function cycles(files: SourceFiles): readonly string[] {
+  const pathOf = new Map([...files.keys()].map((path) => [moduleOf(path), path]));
+  const found: string[] = [];
+  const done = new Set<string>();
+  const trail: string[] = [];
+  const visit = (module: string): void => {
+    const at = trail.indexOf(module);
+    if (at !== -1) found.push([...trail.slice(at), module].join(' → '));
+    if (at !== -1 || done.has(module)) return;
+    trail.push(module);
+    const path = pathOf.get(module) ?? '';
+    for (const { specifier } of importsOf(files.get(path) ?? '')) {
+      if (specifier.startsWith('.')) visit(resolveModule(pathOf, path, specifier));
+    }
+    trail.pop();
+    done.add(module);
+  };
+  for (const module of pathOf.keys()) visit(module);
+  return found;
+}
+
+/** Every source file of src/ and web/. The Node programs of web/ (.mjs) are not part of the page. */
+export function readSources(repository: URL): SourceFiles {
+  const root = fileURLToPath(repository);
+  const paths = ['src', 'web'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(
+      (path) => `${folder}/${path.replaceAll('\\', '/')}`,
+    ),
+  );
+  const sources = paths.filter((path) => /\.(ts|tsx)$/.test(path)).sort();
+  return new Map(sources.map((path) => [path, readFileSync(join(root, path), 'utf8')]));
+}
+
+const moduleOf = (path: string): string => path.replace(/(\.d)?\.tsx?$/, '');
+
+function resolveSpecifier(path: string, specifier: string): string {
+  const bare = specifier.replace(/\?.*$/, '');
+  return posix.join(posix.dirname(path), bare).replace(/\.(tsx?|js)$/, '');
+}
+
+/** A folder stands for its index file. */
+function resolveModule(pathOf: ReadonlyMap<string, string>, path: string, specifier: string): string {
+  const module = resolveSpecifier(path, specifier);
+  return pathOf.has(module) ? module : pathOf.has(`${module}/index`) ? `${module}/index` : module;
+}
+
+const fits = (module: string, pattern: string): boolean =>
+  pattern.endsWith('/') ? module.startsWith(pattern) : module === pattern || `${module}/index` === pattern;

@@ -1,0 +1,155 @@
+// `npm test`: install what is missing, then every stage, then one line. Needs nothing but Node.js.
+// `npm test -- unit gpu` runs only the stages named.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { installPackages } from '../web/install.mjs';
+import { installChromium } from './chromium.mjs';
+
+const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
+const MODULES = join(REPOSITORY, 'node_modules');
+const STAGE_TIMEOUT_MS = 20 * 60_000;
+const CHECKPOINTS = [
+  ...['stories260k', 'llama', 'qwen2', 'qwen3'].map((name) => `test/fixtures/models/${name}`),
+  'public/models/starter',
+];
+
+const say = (line) => console.log(line);
+
+/**
+ * `count` turns what a stage left into { passed, failed }; without it the stage is one test, its exit code. A stage
+ * whose report cannot be read has failed.
+ */
+const STAGES = {
+  lint: { args: [join(MODULES, '@biomejs/biome/bin/biome'), 'check', '.'] },
+  types: { args: [join(MODULES, 'typescript/bin/tsc'), '-p', 'tsconfig.json'] },
+  unit: {
+    args: (report) => [
+      join(MODULES, 'vitest/vitest.mjs'),
+      ...['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    ],
+    count: ({ report }) => {
+      const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'));
+      return { passed: numPassedTests, failed: numFailedTests };
+    },
+  },
+  gpu: { browser: true, args: ['test/gpu/run.mjs'], count: ({ output }) => lastCount('gpu', output) },
+  check: {
+    browser: true,
+    args: ['test/check/run.mjs', '--weights', 'w16', '--kv', '16', ...CHECKPOINTS],
+    count: ({ output }) => lastCount('check', output),
+  },
+  e2e: {
+    browser: true,
+    args: [join(MODULES, 'playwright/cli.js'), 'test', '--reporter=list,json'],
+    env: (report) => ({ PLAYWRIGHT_JSON_OUTPUT_FILE: report }),
+    count: ({ report }) => {
+      const { expected, unexpected, flaky } = JSON.parse(readFileSync(report, 'utf8')).stats;
+      return { passed: expected, failed: unexpected + flaky };
+    },
+  },
+};
+
+/** Reads the line `NAME: N passed, N failed` that a runner of ours ends with. */
+function lastCount(name, output) {
+  const lines = [...output.matchAll(new RegExp(`^${name}: (\\d+) passed, (\\d+) failed\\s*$`, 'gm'))];
+  const last = lines.at(-1);
+  if (last === undefined) throw new Error(`the runner printed no line "${name}: N passed, N failed"`);
+  return { passed: Number(last[1]), failed: Number(last[2]) };
+}
+
+/** Runs one Node program, showing and keeping what it prints. A program that hangs is ended with its children. */
+function runNode(args, env) {
+  return new Promise((done) => {
+    const group = process.platform !== 'win32';
+    const child = spawn(process.execPath, args, {
+      cwd: REPOSITORY,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+      detached: group,
+    });
+    const kill = () => (group ? process.kill(-child.pid, 'SIGKILL') : child.kill('SIGKILL'));
+    const interrupt = () => {
+      kill();
+      process.exit(130);
+    };
+    process.on('SIGINT', interrupt);
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      kill();
+    }, STAGE_TIMEOUT_MS);
+    let output = '';
+    child.stdout.on('data', (bytes) => {
+      output += bytes;
+      process.stdout.write(bytes);
+    });
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      process.off('SIGINT', interrupt);
+      const problem = isLate ? `ended after ${STAGE_TIMEOUT_MS / 60_000} minutes` : `ended by ${signal}`;
+      done({ output, code, problem: signal === null ? undefined : problem });
+    });
+  });
+}
+
+/** @returns {Promise<{ passed: number; failed: number; problem?: string }>} */
+async function runStage(stage, report) {
+  const args = typeof stage.args === 'function' ? stage.args(report) : stage.args;
+  const { output, code, problem } = await runNode(args, stage.env?.(report) ?? {});
+  if (problem !== undefined) return { passed: 0, failed: 1, problem };
+  if (stage.count === undefined) return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  let counts;
+  try {
+    counts = stage.count({ output, report });
+  } catch (error) {
+    return { passed: 0, failed: 1, problem: `no result: ${error.message}` };
+  }
+  const { passed, failed } = counts;
+  if (passed + failed === 0) return { passed, failed: 1, problem: 'it ran no test' };
+  // For example a test file that cannot be read: none of its tests failed, for there were none.
+  if (code !== 0 && failed === 0)
+    return { passed, failed: 1, problem: `all tests passed, but exit code ${code}` };
+  return counts;
+}
+
+async function main() {
+  const wanted = process.argv.slice(2);
+  const unknown = wanted.find((name) => !(name in STAGES));
+  if (unknown !== undefined)
+    throw new Error(`No stage "${unknown}". There are: ${Object.keys(STAGES).join(', ')}.`);
+  const stages = Object.entries(STAGES).filter(([name]) => wanted.length === 0 || wanted.includes(name));
+
+  await installPackages(REPOSITORY, say);
+  if (stages.some(([, stage]) => stage.browser)) say(`Browser: ${await installChromium(say)}`);
+
+  const reports = mkdtempSync(join(tmpdir(), 'tabmind-test-'));
+  const summary = [];
+  try {
+    for (const [name, stage] of stages) {
+      say(`\n== ${name} ==`);
+      const startedMs = performance.now();
+      const result = await runStage(stage, join(reports, `${name}.json`));
+      const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+      const problem = result.problem === undefined ? '' : ` (${result.problem})`;
+      summary.push({
+        ...result,
+        line: `${name}: ${result.passed} passed, ${result.failed} failed${problem}, ${seconds} s`,
+      });
+      say(summary.at(-1).line);
+    }
+  } finally {
+    rmSync(reports, { recursive: true, force: true });
+  }
+  const total = (key) => summary.reduce((sum, result) => sum + result[key], 0);
+  say(`\n${summary.map(({ line }) => line).join('\n')}\n`);
+  say(`${total('passed')} passed, ${total('failed')} failed`);
+  process.exitCode = total('failed') === 0 ? 0 : 1;
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});

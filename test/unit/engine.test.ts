@@ -1,0 +1,254 @@
+import { describe, expect, it } from 'vitest';
+import { type Completion, Engine, type EngineOptions } from '../../src/engine/engine';
+import { GREEDY, type SamplingParams } from '../../src/engine/sampling-params';
+import { TabmindError } from '../../src/errors';
+import { nextId, PagedRunner, type PagedRunnerOptions, turns } from './paged-runner';
+
+const VOCAB_SIZE = 1000;
+
+function setUp(options: Partial<EngineOptions> = {}, runnerOptions: Partial<PagedRunnerOptions> = {}) {
+  const sizes = { numBlocks: options.numBlocks ?? 64, blockTokens: 4 };
+  const runner = new PagedRunner({
+    ...sizes,
+    maxSlots: 4,
+    maxChunkTokens: 8,
+    vocabSize: VOCAB_SIZE,
+    ...runnerOptions,
+  });
+  const engine = new Engine(runner, { contextLength: 256, eosTokenIds: [], ...sizes, ...options });
+  const streamed = new Map<string, number[]>();
+  const add = (
+    id: string,
+    promptIds: readonly number[],
+    params: Partial<SamplingParams> = {},
+  ): Promise<Completion> => {
+    const ids: number[] = [];
+    streamed.set(id, ids);
+    return engine.add({
+      id,
+      promptIds,
+      params: { ...GREEDY, maxTokens: 12, ...params },
+      onTokens: (newIds) => ids.push(...newIds),
+    });
+  };
+  const expectEmpty = (): void => {
+    engine.checkIntegrity();
+    expect(engine.stats()).toMatchObject({ running: 0, waiting: 0, kvBlocksUsed: 0 });
+  };
+  return { engine, runner, add, streamed, expectEmpty };
+}
+
+/** The first `numTokens` ids that the model gives for a prompt by itself. */
+function alone(promptIds: readonly number[], numTokens: number, seed = 0): number[] {
+  const history = [...promptIds];
+  for (let i = 0; i < numTokens; i++) history.push(nextId(seed, history, VOCAB_SIZE));
+  return history.slice(promptIds.length);
+}
+
+const PROMPT = [11, 12, 13, 14, 15];
+
+describe('Engine', () => {
+  it('streams a completion of max_tokens, with its length known in advance: no surplus step', async () => {
+    const { engine, runner, add, streamed, expectEmpty } = setUp();
+    const completion = await add('a', PROMPT, { maxTokens: 6 });
+    expect(completion).toMatchObject({ reason: 'length', ids: alone(PROMPT, 6), stopTokenId: null });
+    expect(streamed.get('a')).toEqual(completion.ids);
+    expect(completion.timings.totalMs).toBeGreaterThanOrEqual(completion.timings.ttftMs);
+    expect(completion.timings.ttftMs).toBeGreaterThan(0);
+    await engine.close();
+    expect(runner.batches).toHaveLength(6);
+    expect(engine.stats()).toMatchObject({ stepsSubmitted: 6, tokensGenerated: 6 });
+    expectEmpty();
+  });
+
+  it.each([1, 2, 3, 4])('keeps up to %d steps in flight', async (stepsInFlight) => {
+    const { runner, add } = setUp({ stepsInFlight });
+    expect((await add('a', PROMPT)).ids).toEqual(alone(PROMPT, 12));
+    expect(runner.maxInFlight).toBe(stepsInFlight);
+  });
+
+  it('ends at eos, keeps it out of the stream, and drops the surplus', async () => {
+    const ids = alone(PROMPT, 12);
+    const eos = ids[4] ?? -1;
+    const { engine, runner, add, streamed, expectEmpty } = setUp({ eosTokenIds: [eos] });
+    const completion = await add('a', PROMPT);
+    expect(completion).toMatchObject({ reason: 'stop', ids: ids.slice(0, 5), stopTokenId: eos });
+    expect(streamed.get('a')).toEqual(ids.slice(0, 4));
+    await engine.close();
+    expect(runner.batches.length).toBeGreaterThan(5);
+    expect(engine.stats().tokensGenerated).toBe(5);
+    expectEmpty();
+  });
+
+  it('ignores eos when told to, but not the stop ids of the request', async () => {
+    const ids = alone(PROMPT, 12);
+    const [eos, stop] = [ids[2] ?? -1, ids[7] ?? -1];
+    const { add } = setUp({ eosTokenIds: [eos] });
+    const completion = await add('a', PROMPT, { ignoreEos: true, stopTokenIds: [stop] });
+    expect(completion).toMatchObject({ reason: 'stop', ids: ids.slice(0, 8), stopTokenId: stop });
+  });
+
+  it('decodes requests together', async () => {
+    const { runner, add } = setUp();
+    const other = [21, 22];
+    const [a, b] = await Promise.all([add('a', PROMPT), add('b', other, { seed: 5 })]);
+    expect(a.ids).toEqual(alone(PROMPT, 12));
+    expect(b.ids).toEqual(alone(other, 12, 5));
+    const numRows = runner.batches.map((batch) => (batch.phase === 'decode' ? batch.rows.length : 0));
+    // a's prompt, one step of a, b's prompt, ten steps of both, and the last one of b.
+    expect(numRows).toEqual([0, 1, 0, ...Array(10).fill(2), 1]);
+  });
+
+  it('preempts and recomputes when blocks run out, without a lost or changed token', async () => {
+    const { engine, add, expectEmpty } = setUp({ numBlocks: 6 });
+    const prompts = [1, 2, 3].map((n) => [n, n, n, n]);
+    const completions = await Promise.all(
+      prompts.map((prompt, i) => add(`r${i}`, prompt, { maxTokens: 16 })),
+    );
+    for (const [i, { ids }] of completions.entries()) expect(ids).toEqual(alone(prompts[i] ?? [], 16));
+    expect(engine.stats().numPreemptions).toBeGreaterThan(0);
+    await engine.close();
+    expectEmpty();
+  });
+
+  it.each([
+    ['waiting', 0],
+    ['mid-prefill', 1],
+    ['decoding', 12],
+  ])('aborts while %s and frees everything', async (_, numTurns) => {
+    const { engine, add, expectEmpty } = setUp();
+    const prompt = Array.from({ length: 30 }, (_, i) => i);
+    const pending = add('a', prompt, { maxTokens: 200 });
+    await turns(numTurns);
+    expect(engine.abort('a')).toBe(true);
+    expect(engine.abort('a')).toBe(false);
+    engine.checkIntegrity();
+    const { reason, ids } = await pending;
+    expect(reason).toBe('abort');
+    expect(ids).toEqual(alone(prompt, ids.length));
+    expect(ids.length > 0).toBe(numTurns === 12);
+    expect((await add('a', PROMPT)).ids).toEqual(alone(PROMPT, 12));
+    await engine.close();
+    expectEmpty();
+  });
+
+  it('lets onTokens end its own request, end another, and start one', async () => {
+    const { engine, add, expectEmpty } = setUp();
+    const victim = add('victim', [1, 2], { maxTokens: 200 });
+    let started: Promise<Completion> | null = null;
+    const ids: number[] = [];
+    const completion = await engine.add({
+      id: 'a',
+      promptIds: PROMPT,
+      params: { ...GREEDY, maxTokens: 200 },
+      onTokens: (newIds) => {
+        ids.push(...newIds);
+        if (ids.length !== 4) return;
+        engine.abort('victim');
+        started = add('started', [9]);
+        engine.finish('a', 'stop');
+      },
+    });
+    expect(completion).toMatchObject({ reason: 'stop', ids: alone(PROMPT, 4), stopTokenId: null });
+    expect((await victim).reason).toBe('abort');
+    expect(await started).toMatchObject({ reason: 'length', ids: alone([9], 12) });
+    await engine.close();
+    expectEmpty();
+  });
+
+  it('fails only the request whose onTokens throws', async () => {
+    const { engine, add, expectEmpty } = setUp();
+    const onTokens = (): void => {
+      throw new Error('cannot show this');
+    };
+    const bad = engine.add({ id: 'bad', promptIds: [3], params: GREEDY, onTokens });
+    const good = add('good', PROMPT);
+    await expect(bad).rejects.toMatchObject({ name: 'TabmindError', message: 'cannot show this' });
+    expect((await good).ids).toEqual(alone(PROMPT, 12));
+    await engine.close();
+    expectEmpty();
+  });
+});
+
+describe('Engine refuses', () => {
+  it('what can never fit, what is out of range, an empty prompt and an id in use', async () => {
+    const { engine, add, expectEmpty } = setUp({ contextLength: 8 });
+    const running = add('a', PROMPT);
+    await expect(add('b', Array(8).fill(1))).rejects.toMatchObject({ code: 'context-full' });
+    await expect(add('b', PROMPT, { topP: 2 })).rejects.toMatchObject({ code: 'bad-request' });
+    await expect(add('b', [])).rejects.toMatchObject({ code: 'bad-request' });
+    await expect(add('a', PROMPT)).rejects.toMatchObject({ code: 'bad-request' });
+    expect(await running).toMatchObject({ reason: 'length', ids: alone(PROMPT, 3) });
+    await engine.close();
+    expectEmpty();
+  });
+
+  it('everything after close, which aborts what runs and waits for the steps in flight', async () => {
+    let numExecuted = 0;
+    const { engine, runner, add, expectEmpty } = setUp({}, { onExecute: () => numExecuted++ });
+    const pending = add('a', PROMPT, { maxTokens: 200 });
+    await turns(7);
+    await engine.close();
+    expect((await pending).reason).toBe('abort');
+    expect(numExecuted).toBe(runner.batches.length);
+    await expect(add('b', PROMPT)).rejects.toMatchObject({ code: 'no-model' });
+    await turns(5);
+    expect(numExecuted).toBe(runner.batches.length);
+    expectEmpty();
+  });
+});
+
+describe('Engine, when the runner fails', () => {
+  const lost = new TabmindError('device-lost', 'The GPU went away.');
+  const failOnce = (at: number) => (_: unknown, count: number) => {
+    if (count === at) throw lost;
+  };
+
+  it.each([0, 1, 2, 7])(
+    'fails all requests when submit number %d throws, and goes on with new ones',
+    async (at) => {
+      const { engine, add, expectEmpty } = setUp({}, { onSubmit: failOnce(at), maxSlots: 2 });
+      const results = await Promise.allSettled(['a', 'b', 'c'].map((id) => add(id, PROMPT)));
+      for (const result of results) expect(result).toMatchObject({ status: 'rejected', reason: lost });
+      engine.checkIntegrity();
+      expect((await add('a', PROMPT)).ids).toEqual(alone(PROMPT, 12));
+      await engine.close();
+      expectEmpty();
+    },
+  );
+
+  it.each([0, 1, 5])('fails all requests when the device is lost at step %d', async (at) => {
+    const { engine, add, expectEmpty } = setUp({}, { onExecute: failOnce(at) });
+    const results = await Promise.allSettled(['a', 'b', 'c'].map((id) => add(id, PROMPT)));
+    for (const result of results) expect(result).toMatchObject({ status: 'rejected', reason: lost });
+    await expect(add('d', PROMPT)).rejects.toBe(lost);
+    await engine.close();
+    expectEmpty();
+  });
+
+  it('wraps a foreign error of startSlot', async () => {
+    const onStartSlot = (): void => {
+      throw new RangeError('no such slot');
+    };
+    const { engine, add, expectEmpty } = setUp({}, { onStartSlot });
+    await expect(add('a', PROMPT)).rejects.toMatchObject({ name: 'TabmindError', message: 'no such slot' });
+    await engine.close();
+    expectEmpty();
+  });
+
+  it('does not take a wrong number of ids', async () => {
+    const runner = {
+      maxSlots: 1,
+      maxChunkTokens: 8,
+      startSlot() {},
+      submit: () => ({ ids: Promise.resolve(Uint32Array.of(1, 2)) }),
+    };
+    const engine = new Engine(runner, { numBlocks: 4, blockTokens: 4, contextLength: 16, eosTokenIds: [] });
+    await expect(engine.add({ id: 'a', promptIds: PROMPT, params: GREEDY })).rejects.toMatchObject({
+      code: 'internal',
+      message: expect.stringContaining('gave 2 ids, not 1'),
+    });
+    await engine.close();
+    engine.checkIntegrity();
+  });
+});

@@ -1,0 +1,26 @@
+import { words } from '../i18n/locale';
+import { isAnswering, send } from '../state/conversation';
+import { modelName, STARTER, selectedModel } from '../state/models';
+import { Logo } from './logo';
+
+/** What a new chat shows: one line of what this is, and questions the starter can answer. */
+export function EmptyState() {
+  const { empty } = words.value;
+  const model = selectedModel.value;
+  return (
+    <section class="empty">
+      <Logo />
+      <h2>{empty.heading}</h2>
+      <p>{model.id === STARTER.id ? empty.starter : empty.custom(modelName(model))}</p>
+      <ul class="chips" aria-label={empty.suggestions}>
+        {empty.chips.map((chip) => (
+          <li key={chip}>
+            <button type="button" class="chip" disabled={isAnswering.value} onClick={() => void send(chip)}>
+              {chip}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,26 @@
+import { formatBytes, formatCount } from '../i18n/format';
+import { words } from '../i18n/locale';
+import { stats } from '../state/engine';
+import { Icon } from './icon';
+
+/** Under the message box: the promise of privacy, and how full the attention memory is. */
+export function StatusLine() {
+  const current = stats.value;
+  const { numbers, page } = words.value;
+  return (
+    <div class="status-line">
+      <span class="privacy">
+        <Icon name="lock" />
+        {page.privacy}
+      </span>
+      {current !== null && current.kvBlocksTotal > 0 && (
+        <span
+          class="kv-blocks"
+          title={numbers.kvHint(formatCount(current.kvBlockTokens), formatBytes(current.kvBytes))}
+        >
+          {numbers.kv(formatCount(current.kvBlocksUsed), formatCount(current.kvBlocksTotal))}
+        </span>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,58 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { words } from '../i18n/locale';
+import { turns } from '../state/conversation';
+import { AnswerTurn, QuestionTurn } from './turn';
+import { IconButton } from './icon-button';
+
+/** Within this many pixels of the end, the view follows new text. */
+const STICKY_PX = 48;
+
+/** The conversation. It follows the newest line until the reader scrolls up, and offers the way back down. */
+export function Transcript() {
+  const scroller = useRef<HTMLElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const sticky = useRef(true);
+  const [isAway, setIsAway] = useState(false);
+  const count = turns.value.length;
+
+  const toLatest = (behavior: ScrollBehavior): void => {
+    sticky.current = true;
+    scroller.current?.scrollTo({ top: scroller.current.scrollHeight, behavior });
+  };
+
+  // A question of one's own always scrolls into view, also after reading further up.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: runs when a turn is added.
+  useEffect(() => toLatest('instant'), [count]);
+
+  useEffect(() => {
+    if (content.current === null) return;
+    const observer = new ResizeObserver(() => {
+      if (sticky.current) scroller.current?.scrollTo({ top: scroller.current.scrollHeight, behavior: 'instant' });
+    });
+    observer.observe(content.current);
+    return () => observer.disconnect();
+  }, []);
+
+  const onScroll = (): void => {
+    if (scroller.current === null) return;
+    const { scrollHeight, scrollTop, clientHeight } = scroller.current;
+    sticky.current = scrollHeight - scrollTop - clientHeight < STICKY_PX;
+    setIsAway(!sticky.current);
+  };
+
+  return (
+    <div class="transcript-frame">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard. */}
+      <section ref={scroller} class="transcript" aria-label={words.value.chat.region} tabIndex={0} onScroll={onScroll}>
+        <div ref={content} class="transcript-content">
+          {turns.value.map((turn) =>
+            turn.role === 'user' ? <QuestionTurn key={turn.id} turn={turn} /> : <AnswerTurn key={turn.id} turn={turn} />,
+          )}
+        </div>
+      </section>
+      {isAway && (
+        <IconButton icon="arrowDown" label={words.value.chat.latest} onClick={() => toLatest('smooth')} class="to-latest" />
+      )}
+    </div>
+  );
+}

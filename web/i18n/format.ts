@@ -1,0 +1,34 @@
+import { computed } from '@preact/signals';
+import { locale } from './locale';
+
+const formats = computed(() => ({
+  whole: new Intl.NumberFormat(locale.value, { maximumFractionDigits: 0 }),
+  short: new Intl.NumberFormat(locale.value, { maximumSignificantDigits: 3 }),
+  compact: new Intl.NumberFormat(locale.value, { notation: 'compact', maximumSignificantDigits: 3 }),
+}));
+
+export const formatCount = (count: number): string => formats.value.whole.format(count);
+
+/** 15,736,192 → "15.7M" (Chinese: "1570万"). */
+export const formatCompact = (count: number): string => formats.value.compact.format(count);
+
+/** Three significant digits below a hundred, whole above. */
+export const formatRate = (perSecond: number): string =>
+  perSecond < 100 ? formats.value.short.format(perSecond) : formats.value.whole.format(perSecond);
+
+/** Decimal units, as download sizes are written everywhere. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB'] as const;
+  let scaled = bytes;
+  let unit: (typeof units)[number] = 'B';
+  for (const next of units.slice(1)) {
+    if (scaled < 1000) break;
+    scaled /= 1000;
+    unit = next;
+  }
+  return `${scaled < 100 ? formats.value.short.format(scaled) : formats.value.whole.format(scaled)} ${unit}`;
+}
+
+/** "85 ms", "1.25 s". */
+export const formatDuration = (ms: number): string =>
+  ms < 1000 ? `${formats.value.whole.format(ms)} ms` : `${formats.value.short.format(ms / 1000)} s`;

@@ -1,0 +1,85 @@
+import type { ErrorCode } from '../../src/index';
+import { newChat, retry, turns } from './conversation';
+import { deleteStored, loadModel, refreshCached } from './engine';
+import { STARTER, selectedModel } from './models';
+
+export type ErrorAction =
+  | 'retry'
+  | 'reload-model'
+  | 'choose-model'
+  | 'use-starter'
+  | 'free-space'
+  | 'convert-again'
+  | 'new-chat'
+  | 'webgpu-help';
+
+/** The one thing most worth doing after each error. */
+const ACTION_OF: Readonly<Record<ErrorCode, ErrorAction>> = {
+  'no-webgpu': 'webgpu-help',
+  'no-adapter': 'webgpu-help',
+  'device-limits': 'choose-model',
+  'device-lost': 'reload-model',
+  'out-of-memory': 'reload-model',
+  'wrong-arithmetic': 'reload-model',
+  shader: 'reload-model',
+  network: 'retry',
+  'not-found': 'choose-model',
+  'bad-checkpoint': 'retry',
+  'unsupported-model': 'choose-model',
+  'bad-tokenizer': 'choose-model',
+  'bad-template': 'choose-model',
+  quota: 'free-space',
+  storage: 'retry',
+  'corrupt-cache': 'convert-again',
+  'context-full': 'new-chat',
+  'bad-request': 'retry',
+  'no-model': 'reload-model',
+  internal: 'reload-model',
+};
+
+export const MODEL_MENU_ID = 'model-menu';
+
+/** With a model of their own that failed, the starter is the quick way back to a working chat. */
+export function errorActions(code: ErrorCode): readonly ErrorAction[] {
+  const first = ACTION_OF[code];
+  const fallback = selectedModel.value.id !== STARTER.id && code !== 'context-full' && code !== 'bad-request';
+  return fallback ? [first, 'use-starter'] : [first];
+}
+
+/** Asks the unanswered question again, which loads the model when it has to; only loads when there is none. */
+async function tryAgain(): Promise<void> {
+  const last = turns.value.at(-1);
+  if (last?.role === 'assistant' && last.state.value.status === 'failed') await retry();
+  else await loadModel();
+}
+
+async function convertAgain(): Promise<void> {
+  await refreshCached();
+  await deleteStored(selectedModel.value);
+  await tryAgain();
+}
+
+async function useStarter(): Promise<void> {
+  await loadModel(STARTER);
+  const last = turns.value.at(-1);
+  if (last?.role === 'assistant' && last.state.value.status === 'failed') await retry();
+}
+
+export async function runErrorAction(action: ErrorAction): Promise<void> {
+  switch (action) {
+    case 'retry':
+    case 'reload-model':
+      return tryAgain();
+    case 'choose-model':
+    case 'free-space':
+      return document.getElementById(MODEL_MENU_ID)?.showPopover();
+    case 'use-starter':
+      return useStarter();
+    case 'convert-again':
+      return convertAgain();
+    case 'new-chat':
+      return newChat();
+    case 'webgpu-help':
+      return location.reload();
+  }
+}
