@@ -10,6 +10,8 @@ import { installChromium } from './chromium.mjs';
 
 const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
 const MODULES = join(REPOSITORY, 'node_modules');
+/** Signals that end the stage as well: it runs in a process group of its own, which they do not reach. */
+const ENDING = ['SIGINT', 'SIGTERM'];
 const STAGE_TIMEOUT_MS = 20 * 60_000;
 const CHECKPOINTS = [
   ...['stories260k', 'llama', 'qwen2', 'qwen3'].map((name) => `test/fixtures/models/${name}`),
@@ -75,7 +77,7 @@ function runNode(args, env) {
       kill();
       process.exit(130);
     };
-    process.on('SIGINT', interrupt);
+    for (const signal of ENDING) process.on(signal, interrupt);
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
@@ -88,7 +90,7 @@ function runNode(args, env) {
     });
     child.once('close', (code, signal) => {
       clearTimeout(timer);
-      process.off('SIGINT', interrupt);
+      for (const signal of ENDING) process.off(signal, interrupt);
       const problem = isLate ? `ended after ${STAGE_TIMEOUT_MS / 60_000} minutes` : `ended by ${signal}`;
       done({ output, code, problem: signal === null ? undefined : problem });
     });

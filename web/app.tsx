@@ -1,5 +1,5 @@
 import { CapabilityHelp } from './components/capability-help';
-import { Composer } from './components/composer';
+import { COMPOSER_ID, Composer } from './components/composer';
 import { EmptyState } from './components/empty-state';
 import { LiveRegion } from './components/live-region';
 import { LoadCard } from './components/load-card';
@@ -10,7 +10,6 @@ import { TopBar } from './components/top-bar';
 import { Transcript } from './components/transcript';
 import { words } from './i18n/locale';
 import { obstacle } from './state/capability';
-import { COMPOSER_ID } from './components/composer';
 import { turns } from './state/conversation';
 
 /** Top bar, then either the chat or what keeps this browser from running one. */

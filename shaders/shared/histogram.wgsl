@@ -20,22 +20,30 @@ fn clear_bins(thread: u32) {
   workgroupBarrier();
 }
 
-// bins becomes its own inclusive prefix sum; returns the total
+// bins becomes its own inclusive prefix sum; returns the total. Sixteen threads add up sixteen bins each, then every
+// bin takes the totals of the groups before its own: few barriers, and short chains.
 fn scan_bins(thread: u32) -> u32 {
-  for (var step = 1u; step < 256u; step *= 2u) {
-    workgroupBarrier();
+  workgroupBarrier();
+  if (thread < 16u) {
     var sum = 0u;
-    if (thread < 256u && thread >= step) {
-      sum = atomicLoad(&bins[thread - step]);
+    for (var i = 0u; i < 16u; i++) {
+      sum += atomicLoad(&bins[thread * 16u + i]);
+      atomicStore(&bins[thread * 16u + i], sum);
     }
-    workgroupBarrier();
-    if (thread < 256u) {
-      sum += atomicLoad(&bins[thread]);
-      atomicStore(&bins[thread], sum);
+  }
+  workgroupBarrier();
+  var before = 0u;
+  if (thread < 256u) {
+    for (var last = 15u; last < thread; last += 16u) {
+      before += atomicLoad(&bins[last]);
     }
-    if (thread == 255u) {
-      shared_total = sum;
-    }
+  }
+  workgroupBarrier();
+  if (thread < 256u) {
+    atomicAdd(&bins[thread], before);
+  }
+  if (thread == 255u) {
+    shared_total = atomicLoad(&bins[255]);
   }
   return workgroupUniformLoad(&shared_total);
 }

@@ -59,16 +59,21 @@ function checkIds(all: readonly AddedToken[], vocabulary: Vocabulary, numEmbeddi
   for (const token of all) {
     const { id, content } = token;
     if (id >= numEmbeddings) {
-      warnings.push(`${FILE}: "${content}" (id ${id}) is beyond the model's ${numEmbeddings} embeddings and is read as plain text`);
+      warnings.push(
+        `${FILE}: "${content}" (id ${id}) is beyond the model's ${numEmbeddings} embeddings and is read as plain text`,
+      );
       continue;
     }
     const other = contents.get(id);
-    if (other !== undefined) throw badTokenizer(FILE, `the tokens "${other}" and "${content}" share the id ${id}`);
+    if (other !== undefined)
+      throw badTokenizer(FILE, `the tokens "${other}" and "${content}" share the id ${id}`);
     contents.set(id, content);
     const ownId = vocabulary.ids.get(content);
-    if (ownId !== undefined && ownId !== id) throw badTokenizer(FILE, `the token "${content}" has the ids ${ownId} and ${id}`);
+    if (ownId !== undefined && ownId !== id)
+      throw badTokenizer(FILE, `the token "${content}" has the ids ${ownId} and ${id}`);
     const piece = pieces.get(id);
-    if (piece !== undefined && piece !== content) warnings.push(`${FILE}: the added token "${content}" takes the id ${id} of "${piece}"`);
+    if (piece !== undefined && piece !== content)
+      warnings.push(`${FILE}: the added token "${content}" takes the id ${id} of "${piece}"`);
     tokens.push(token);
   }
   return { tokens, warnings };

@@ -28,7 +28,11 @@ export function parseJsonObject(text: string, file: string): JsonObject {
   try {
     root = JSON.parse(text);
   } catch (cause) {
-    throw badTokenizer(file, `is not valid JSON (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+    throw badTokenizer(
+      file,
+      `is not valid JSON (${cause instanceof Error ? cause.message : String(cause)})`,
+      cause,
+    );
   }
   if (!isJsonObject(root)) throw badTokenizer(file, 'must hold a JSON object');
   return root;

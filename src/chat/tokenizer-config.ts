@@ -66,7 +66,8 @@ function readAddedTokens(raw: JsonObject): JsonObject[] {
   const table = raw.added_tokens_decoder ?? {};
   if (!isJsonObject(table)) throw badTokenizer(CONFIG_FILE, 'added_tokens_decoder must be an object');
   return Object.entries(table).map(([id, entry]) => {
-    if (!isJsonObject(entry)) throw badTokenizer(CONFIG_FILE, `added_tokens_decoder["${id}"] must be an object`);
+    if (!isJsonObject(entry))
+      throw badTokenizer(CONFIG_FILE, `added_tokens_decoder["${id}"] must be an object`);
     return { ...entry, id: Number(id) };
   });
 }
@@ -74,7 +75,8 @@ function readAddedTokens(raw: JsonObject): JsonObject[] {
 function readChatTemplates(raw: JsonObject): NamedTemplate[] {
   const value = raw.chat_template ?? [];
   if (typeof value === 'string') return [{ name: 'default', template: value }];
-  if (!Array.isArray(value)) throw badTokenizer(CONFIG_FILE, 'chat_template must be a text or a list of named texts');
+  if (!Array.isArray(value))
+    throw badTokenizer(CONFIG_FILE, 'chat_template must be a text or a list of named texts');
   return value.map((entry: unknown, index) => {
     if (!isJsonObject(entry) || typeof entry.name !== 'string' || typeof entry.template !== 'string')
       throw badTokenizer(CONFIG_FILE, `chat_template[${index}] must have a name and a template`);

@@ -1,4 +1,4 @@
-import { ReplaceNormalizer, SplitPreTokenizer } from '@huggingface/tokenizers';
+import { ReplaceNormalizer } from '@huggingface/tokenizers';
 import { badTokenizer, isJsonObject, type JsonObject } from './json-object';
 
 const FILE = 'tokenizer.json';
@@ -22,7 +22,9 @@ const PRE_TOKENIZER: Stage = {
   key: 'pre_tokenizer',
   members: 'pretokenizers',
   types: new Set(
-    'BertPreTokenizer Whitespace WhitespaceSplit Metaspace ByteLevel Split Punctuation Digits Replace FixedLength'.split(' '),
+    'BertPreTokenizer Whitespace WhitespaceSplit Metaspace ByteLevel Split Punctuation Digits Replace FixedLength'.split(
+      ' ',
+    ),
   ),
 };
 
@@ -47,7 +49,9 @@ export function readPipeline(root: JsonObject, hasToken: (content: string) => bo
   return {
     normalizer: readStage(root, NORMALIZER, checkPattern),
     pre_tokenizer: readStage(root, PRE_TOKENIZER, (part, path) => checkPattern(corrected(part), path)),
-    post_processor: readStage(root, POST_PROCESSOR, (part, path) => checkTemplateTokens(part, path, hasToken)),
+    post_processor: readStage(root, POST_PROCESSOR, (part, path) =>
+      checkTemplateTokens(part, path, hasToken),
+    ),
   };
 }
 
@@ -64,7 +68,9 @@ function readPart(part: unknown, path: string, stage: Stage, check: CheckPart): 
   if (type === 'Sequence') {
     const members = part[stage.members];
     if (!Array.isArray(members)) throw badTokenizer(FILE, `${path}.${stage.members} must be a list`);
-    const read = members.map((member, index) => readPart(member, `${path}.${stage.members}[${index}]`, stage, check));
+    const read = members.map((member, index) =>
+      readPart(member, `${path}.${stage.members}[${index}]`, stage, check),
+    );
     return { ...part, [stage.members]: read };
   }
   if (typeof type !== 'string' || !stage.types.has(type))
@@ -80,38 +86,42 @@ function corrected(part: JsonObject): JsonObject {
     return { type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false };
   }
   // Isolating the matches or what lies between them cuts at the same places; the library's inverted form drops text.
-  if (part.type === 'Split' && part.behavior === 'Isolated' && part.invert === true) return { ...part, invert: false };
+  if (part.type === 'Split' && part.behavior === 'Isolated' && part.invert === true)
+    return { ...part, invert: false };
   return part;
 }
 
 /** Compiles the pattern as the library will, so that a bad one is reported under its path. */
 function checkPattern(part: JsonObject, path: string): JsonObject {
-  if (part.type !== 'Split' && part.type !== 'Replace') return part;
-  readPattern(part.pattern, `${path}.pattern`);
+  if (part.type === 'Split' || part.type === 'Replace') compileReplace(part, path);
   return part;
 }
 
 /**
- * The matcher for a `pattern` of tokenizer.json (`{"String": …}` or `{"Regex": …}`, Oniguruma syntax).
- * @throws TabmindError 'bad-tokenizer' when it does not compile.
+ * The function that a part with `pattern` (`{"String": …}` or `{"Regex": …}`, Oniguruma syntax) and `content`
+ * stands for: every match becomes the content.
+ * @throws TabmindError 'bad-tokenizer' when the pattern does not compile.
  */
-export function readPattern(pattern: unknown, path: string): { replaceAll(text: string, content: string): string } {
-  const { String: text, Regex: regex } = isJsonObject(pattern) ? pattern : {};
-  const known = typeof text === 'string' ? { String: text } : typeof regex === 'string' ? { Regex: regex } : null;
-  if (known === null) throw badTokenizer(FILE, `${path} must hold a String or a Regex`);
+export function compileReplace(part: JsonObject, path: string): (text: string) => string {
+  const { String: text, Regex: regex } = isJsonObject(part.pattern) ? part.pattern : {};
+  const pattern =
+    typeof text === 'string' ? { String: text } : typeof regex === 'string' ? { Regex: regex } : null;
+  if (pattern === null) throw badTokenizer(FILE, `${path}.pattern must hold a String or a Regex`);
+  const content = typeof part.content === 'string' ? part.content : '';
   try {
-    const split = new SplitPreTokenizer({ type: 'Split', pattern: known, behavior: 'Isolated', invert: false });
-    split.pre_tokenize_text('');
+    const replace = new ReplaceNormalizer({ type: 'Replace', pattern, content });
+    return (input) => replace.normalize(input);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw badTokenizer(FILE, `${path} does not compile: ${reason}`, cause);
+    throw badTokenizer(FILE, `${path}.pattern does not compile: ${reason}`, cause);
   }
-  return {
-    replaceAll: (input, content) => new ReplaceNormalizer({ type: 'Replace', pattern: known, content }).normalize(input),
-  };
 }
 
-function checkTemplateTokens(part: JsonObject, path: string, hasToken: (content: string) => boolean): JsonObject {
+function checkTemplateTokens(
+  part: JsonObject,
+  path: string,
+  hasToken: (content: string) => boolean,
+): JsonObject {
   if (part.type !== 'TemplateProcessing') return part;
   if (!Array.isArray(part.single)) throw badTokenizer(FILE, `${path}.single must be a list`);
   for (const item of part.single) {

@@ -24,7 +24,11 @@ export function readVocabulary(root: JsonObject): Vocabulary {
   if (type === 'BPE') {
     checkMerges(model.merges, ids);
     for (const key of ['continuing_subword_prefix', 'end_of_word_suffix']) {
-      if (model[key]) throw badTokenizer(FILE, `model.${key} is "${String(model[key])}": only pieces without marks are supported`);
+      if (model[key])
+        throw badTokenizer(
+          FILE,
+          `model.${key} is "${String(model[key])}": only pieces without marks are supported`,
+        );
     }
   }
   return { type, ids, warnings: modelWarnings(model, type) };
@@ -41,7 +45,9 @@ function modelType(model: JsonObject): Vocabulary['type'] {
 
 function modelWarnings(model: JsonObject, type: Vocabulary['type']): string[] {
   if (type === 'Unigram' && model.byte_fallback === true)
-    return [`${FILE}: characters outside the vocabulary become the unknown token (Unigram byte fallback is not supported)`];
+    return [
+      `${FILE}: characters outside the vocabulary become the unknown token (Unigram byte fallback is not supported)`,
+    ];
   return [];
 }
 
@@ -59,7 +65,8 @@ function readList(vocab: unknown): Map<string, number> {
     const [piece, score]: unknown[] = Array.isArray(entry) ? entry : [];
     if (typeof piece !== 'string' || typeof score !== 'number')
       throw badTokenizer(FILE, `model.vocab[${index}] must be [piece, score]`);
-    if (ids.has(piece)) throw badTokenizer(FILE, `the piece "${piece}" has the ids ${ids.get(piece)} and ${index}`);
+    if (ids.has(piece))
+      throw badTokenizer(FILE, `the piece "${piece}" has the ids ${ids.get(piece)} and ${index}`);
     ids.set(piece, index);
   }
   return ids;
@@ -75,7 +82,8 @@ function checkUniqueIds(ids: ReadonlyMap<string, number>): void {
   const pieces = new Map<number, string>();
   for (const [piece, id] of ids) {
     const other = pieces.get(id);
-    if (other !== undefined) throw badTokenizer(FILE, `the tokens "${other}" and "${piece}" share the id ${id}`);
+    if (other !== undefined)
+      throw badTokenizer(FILE, `the tokens "${other}" and "${piece}" share the id ${id}`);
     pieces.set(id, piece);
   }
 }
@@ -88,9 +96,11 @@ function checkMerges(merges: unknown, ids: ReadonlyMap<string, number>): void {
     if (parts.length !== 2 || typeof left !== 'string' || typeof right !== 'string')
       throw badTokenizer(FILE, `merge ${index} is not a pair: ${JSON.stringify(merge)}`);
     // The library reads the form of the whole list from its first entry.
-    if (typeof merge !== typeof merges[0]) throw badTokenizer(FILE, `merge ${index} is not written like the first one`);
+    if (typeof merge !== typeof merges[0])
+      throw badTokenizer(FILE, `merge ${index} is not written like the first one`);
     for (const piece of [left, right, left + right]) {
-      if (!ids.has(piece)) throw badTokenizer(FILE, `merge ${index} needs "${piece}", which is not in the vocabulary`);
+      if (!ids.has(piece))
+        throw badTokenizer(FILE, `merge ${index} needs "${piece}", which is not in the vocabulary`);
     }
   }
 }

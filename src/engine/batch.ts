@@ -6,7 +6,7 @@ export interface PrefillBatch {
   readonly slot: number;
   readonly tokenIds: Uint32Array;
   readonly startPosition: number;
-  /** Block ids of the sequence from position 0; covers every row of the chunk. */
+  /** Block ids of the sequence from position 0; covers every row of the chunk. Grows later: copy it in `submit`. */
   readonly blockTable: readonly number[];
   /** True for the last chunk of the prompt: its last row is sampled, and the id becomes the slot's token. */
   readonly sample: boolean;
@@ -36,7 +36,9 @@ export interface PendingStep {
 /**
  * What the engine needs of the GPU side. `submit` records and submits at once and never waits: steps run in the order
  * of submission, and a decode step may be submitted before the ids of the step before it have come back.
- * After a prefill with `sample`, or a decode step, the slot holds the sampled token and the next position.
+ * After a prefill with `sample`, or a decode step, the slot holds the sampled token and the next position, and the
+ * token counts as seen. A draw depends on the seed and the position only, so that a sequence that was preempted and
+ * computed again samples the same ids. `ids` always settles: it rejects when the device is lost.
  */
 export interface StepRunner {
   readonly maxSlots: number;

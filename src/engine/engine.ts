@@ -4,7 +4,7 @@ import type { EngineStats, FinishReason, Timings } from '../protocol';
 import type { StepRunner } from './batch';
 import { checkSamplingParams, type SamplingParams } from './sampling-params';
 import { defect, type ScheduledStep, Scheduler } from './scheduler';
-import { Sequence } from './sequence';
+import { type Seat, Sequence } from './sequence';
 
 export interface EngineOptions {
   /** Blocks of the KV pool; the pool on the GPU has the same number. */
@@ -79,6 +79,8 @@ export class Engine {
   readonly #now: () => number;
   readonly #requests = new Map<string, LiveRequest>();
   readonly #inFlight: { readonly step: ScheduledStep; readonly outcome: Promise<Outcome> }[] = [];
+  /** Work that holds a lent place. */
+  readonly #borrowed = new Set<Promise<unknown>>();
   /** Ends when there is no work left; null while idle. */
   #loop: Promise<void> | null = null;
   #closed = false;
@@ -131,11 +133,31 @@ export class Engine {
     return this.finish(id, 'abort');
   }
 
+  /**
+   * Lends a slot and blocks for `numTokens` tokens to work outside the scheduler (scoring); `use` must have waited for
+   * its own steps when it resolves. Throws `context-full` when they are taken.
+   */
+  async borrow<T>(numTokens: number, use: (seat: Seat) => Promise<T>): Promise<T> {
+    const seat = this.#closed ? null : this.#scheduler.lend(numTokens);
+    if (seat === null)
+      throw new TabmindError('context-full', `There is no room for ${numTokens} tokens in the KV pool now.`, {
+        remedy: 'Wait for the running answers, or load the model with a larger KV pool.',
+        details: { numTokens },
+      });
+    const work = use(seat).finally(() => {
+      this.#borrowed.delete(work);
+      this.#scheduler.takeBack(seat);
+    });
+    this.#borrowed.add(work);
+    return work;
+  }
+
   /** Aborts every request, accepts no more, and resolves when no step is in flight: buffers may then be destroyed. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const id of [...this.#requests.keys()]) this.abort(id);
     await this.#loop;
+    await Promise.allSettled(this.#borrowed);
   }
 
   stats(): EngineCounts {
@@ -193,8 +215,10 @@ export class Engine {
       this.#fill();
       const oldest = this.#inFlight[0];
       if (oldest === undefined) {
-        // A callback's or caller's abort can leave nothing to do; requests with nothing to wait for would spin.
-        return this.#requests.size > 0 ? defect('requests wait but no step can be scheduled') : null;
+        if (this.#requests.size === 0) return null;
+        if (this.#borrowed.size === 0) return defect('requests wait but no step can be scheduled');
+        await Promise.allSettled(this.#borrowed);
+        return null;
       }
       const outcome = await oldest.outcome;
       this.#inFlight.shift();
@@ -218,11 +242,9 @@ export class Engine {
 
   /** Throws what the runner throws at once: no later step may be submitted on top of one that was not. */
   #submit(step: ScheduledStep): Promise<Outcome> {
-    const { batch, startsSlot, sequences } = step;
+    const { batch, admitted } = step;
     try {
-      const [sequence] = sequences;
-      if (startsSlot && sequence !== undefined && batch.phase === 'prefill')
-        this.#runner.startSlot(batch.slot, sequence.params, sequence.tokenIds);
+      if (admitted?.seat) this.#runner.startSlot(admitted.seat.slot, admitted.params, admitted.tokenIds);
       return this.#runner.submit(batch).ids.then(
         (ids) => ({ ids }),
         (thrown: unknown) => ({ error: TabmindError.from(thrown) }),
@@ -288,15 +310,14 @@ export class Engine {
   }
 
   #end(live: LiveRequest, reason: FinishReason | 'error'): void {
-    this.#requests.delete(live.sequence.id);
     this.#scheduler.finish(live.sequence, reason, this.#now());
+    this.#requests.delete(live.sequence.id);
   }
 
   /** Fails every request, then waits for the steps in flight, so that later requests start on a free pool. */
   async #failAll(error: TabmindError): Promise<void> {
-    const failed = [...this.#requests.values()];
-    for (const live of failed) live.reject(error);
-    for (const live of failed) this.#end(live, 'error');
+    for (const live of this.#requests.values()) live.reject(error);
+    for (const live of this.#requests.values()) this.#end(live, 'error');
     for (const { step, outcome } of this.#inFlight.splice(0)) {
       await outcome;
       this.#scheduler.retire(step);

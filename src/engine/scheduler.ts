@@ -11,8 +11,8 @@ export interface ScheduledStep {
   readonly sequences: readonly Sequence[];
   /** Ids that each of `sequences` gets back: 0 for a prefill chunk that is not the last, else 1. */
   readonly numSampled: 0 | 1;
-  /** The batch is the first of a sequence in its slot: the slot has to be started before it is submitted. */
-  readonly startsSlot: boolean;
+  /** The sequence that this step takes into a slot: the slot has to be started before the batch is submitted. */
+  readonly admitted: Sequence | null;
 }
 
 export interface SchedulerLimits {
@@ -41,6 +41,8 @@ export class Scheduler {
   readonly #running: Sequence[] = [];
   /** Finished sequences whose last steps are in flight. */
   readonly #draining = new Set<Sequence>();
+  /** Places lent to work that is no sequence. */
+  readonly #lent = new Set<Seat>();
   readonly #freeSlots: number[];
   #numStepsInFlight = 0;
   #lastPhase: Batch['phase'] = 'decode';
@@ -134,11 +136,32 @@ export class Scheduler {
     return true;
   }
 
+  /** Takes a place for `numTokens` tokens out of scheduling; null when slots or blocks are short. */
+  lend(numTokens: number): Seat | null {
+    const slot = this.#freeSlots.at(-1);
+    const blockTable = slot === undefined ? null : this.#allocator.allocate(numTokens);
+    if (slot === undefined || blockTable === null) return null;
+    this.#freeSlots.pop();
+    const seat = { slot, blockTable };
+    this.#lent.add(seat);
+    return seat;
+  }
+
+  /** Puts a lent place back. No step that uses it may be in flight. */
+  takeBack(seat: Seat): void {
+    if (!this.#lent.delete(seat)) throw defect(`slot ${seat.slot} was not lent`);
+    this.#free(seat);
+  }
+
   /** Checks every invariant of slots and blocks; throws `internal` naming the first defect. */
   checkIntegrity(): void {
     this.#allocator.checkIntegrity();
     const slots = [...this.#freeSlots];
     const blocks = new Set<number>();
+    for (const { slot, blockTable } of this.#lent) {
+      slots.push(slot);
+      for (const block of blockTable.blockIds) blocks.add(block);
+    }
     for (const sequence of [...this.#running, ...this.#draining]) {
       if (sequence.seat === null) throw defect(`sequence ${sequence.id} runs without a slot`);
       const { slot, blockTable } = sequence.seat;
@@ -187,7 +210,7 @@ export class Scheduler {
       batch: { phase: 'prefill', slot, tokenIds, startPosition, blockTable: blockTable.blockIds, sample },
       sequences: [sequence],
       numSampled: sample ? 1 : 0,
-      startsSlot: prefilling === undefined,
+      admitted: prefilling === undefined ? sequence : null,
     };
   }
 
@@ -222,7 +245,7 @@ export class Scheduler {
       const { slot, blockTable } = seatOf(sequence);
       return { slot, position: sequence.scheduleDecode(), blockTable: blockTable.blockIds };
     });
-    return { batch: { phase: 'decode', rows }, sequences, numSampled: 1, startsSlot: false };
+    return { batch: { phase: 'decode', rows }, sequences, numSampled: 1, admitted: null };
   }
 
   #coverNext(sequence: Sequence): boolean {

@@ -68,13 +68,25 @@ function widestWorkgroup(gpu: Gpu): number {
 function checkCall(state: StateLayout, call: SamplerCall): void {
   const { vocabSize, logitsAt, logitsStride, numRows, prefill } = call;
   if (vocabSize < 1 || vocabSize > MAX_SAMPLER_VOCAB)
-    throw new TabmindError('unsupported-model', `The vocabulary has ${vocabSize} entries; 1 to ${MAX_SAMPLER_VOCAB} fit.`, {
-      meaning: 'The next token of this model cannot be chosen on the graphics card.',
-      remedy: 'Choose another model.',
-      details: { vocabSize },
-    });
-  if (logitsAt % 4 !== 0 || logitsStride % 4 !== 0 || logitsStride < vocabSize || state.seenStride * 32 < vocabSize)
-    throw new TabmindError('internal', `sampler: logits at ${logitsAt}, stride ${logitsStride}, vocabulary ${vocabSize}`);
+    throw new TabmindError(
+      'unsupported-model',
+      `The vocabulary has ${vocabSize} entries; 1 to ${MAX_SAMPLER_VOCAB} fit.`,
+      {
+        meaning: 'The next token of this model cannot be chosen on the graphics card.',
+        remedy: 'Choose another model.',
+        details: { vocabSize },
+      },
+    );
+  if (
+    logitsAt % 4 !== 0 ||
+    logitsStride % 4 !== 0 ||
+    logitsStride < vocabSize ||
+    state.seenStride * 32 < vocabSize
+  )
+    throw new TabmindError(
+      'internal',
+      `sampler: logits at ${logitsAt}, stride ${logitsStride}, vocabulary ${vocabSize}`,
+    );
   if (prefill !== null && numRows !== 1)
     throw new TabmindError('internal', `sampler: ${numRows} rows after a prefill chunk; there is one`);
 }

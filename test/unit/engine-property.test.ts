@@ -120,7 +120,6 @@ describe('Engine, over random loads', () => {
       ),
       { numRuns: 400 },
     );
-    console.log(numPreemptions, numAborted, numFinished);
     // The loads must really reach these states, or the property says little.
     expect(numPreemptions).toBeGreaterThan(50);
     expect(numAborted).toBeGreaterThan(50);

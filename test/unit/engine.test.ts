@@ -252,3 +252,31 @@ describe('Engine, when the runner fails', () => {
     engine.checkIntegrity();
   });
 });
+
+describe('Engine.borrow', () => {
+  it('keeps a place out of scheduling, makes requests wait for it, and puts it back whatever happens', async () => {
+    const { engine, add, expectEmpty } = setUp({ numBlocks: 4 });
+    let free: () => void = () => undefined;
+    const held = engine.borrow(14, async ({ blockTable }) => {
+      engine.checkIntegrity();
+      expect(blockTable.blockIds).toHaveLength(4);
+      await new Promise<void>((resolve) => {
+        free = resolve;
+      });
+      return 'done';
+    });
+    await expect(engine.borrow(1, async () => 0)).rejects.toMatchObject({ code: 'context-full' });
+    let ended = false;
+    const waiting = add('a', [1, 2, 3], { maxTokens: 3 }).then((completion) => {
+      ended = true;
+      return completion;
+    });
+    await turns(20);
+    expect(ended).toBe(false);
+    free();
+    expect(await held).toBe('done');
+    expect((await waiting).ids).toHaveLength(3);
+    await expect(engine.borrow(1, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expectEmpty();
+  });
+});

@@ -63,7 +63,7 @@ describe('Scheduler', () => {
       false,
     ]);
     expect(steps.map(({ numSampled }) => numSampled)).toEqual([0, 0, 1, 1]);
-    expect(steps.map(({ startsSlot }) => startsSlot)).toEqual([true, false, false, false]);
+    expect(steps.map(({ admitted }) => admitted?.id ?? null)).toEqual(['a', null, null, null]);
     const tokens = steps.flatMap(({ batch }) => (batch.phase === 'prefill' ? [...batch.tokenIds] : []));
     expect(tokens).toEqual(Array.from({ length: 19 }, (_, i) => 100 + i));
   });

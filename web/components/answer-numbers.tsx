@@ -17,7 +17,9 @@ export function AnswerNumbers({ usage, timings }: AnswerNumbersProps) {
         <span class="numbers-rate">{numbers.decode(formatRate(timings.decodeTokensPerSecond))}</span>
       )}
       <span class="numbers-ttft">{numbers.ttft(formatDuration(timings.ttftMs))}</span>
-      {usage !== null && <span class="numbers-tokens">{numbers.tokens(formatCount(usage.completion_tokens))}</span>}
+      {usage !== null && (
+        <span class="numbers-tokens">{numbers.tokens(formatCount(usage.completion_tokens))}</span>
+      )}
     </span>
   );
 }

@@ -17,10 +17,10 @@ interface StepProps {
 function Step({ title, text, addresses = [], isYours = false }: StepProps) {
   return (
     <li>
-      <h3>
+      <h4>
         {title}
         {isYours && <span class="badge">{words.value.capability.yours}</span>}
-      </h3>
+      </h4>
       <p>{text}</p>
       {addresses.map((address) => (
         <p key={address} class="address">

@@ -11,7 +11,8 @@ const COMPOSING_KEY_CODE = 229;
 
 /** Enter sends, except while an input method is composing (Chinese, Japanese, Korean) and with Shift. */
 function onKeyDown(event: KeyboardEvent): void {
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === COMPOSING_KEY_CODE) return;
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === COMPOSING_KEY_CODE)
+    return;
   event.preventDefault();
   void send(draft.value);
 }
@@ -20,13 +21,25 @@ function StopOrSend() {
   const { composer } = words.value;
   if (isAnswering.value) {
     return (
-      <button type="button" class="send send-stop" aria-label={composer.stop} title={composer.stopHint} onClick={stop}>
+      <button
+        type="button"
+        class="send send-stop"
+        aria-label={composer.stop}
+        title={composer.stopHint}
+        onClick={stop}
+      >
         <Icon name="stop" />
       </button>
     );
   }
   return (
-    <button type="submit" class="send" aria-label={composer.send} title={composer.send} disabled={draft.value.trim() === ''}>
+    <button
+      type="submit"
+      class="send"
+      aria-label={composer.send}
+      title={composer.send}
+      disabled={draft.value.trim() === ''}
+    >
       <Icon name="arrowUp" />
     </button>
   );

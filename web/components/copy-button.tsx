@@ -24,6 +24,7 @@ export function CopyButton({ text, label }: { readonly text: () => string; reado
     }
   };
   const icon = outcome === 'copied' ? 'check' : outcome === 'refused' ? 'alert' : 'copy';
-  const shown = outcome === 'copied' ? chat.copied : outcome === 'refused' ? chat.copyFailed : (label ?? chat.copy);
+  const shown =
+    outcome === 'copied' ? chat.copied : outcome === 'refused' ? chat.copyFailed : (label ?? chat.copy);
   return <IconButton icon={icon} label={shown} onClick={() => void copy()} class="copy" />;
 }

@@ -3,6 +3,7 @@ import type { ModelRef } from '../../src/index';
 import { formatBytes, formatCompact, formatCount } from '../i18n/format';
 import { words } from '../i18n/locale';
 import { announce } from '../state/announcement';
+import { interrupt } from '../state/conversation';
 import { cachedModels, deleteStored, loadModel, modelState, refreshCached } from '../state/engine';
 import { MODEL_MENU_ID } from '../state/error-action';
 import { modelFromAddress } from '../state/model-address';
@@ -14,13 +15,15 @@ import { closeMenu, Menu } from './menu';
 function choose(model: ModelRef): void {
   closeMenu(MODEL_MENU_ID);
   const isReady = modelState.value.status === 'ready' && selectedModel.value.id === model.id;
-  if (!isReady) void loadModel(model);
+  if (isReady) return;
+  interrupt();
+  void loadModel(model);
 }
 
 /** Takes the stored weights away and, for a model the person added, the entry too. */
 async function remove(model: ModelRef): Promise<void> {
   await deleteStored(model);
-  if (selectedModel.value.id === model.id && model.id !== STARTER.id) void loadModel(STARTER);
+  if (selectedModel.value.id === model.id && model.id !== STARTER.id) choose(STARTER);
   forgetModel(model);
   announce(words.value.models.removed(modelName(model)));
 }
@@ -33,7 +36,9 @@ function modelFacts(model: ModelRef): string {
     const { parameters, contextLength, weightBits } = state.info;
     return text.stats(formatCompact(parameters), formatCount(contextLength), weightBits);
   }
-  const bytes = cachedModels.value.filter(({ id }) => id === model.id).reduce((sum, one) => sum + one.bytes, 0);
+  const bytes = cachedModels.value
+    .filter(({ id }) => id === model.id)
+    .reduce((sum, one) => sum + one.bytes, 0);
   if (bytes > 0) return text.stored(formatBytes(bytes));
   return model.id === STARTER.id ? text.starterNote : text.notStored;
 }
@@ -118,7 +123,12 @@ function Warnings() {
 /** The model picker: the starter, what the person added, and a field for any checkpoint folder. */
 export function ModelMenu() {
   return (
-    <Menu id={MODEL_MENU_ID} title={words.value.models.title} class="menu-models" onOpen={() => void refreshCached()}>
+    <Menu
+      id={MODEL_MENU_ID}
+      title={words.value.models.title}
+      class="menu-models"
+      onOpen={() => void refreshCached()}
+    >
       <ul class="model-list">
         {models.value.map((model) => (
           <ModelRow key={model.id} model={model} />

@@ -6,7 +6,11 @@ import { Menu } from './menu';
 
 export const SETTINGS_MENU_ID = 'settings-menu';
 
-const themeIcons: Readonly<Record<(typeof THEMES)[number], IconName>> = { system: 'monitor', light: 'sun', dark: 'moon' };
+const themeIcons: Readonly<Record<(typeof THEMES)[number], IconName>> = {
+  system: 'monitor',
+  light: 'sun',
+  dark: 'moon',
+};
 
 interface ChoiceProps<T extends string> {
   readonly legend: string;
@@ -71,7 +75,6 @@ export function SettingsMenu() {
         </span>
         <input
           type="checkbox"
-          role="switch"
           checked={greedy.value}
           onChange={(event) => {
             greedy.value = event.currentTarget.checked;

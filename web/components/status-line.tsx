@@ -7,6 +7,8 @@ import { Icon } from './icon';
 export function StatusLine() {
   const current = stats.value;
   const { numbers, page } = words.value;
+  const used = formatCount(current?.kvBlocksUsed ?? 0);
+  const total = formatCount(current?.kvBlocksTotal ?? 0);
   return (
     <div class="status-line">
       <span class="privacy">
@@ -18,7 +20,8 @@ export function StatusLine() {
           class="kv-blocks"
           title={numbers.kvHint(formatCount(current.kvBlockTokens), formatBytes(current.kvBytes))}
         >
-          {numbers.kv(formatCount(current.kvBlocksUsed), formatCount(current.kvBlocksTotal))}
+          <span class="wide">{numbers.kv(used, total)}</span>
+          <span class="narrow">{numbers.kvShort(used, total)}</span>
         </span>
       )}
     </div>

@@ -1,6 +1,6 @@
 import { words } from '../i18n/locale';
-import { newChat } from '../state/conversation';
 import { obstacle } from '../state/capability';
+import { newChat } from '../state/conversation';
 import { modelState } from '../state/engine';
 import { MODEL_MENU_ID } from '../state/error-action';
 import { modelName, selectedModel } from '../state/models';

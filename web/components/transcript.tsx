@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { words } from '../i18n/locale';
 import { turns } from '../state/conversation';
-import { AnswerTurn, QuestionTurn } from './turn';
 import { IconButton } from './icon-button';
+import { AnswerTurn, QuestionTurn } from './turn';
 
 /** Within this many pixels of the end, the view follows new text. */
 const STICKY_PX = 48;
@@ -27,7 +27,8 @@ export function Transcript() {
   useEffect(() => {
     if (content.current === null) return;
     const observer = new ResizeObserver(() => {
-      if (sticky.current) scroller.current?.scrollTo({ top: scroller.current.scrollHeight, behavior: 'instant' });
+      if (sticky.current)
+        scroller.current?.scrollTo({ top: scroller.current.scrollHeight, behavior: 'instant' });
     });
     observer.observe(content.current);
     return () => observer.disconnect();
@@ -42,16 +43,31 @@ export function Transcript() {
 
   return (
     <div class="transcript-frame">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard. */}
-      <section ref={scroller} class="transcript" aria-label={words.value.chat.region} tabIndex={0} onScroll={onScroll}>
+      <section
+        ref={scroller}
+        class="transcript"
+        aria-label={words.value.chat.region}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
+        tabIndex={0}
+        onScroll={onScroll}
+      >
         <div ref={content} class="transcript-content">
           {turns.value.map((turn) =>
-            turn.role === 'user' ? <QuestionTurn key={turn.id} turn={turn} /> : <AnswerTurn key={turn.id} turn={turn} />,
+            turn.role === 'user' ? (
+              <QuestionTurn key={turn.id} turn={turn} />
+            ) : (
+              <AnswerTurn key={turn.id} turn={turn} />
+            ),
           )}
         </div>
       </section>
       {isAway && (
-        <IconButton icon="arrowDown" label={words.value.chat.latest} onClick={() => toLatest('smooth')} class="to-latest" />
+        <IconButton
+          icon="arrowDown"
+          label={words.value.chat.latest}
+          onClick={() => toLatest('smooth')}
+          class="to-latest"
+        />
       )}
     </div>
   );

@@ -56,7 +56,11 @@ export function AnswerTurn({ turn }: { readonly turn: Answer }) {
   const state = turn.state.value;
   const isRunning = state.status === 'waiting' || state.status === 'answering';
   return (
-    <article class={`turn answer answer-${state.status}`} aria-label={words.value.chat.model} aria-busy={isRunning}>
+    <article
+      class={`turn answer answer-${state.status}`}
+      aria-label={words.value.chat.model}
+      aria-busy={isRunning}
+    >
       <BeforeFirstToken turn={turn} />
       <p class="turn-text" dir="auto">
         {turn.text}

@@ -38,7 +38,8 @@ const errors: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   'wrong-arithmetic': {
     title: 'The graphics card gave wrong results',
-    advice: 'A self-test failed, so answers could not be trusted. Update the graphics driver and the browser.',
+    advice:
+      'A self-test failed, so answers could not be trusted. Update the graphics driver and the browser.',
   },
   shader: {
     title: 'A GPU program could not be prepared',
@@ -92,6 +93,10 @@ const errors: Readonly<Record<ErrorCode, ErrorText>> = {
     title: 'No model is loaded',
     advice: 'Load the model and ask again.',
   },
+  cancelled: {
+    title: 'Loading was canceled',
+    advice: 'Nothing is lost; what has arrived is kept.',
+  },
   internal: {
     title: 'Something went wrong inside tabmind',
     advice: 'Loading the model again usually helps.',
@@ -108,8 +113,7 @@ export const en = {
   bar: {
     newChat: 'New chat',
     settings: 'Settings',
-    models: 'Choose a model',
-    modelButton: (name: string, status: string) => `Model: ${name}, ${status}. Choose a model`,
+    modelButton: (name: string, status: string) => `Model picker: ${name}, ${status}`,
   },
   status: {
     idle: 'not loaded',
@@ -119,10 +123,16 @@ export const en = {
   },
   empty: {
     heading: 'What shall we talk about?',
-    starter: 'A tiny model is already here, with no download and no account. It greets, adds, and knows a few capitals.',
+    starter:
+      'A tiny model is already here, with no download and no account. It greets, adds, and knows a few capitals.',
     custom: (name: string) => `You are talking with ${name}, computed on your own graphics card.`,
     suggestions: 'Suggestions',
-    chips: ['Hi! Who are you?', 'What is 27 + 15?', 'What is the capital of France?', 'Tell me a story about a fox'],
+    chips: [
+      'Who are you?',
+      'What is 27 + 15?',
+      'What is the capital of France?',
+      'Tell me a story about a fox',
+    ],
   },
   composer: {
     label: 'Message',
@@ -149,10 +159,12 @@ export const en = {
   },
   numbers: {
     decode: (rate: string) => `${rate} tok/s`,
-    ttft: (time: string) => `first word after ${time}`,
+    ttft: (time: string) => `first word ${time}`,
     tokens: (count: string) => `${count} tokens`,
     kv: (used: string, total: string) => `KV blocks ${used} / ${total}`,
-    kvHint: (tokens: string, size: string) => `Attention memory in use. One block holds ${tokens} tokens; the pool is ${size}.`,
+    kvShort: (used: string, total: string) => `KV ${used} / ${total}`,
+    kvHint: (tokens: string, size: string) =>
+      `Attention memory in use. One block holds ${tokens} tokens; the pool is ${size}.`,
     decodeHint: (rate: string) => `Prompt read at ${rate} tokens per second`,
   },
   load: {
@@ -166,7 +178,7 @@ export const en = {
     phases,
   },
   models: {
-    title: 'Models',
+    title: 'Model picker',
     starterName: 'tabmind starter',
     starterNote: 'Bundled with the page, answers at once',
     stored: (size: string) => `Stored, ${size}`,
@@ -177,7 +189,8 @@ export const en = {
     addTitle: 'Another model',
     addLabel: 'Hugging Face folder URL',
     addPlaceholder: 'https://huggingface.co/Qwen/Qwen2.5-0.5B-Instruct',
-    addHint: 'A repository page, owner/name, or any folder with config.json and safetensors files. It is converted here and stored in this browser.',
+    addHint:
+      'A repository page, owner/name, or any folder with config.json and safetensors files. It is converted here and stored in this browser.',
     addButton: 'Load',
     addInvalid: 'This is not a web address of a folder. It should start with https://',
     stats: (parameters: string, context: string, bits: number) =>
@@ -204,18 +217,25 @@ export const en = {
       'convert-again': 'Convert again',
       'new-chat': 'Start a new chat',
       'webgpu-help': 'How to turn on WebGPU',
-      dismiss: 'Dismiss',
     },
     texts: errors,
   },
   capability: {
     heading: 'tabmind needs WebGPU',
-    missing: 'This browser does not offer WebGPU, the interface through which a page computes on the graphics card. Without it no model can run here.',
-    insecure: 'Browsers offer WebGPU only to pages opened over https:// or from localhost. This page came over plain http.',
+    missing:
+      'This browser does not offer WebGPU, the interface through which a page computes on the graphics card. Without it no model can run here.',
+    insecure:
+      'Browsers offer WebGPU only to pages opened over https:// or from localhost. This page came over plain http.',
     adapter: 'This browser knows WebGPU but found no graphics card that it may use.',
     stepsTitle: 'What you can do',
-    secure: { title: 'Open the page securely', text: 'Use its https:// address, or http://localhost on your own computer.' },
-    browser: { title: 'Use a recent browser', text: 'Chrome or Edge 124 or newer. Firefox 141 or newer on Windows and Safari 26 have WebGPU too.' },
+    secure: {
+      title: 'Open the page securely',
+      text: 'Use its https:// address, or http://localhost on your own computer.',
+    },
+    browser: {
+      title: 'Use a recent browser',
+      text: 'Chrome or Edge 124 or newer. Firefox 141 or newer on Windows and Safari 26 have WebGPU too.',
+    },
     acceleration: {
       title: 'Turn on graphics acceleration',
       text: 'In the browser settings, under System: “Use graphics acceleration when available”. Then restart the browser.',
@@ -224,10 +244,13 @@ export const en = {
       title: 'On Linux, switch on two flags',
       text: 'Open these addresses, choose Enabled, and restart the browser:',
     },
-    driver: { title: 'Update the graphics driver', text: 'Old drivers are blocked by the browser. The page chrome://gpu shows what it thinks of yours.' },
+    driver: {
+      title: 'Update the graphics driver',
+      text: 'Old drivers are blocked by the browser. The page chrome://gpu shows what it thinks of yours.',
+    },
     copyAddress: (address: string) => `Copy ${address}`,
     again: 'Check again',
-    yours: 'Yours',
+    yours: 'Your system',
   },
 };
 

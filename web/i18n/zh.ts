@@ -25,10 +25,16 @@ const errors: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   shader: { title: '无法准备 GPU 程序', advice: '请更新浏览器和显卡驱动，然后重新加载模型。' },
   network: { title: '无法获取模型', advice: '请检查网络后重试，已收到的部分会保留。' },
-  'not-found': { title: '这个地址没有模型', advice: '请检查文件夹地址，其中应有 config.json 和 safetensors 文件。' },
+  'not-found': {
+    title: '这个地址没有模型',
+    advice: '请检查文件夹地址，其中应有 config.json 和 safetensors 文件。',
+  },
   'bad-checkpoint': { title: '模型文件损坏或不完整', advice: '可能是传输中断，请重试，或选择其他模型。' },
   'unsupported-model': { title: '暂不支持这类模型', advice: '请选择受支持的模型系列。' },
-  'bad-tokenizer': { title: '无法读取此模型的分词器', advice: '模型缺少可用的 tokenizer.json，请选择其他模型。' },
+  'bad-tokenizer': {
+    title: '无法读取此模型的分词器',
+    advice: '模型缺少可用的 tokenizer.json，请选择其他模型。',
+  },
   'bad-template': { title: '无法使用此模型的对话模板', advice: '请选择该模型的 instruct 或 chat 版本。' },
   quota: { title: '浏览器没有空间存放模型', advice: '请删除不再需要的模型，或释放磁盘空间。' },
   storage: { title: '浏览器拒绝保存模型', advice: '无痕窗口常会这样。请允许本页保存网站数据，然后重试。' },
@@ -36,6 +42,7 @@ const errors: Readonly<Record<ErrorCode, ErrorText>> = {
   'context-full': { title: '对话超出了模型的长度', advice: '模型只能记住有限的文字，请开始新对话。' },
   'bad-request': { title: '引擎拒绝了这个请求', advice: '某项设置超出了范围。' },
   'no-model': { title: '没有加载模型', advice: '请加载模型后再提问。' },
+  cancelled: { title: '已取消加载', advice: '没有丢失任何内容，已收到的部分会保留。' },
   internal: { title: 'tabmind 内部出错', advice: '重新加载模型通常可以解决。' },
 };
 
@@ -48,8 +55,7 @@ export const zh: Dictionary = {
   bar: {
     newChat: '新对话',
     settings: '设置',
-    models: '选择模型',
-    modelButton: (name, status) => `模型：${name}，${status}。选择模型`,
+    modelButton: (name, status) => `模型选择器：${name}，${status}`,
   },
   status: { idle: '未加载', loading: '加载中', ready: '就绪', failed: '加载失败' },
   empty: {
@@ -61,7 +67,7 @@ export const zh: Dictionary = {
   },
   composer: {
     label: '消息',
-    placeholder: (name) => `给 ${name} 发消息`,
+    placeholder: (name) => `发消息给 ${name}`,
     send: '发送',
     stop: '停止',
     stopHint: '停止 (Esc)',
@@ -84,9 +90,10 @@ export const zh: Dictionary = {
   },
   numbers: {
     decode: (rate) => `${rate} 词元/秒`,
-    ttft: (time) => `首字用时 ${time}`,
+    ttft: (time) => `首字 ${time}`,
     tokens: (count) => `${count} 个词元`,
     kv: (used, total) => `KV 块 ${used} / ${total}`,
+    kvShort: (used, total) => `KV ${used} / ${total}`,
     kvHint: (tokens, size) => `注意力缓存的使用情况。每块可容纳 ${tokens} 个词元，缓存池共 ${size}。`,
     decodeHint: (rate) => `读取提示的速度为每秒 ${rate} 个词元`,
   },
@@ -101,7 +108,7 @@ export const zh: Dictionary = {
     phases,
   },
   models: {
-    title: '模型',
+    title: '模型选择器',
     starterName: 'tabmind 入门模型',
     starterNote: '随页面提供，马上就能回答',
     stored: (size) => `已保存，${size}`,
@@ -112,7 +119,8 @@ export const zh: Dictionary = {
     addTitle: '其他模型',
     addLabel: 'Hugging Face 文件夹地址',
     addPlaceholder: 'https://hf-mirror.com/Qwen/Qwen2.5-0.5B-Instruct',
-    addHint: '可以是仓库页面、owner/name，或任何含有 config.json 和 safetensors 文件的文件夹。模型在本机转换，并保存在此浏览器中。',
+    addHint:
+      '可以是仓库页面、owner/name，或任何含有 config.json 和 safetensors 文件的文件夹。模型在本机转换，并保存在此浏览器中。',
     addButton: '加载',
     addInvalid: '这不是文件夹的网址，应以 https:// 开头',
     stats: (parameters, context, bits) => `${parameters} 参数 · 上下文 ${context} 词元 · ${bits} 位权重`,
@@ -138,7 +146,6 @@ export const zh: Dictionary = {
       'convert-again': '重新转换',
       'new-chat': '开始新对话',
       'webgpu-help': '如何开启 WebGPU',
-      dismiss: '关闭',
     },
     texts: errors,
   },
@@ -148,7 +155,10 @@ export const zh: Dictionary = {
     insecure: '浏览器只向通过 https:// 或 localhost 打开的页面提供 WebGPU，而本页是通过普通 http 打开的。',
     adapter: '此浏览器支持 WebGPU，但没有找到可以使用的显卡。',
     stepsTitle: '您可以这样做',
-    secure: { title: '用安全的方式打开本页', text: '使用 https:// 地址，或在自己的电脑上使用 http://localhost。' },
+    secure: {
+      title: '用安全的方式打开本页',
+      text: '使用 https:// 地址，或在自己的电脑上使用 http://localhost。',
+    },
     browser: {
       title: '使用较新的浏览器',
       text: 'Chrome 或 Edge 124 及以上。Windows 上的 Firefox 141 及以上和 Safari 26 也有 WebGPU。',

@@ -88,6 +88,12 @@ export function stop(): void {
   running.value?.abort();
 }
 
+/** Stops an answer that streams; one that still waits for a model may get it from the next. */
+export function interrupt(): void {
+  const last = turns.value.at(-1);
+  if (last?.role === 'assistant' && last.state.value.status === 'answering') stop();
+}
+
 export function newChat(): void {
   stop();
   running.value = null;
@@ -167,7 +173,9 @@ function finished(turn: Answer): FinishReason | null {
   return state.status === 'done' ? state.finishReason : null;
 }
 
-const isAbort = (thrown: unknown): boolean => thrown instanceof DOMException && thrown.name === 'AbortError';
+const isAbort = (thrown: unknown): boolean =>
+  (thrown instanceof DOMException && thrown.name === 'AbortError') ||
+  (thrown instanceof TabmindError && thrown.code === 'cancelled');
 
 function markStopped(turn: Answer): void {
   turn.state.value = { status: 'done', finishReason: 'abort', usage: null, timings: null };
@@ -177,5 +185,5 @@ function markStopped(turn: Answer): void {
 function fail(turn: Answer, error: TabmindError): void {
   turn.state.value = { status: 'failed', error };
   announce(words.value.error.texts[error.code].title);
-  if (MODEL_IS_LOST.has(error.code)) dropModel();
+  if (MODEL_IS_LOST.has(error.code)) dropModel(error);
 }

@@ -25,6 +25,8 @@ export const cachedModels = signal<readonly CachedModel[]>([]);
 
 let shared: Engine | null = null;
 let loading: AbortController | null = null;
+/** Settles when the load before has let go of the engine; never rejects. */
+let lastLoad: Promise<void> = Promise.resolve();
 
 /** The one engine of this page. Its worker starts on first use, after the first paint. */
 export function engine(): Engine {
@@ -32,14 +34,20 @@ export function engine(): Engine {
   return shared;
 }
 
-/** Loads `model` in place of the current one; what was loading is given up. Failures land in `modelState`. */
-export async function loadModel(model: ModelRef = selectedModel.value): Promise<void> {
+/** Loads `model` in place of the current one; what was loading is given up first. Failures land in `modelState`. */
+export function loadModel(model: ModelRef = selectedModel.value): Promise<void> {
   loading?.abort();
   const controller = new AbortController();
   loading = controller;
   selectModel(model);
   stats.value = null;
   modelState.value = { status: 'loading', progress: null };
+  lastLoad = lastLoad.then(() => runLoad(model, controller));
+  return lastLoad;
+}
+
+async function runLoad(model: ModelRef, controller: AbortController): Promise<void> {
+  if (loading !== controller) return;
   try {
     const info = await engine().load(model, {
       signal: controller.signal,
@@ -48,9 +56,9 @@ export async function loadModel(model: ModelRef = selectedModel.value): Promise<
       },
     });
     if (loading !== controller) return;
+    await Promise.all([refreshStats(), refreshCached()]);
     modelState.value = { status: 'ready', info };
     announce(words.value.load.ready(modelName(model)));
-    await Promise.all([refreshStats(), refreshCached()]);
   } catch (thrown) {
     if (loading === controller) failLoad(TabmindError.from(thrown));
   } finally {
@@ -59,6 +67,7 @@ export async function loadModel(model: ModelRef = selectedModel.value): Promise<
 }
 
 function failLoad(error: TabmindError): void {
+  if (error.code === 'internal') replaceEngine();
   modelState.value = { status: 'failed', error };
   announce(words.value.error.texts[error.code].title);
 }
@@ -71,8 +80,15 @@ export function cancelLoad(): void {
   announce(words.value.load.canceled);
 }
 
+/** A worker that crashed answers nothing any more, so the next use gets a new one. */
+function replaceEngine(): void {
+  shared?.close();
+  shared = null;
+}
+
 /** After errors that took the model with them: the next question loads it again. */
-export function dropModel(): void {
+export function dropModel(error: TabmindError): void {
+  if (error.code === 'internal') replaceEngine();
   modelState.value = { status: 'idle' };
   stats.value = null;
 }
@@ -93,7 +109,8 @@ export function whenReady(signal: AbortSignal): Promise<ModelInfo> {
       if (settled) return;
       if (state.status === 'ready') settle(() => resolve(state.info));
       else if (state.status === 'failed') settle(() => reject(state.error));
-      else if (state.status === 'idle') settle(() => reject(signal.reason ?? new DOMException('', 'AbortError')));
+      else if (state.status === 'idle')
+        settle(() => reject(signal.reason ?? new DOMException('', 'AbortError')));
     });
     signal.addEventListener('abort', () => settle(() => reject(signal.reason)), { once: true });
   });

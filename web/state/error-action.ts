@@ -34,6 +34,7 @@ const ACTION_OF: Readonly<Record<ErrorCode, ErrorAction>> = {
   'context-full': 'new-chat',
   'bad-request': 'retry',
   'no-model': 'reload-model',
+  cancelled: 'retry',
   internal: 'reload-model',
 };
 

@@ -8,7 +8,10 @@ export type LocalRecord = Readonly<Record<string, unknown>>;
 const PREFIX = 'tabmind.';
 
 function report(action: string, key: string, thrown: unknown): void {
-  console.warn(`tabmind could not ${action} the setting "${key}"; it lasts until the page is closed.`, thrown);
+  console.warn(
+    `tabmind could not ${action} the setting "${key}"; it lasts until the page is closed.`,
+    thrown,
+  );
 }
 
 /** The stored object, or null when there is none, it is not an object, or storage is refused. */

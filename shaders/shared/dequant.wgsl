@@ -1,0 +1,145 @@
+// Eight weights of one row at a time, in the arithmetic of the variant. Needs: weights, `#import packed`; defines BITS.
+//   f32  Eight = two vec4<f32>, k and k+4 ..
+//   f16  Eight = four pairs in the order in which the codes leave their word, of value (u - round(z)) / FOLD
+// A code becomes a float without a conversion: its bits go into the mantissa of a constant whose unit they then are,
+// (bits(256.0) | u << 15) = 256 + u, and subtracting (256 + z) is exact. In f16 only a whole z is, so the rest of z
+// comes back as `rest` and meets the sum of x in f32. FOLD keeps (u - z) * x inside the range of f16 for any half x.
+
+struct Floats8 {
+  a: vec4<f32>,
+  b: vec4<f32>,
+}
+
+// y = s * (sum of zero-corrected codes * x  -  rest * sum of x)
+struct Scale {
+  s: f32,
+  rest: f32,
+  zero: Zero,
+}
+
+#if BITS == 4
+alias Octet = u32;
+const FOLD = 16.0;
+#elif BITS == 8
+alias Octet = vec2<u32>;
+const FOLD = 1024.0;
+#else
+alias Octet = vec4<u32>;
+#endif
+
+#if F16
+struct Eight {
+  p0: vec2<f16>,
+  p1: vec2<f16>,
+  p2: vec2<f16>,
+  p3: vec2<f16>,
+}
+#if BITS == 4
+alias Zero = vec2<f16>;
+#elif BITS == 8
+alias Zero = f16;
+#else
+alias Zero = f32;
+#endif
+#else
+alias Eight = Floats8;
+alias Zero = f32;
+#endif
+
+fn scale_at(index: u32) -> Scale {
+#if BITS == 16
+  return Scale(1.0, 0.0, 0.0);
+#elif F16
+  let sz = scale_zero(index);
+  let whole = round(sz.y);
+#if BITS == 4
+  let zero = vec2<f16>(vec2<f32>(64.0, 4.0) + vec2<f32>(whole / FOLD));
+#else
+  let zero = f16(1.0 + whole / FOLD);
+#endif
+  return Scale(sz.x * FOLD, (sz.y - whole) / FOLD, zero);
+#else
+  let sz = scale_zero(index);
+  return Scale(sz.x, 0.0, sz.y);
+#endif
+}
+
+#if F16
+
+#if BITS == 4
+fn dequant8(o: u32, zero: vec2<f16>) -> Eight {
+  let h = o >> 8u;
+  let low = vec2<f16>(zero.x);
+  let high = vec2<f16>(zero.y);
+  return Eight(
+    bitcast<vec2<f16>>((o & 0x000f000fu) | 0x54005400u) - low,
+    bitcast<vec2<f16>>((o & 0x00f000f0u) | 0x44004400u) - high,
+    bitcast<vec2<f16>>((h & 0x000f000fu) | 0x54005400u) - low,
+    bitcast<vec2<f16>>((h & 0x00f000f0u) | 0x44004400u) - high);
+}
+fn eight(x: Floats8) -> Eight {
+  return Eight(
+    vec2<f16>(vec2<f32>(x.a.x, x.b.x)), vec2<f16>(vec2<f32>(x.a.y, x.b.y)),
+    vec2<f16>(vec2<f32>(x.a.z, x.b.z)), vec2<f16>(vec2<f32>(x.a.w, x.b.w)));
+}
+#elif BITS == 8
+fn bytes2(word: u32, zero: f16) -> vec2<f16> {
+  return bitcast<vec2<f16>>((word & 0x00ff00ffu) | 0x3c003c00u) - vec2<f16>(zero);
+}
+fn dequant8(o: vec2<u32>, zero: f16) -> Eight {
+  return Eight(bytes2(o.x, zero), bytes2(o.x >> 8u, zero), bytes2(o.y, zero), bytes2(o.y >> 8u, zero));
+}
+fn eight(x: Floats8) -> Eight {
+  return Eight(vec2<f16>(x.a.xz), vec2<f16>(x.a.yw), vec2<f16>(x.b.xz), vec2<f16>(x.b.yw));
+}
+#else
+fn dequant8(o: vec4<u32>, zero: f32) -> Eight {
+  return Eight(bitcast<vec2<f16>>(o.x), bitcast<vec2<f16>>(o.y), bitcast<vec2<f16>>(o.z), bitcast<vec2<f16>>(o.w));
+}
+fn eight(x: Floats8) -> Eight {
+  return Eight(vec2<f16>(x.a.xy), vec2<f16>(x.a.zw), vec2<f16>(x.b.xy), vec2<f16>(x.b.zw));
+}
+#endif
+
+// Chains of four in f16, the rest in f32.
+fn dot8(w: Eight, x: Eight) -> f32 {
+  let sum = vec2<f32>(fma(w.p3, x.p3, fma(w.p2, x.p2, fma(w.p1, x.p1, w.p0 * x.p0))));
+  return sum.x + sum.y;
+}
+
+#else
+
+fn eight(x: Floats8) -> Eight {
+  return x;
+}
+
+#if BITS == 4
+const NIBBLE_MASK = vec4<u32>(0x00078000u, 0x00780000u, 0x00078000u, 0x00780000u);
+const NIBBLE_BASE = vec4<u32>(0x43800000u, 0x41800000u, 0x43800000u, 0x41800000u);
+fn dequant8(o: u32, zero: f32) -> Eight {
+  let base = vec4<f32>(256.0, 16.0, 256.0, 16.0) + zero;
+  let a = (vec4<u32>(vec2<u32>(o << 15u), vec2<u32>(o << 7u)) & NIBBLE_MASK) | NIBBLE_BASE;
+  let b = (vec4<u32>(vec2<u32>(o >> 1u), vec2<u32>(o >> 9u)) & NIBBLE_MASK) | NIBBLE_BASE;
+  return Eight(bitcast<vec4<f32>>(a) - base, bitcast<vec4<f32>>(b) - base);
+}
+#elif BITS == 8
+fn bytes4(word: u32, base: f32) -> vec4<f32> {
+  let shifted = vec4<u32>(word << 15u, word << 7u, word >> 1u, word >> 9u);
+  return bitcast<vec4<f32>>((shifted & vec4<u32>(0x007f8000u)) | vec4<u32>(0x43800000u)) - base;
+}
+fn dequant8(o: vec2<u32>, zero: f32) -> Eight {
+  return Eight(bytes4(o.x, 256.0 + zero), bytes4(o.y, 256.0 + zero));
+}
+#else
+fn dequant8(o: vec4<u32>, zero: f32) -> Eight {
+  return Eight(
+    vec4<f32>(unpack2x16float(o.x), unpack2x16float(o.y)), vec4<f32>(unpack2x16float(o.z), unpack2x16float(o.w)));
+}
+#endif
+
+fn dot8(w: Eight, x: Eight) -> f32 {
+  let sum = fma(w.b, x.b, w.a * x.a);
+  return (sum.x + sum.y) + (sum.z + sum.w);
+}
+
+#endif

@@ -1,0 +1,50 @@
+// What gemv and gemm do with a finished product y = (W x)[n, m]:
+//   y += bias[n];  y = act(y[i]) * y[I + i] where gated;  y *= out_scale;  y = cap * tanh(y / cap);
+//   out[m, n] = residual[m, n] + residual_scale * y
+// Needs: weights, scratch: array<vec4<f32>>; the params of src/kernels/linear-call.ts; defines BIAS, GATE (0 none,
+// 1 silu, 2 gelu_tanh), RESIDUAL, SOFTCAP.
+
+fn biased(y: f32, n: u32) -> f32 {
+#if BIAS
+  return y + bitcast<f32>(weight_word(params.bias_at + n));
+#else
+  return y;
+#endif
+}
+
+#if GATE > 0
+// Arguments are bounded: beyond them the function is flat in f32, and exp would leave the finite numbers.
+fn activation(g: f32) -> f32 {
+#if GATE == 1
+  return g / (1.0 + exp(-max(g, -80.0)));
+#else
+  return 0.5 * g * (1.0 + tanh(clamp(0.7978845608028654 * (g + 0.044715 * g * g * g), -15.0, 15.0)));
+#endif
+}
+#endif
+
+fn put(value: f32, n: u32, m: u32) {
+  var y = value * params.out_scale;
+#if SOFTCAP
+  y = params.softcap * tanh(clamp(y / params.softcap, -15.0, 15.0));
+#endif
+  let offset = m * params.out_stride + n;
+#if RESIDUAL
+  let from = params.residual_at + offset;
+  y = scratch[from / 4u][from % 4u] + params.residual_scale * y;
+#endif
+  let to = params.out_at + offset;
+  scratch[to / 4u][to % 4u] = y;
+}
+
+// One output of an ungated linear.
+fn finish(y: f32, n: u32, m: u32) {
+  put(biased(y, n), n, m);
+}
+
+#if GATE > 0
+// Output i of a gated one, from rows i and I + i.
+fn finish_gated(g: f32, u: f32, i: u32, m: u32) {
+  put(activation(biased(g, i)) * biased(u, params.rows / 2u + i), i, m);
+}
+#endif

@@ -1,0 +1,183 @@
+import { TabmindError } from '../errors';
+import { allocateBuffer, readBuffer } from '../gpu/buffer';
+import type { Gpu } from '../gpu/device';
+import { Recorder } from '../gpu/dispatch';
+import { type FloatDtype, QUANTIZE_BINDINGS, quantize, quantizePipeline } from '../kernels/quantize';
+import { type ImageTensor, type SlabLayout, slabRanges } from './slab-layout';
+
+/** Rows of a checkpoint matrix on their way into a packed tensor. */
+export interface RowBlock {
+  readonly dtype: FloatDtype;
+  readonly destRow: number;
+  readonly rows: number;
+  /** Which flag word tells of values that cannot be packed. */
+  readonly flagAt: number;
+}
+
+/** The memory that holds the weights' image. Work is done in the order of the calls. */
+export interface SlabMemory {
+  /** Writes at an offset of the image; length a multiple of 4. */
+  write(imageOffset: number, bytes: Uint8Array<ArrayBuffer>): void;
+  /** Packs rows into their place. */
+  pack(tensor: ImageTensor, block: RowBlock, bytes: Uint8Array<ArrayBuffer>): void;
+  /** Bytes [start, end) of the image after all work called for so far. */
+  read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
+  flags(): Promise<Uint32Array>;
+  /** Resolves when all work called for so far is done. */
+  settled(): Promise<void>;
+}
+
+/** The image in GPU buffers. */
+export class GpuSlabMemory implements SlabMemory {
+  readonly slabs: readonly GPUBuffer[];
+  readonly #gpu: Gpu;
+  readonly #layout: SlabLayout;
+  readonly #recorder: Recorder;
+  /** Present while converting. */
+  #conversion: Conversion | null = null;
+
+  private constructor(gpu: Gpu, layout: SlabLayout, slabs: readonly GPUBuffer[]) {
+    this.#gpu = gpu;
+    this.#layout = layout;
+    this.#recorder = new Recorder(gpu);
+    this.slabs = slabs;
+  }
+
+  /** Allocates the slabs, zeroed. Throws `out-of-memory`; nothing stays allocated then. */
+  static async allocate(gpu: Gpu, layout: SlabLayout): Promise<GpuSlabMemory> {
+    const slabs: GPUBuffer[] = [];
+    try {
+      for (const [index, { sizeBytes }] of layout.slabs.entries())
+        slabs.push(await allocateBuffer(gpu.device, `weights ${index}`, sizeBytes, slabUsage()));
+    } catch (thrown) {
+      for (const slab of slabs) slab.destroy();
+      throw thrown;
+    }
+    return new GpuSlabMemory(gpu, layout, slabs);
+  }
+
+  /** Makes room for conversion: a block of checkpoint rows of at most `maxBlockBytes`, and the flags. */
+  async startConversion(needs: ConversionNeeds): Promise<void> {
+    const { device, pipelines } = this.#gpu;
+    for (const { dtype, format, groupSize } of needs.programs)
+      quantizePipeline(this.#gpu, dtype, format, groupSize);
+    const flags = await allocateBuffer(device, 'conversion flags', needs.numFlags * 4, slabUsage());
+    const source = await allocateBuffer(device, 'checkpoint rows', needs.maxBlockBytes, slabUsage()).catch(
+      (thrown: unknown) => {
+        flags.destroy();
+        throw thrown;
+      },
+    );
+    const layout = pipelines.bindGroupLayout(QUANTIZE_BINDINGS);
+    const bindGroups = this.slabs.map((slab) =>
+      device.createBindGroup({
+        layout,
+        entries: [source, flags, slab].map((buffer, binding) => ({ binding, resource: { buffer } })),
+      }),
+    );
+    this.#conversion = { source, flags, bindGroups };
+    await pipelines.ready();
+  }
+
+  endConversion(): void {
+    this.#conversion?.source.destroy();
+    this.#conversion?.flags.destroy();
+    this.#conversion = null;
+  }
+
+  write(imageOffset: number, bytes: Uint8Array<ArrayBuffer>): void {
+    for (const range of slabRanges(this.#layout, imageOffset, imageOffset + bytes.length)) {
+      const piece = bytes.subarray(range.start - imageOffset, range.end - imageOffset);
+      this.#gpu.device.queue.writeBuffer(this.#slab(range.slab), range.offset, piece);
+    }
+  }
+
+  pack(tensor: ImageTensor, block: RowBlock, bytes: Uint8Array<ArrayBuffer>): void {
+    if (tensor.format === 'f32') throw new TabmindError('internal', `${tensor.name} is a vector`);
+    const { source, bindGroups } = this.#requireConversion();
+    const bindGroup = bindGroups[tensor.slab];
+    if (!bindGroup) throw new TabmindError('internal', `no slab ${tensor.slab}`);
+    const { device } = this.#gpu;
+    device.queue.writeBuffer(source, 0, padToWords(bytes));
+    const rowBytes = tensor.codesBytes / tensor.rows;
+    const scalesAt = tensor.byteOffset + tensor.codesBytes + block.destRow * tensor.numGroups * 4;
+    const dispatch = quantize(this.#gpu, {
+      dtype: block.dtype,
+      format: tensor.format,
+      groupSize: tensor.groupSize,
+      rows: block.rows,
+      cols: tensor.cols,
+      paddedCols: tensor.paddedCols,
+      codesAt: (tensor.byteOffset + block.destRow * rowBytes) / 4,
+      scalesAt: scalesAt / 4,
+      flagAt: block.flagAt,
+    });
+    const encoder = device.createCommandEncoder({ label: `quantize ${tensor.name}` });
+    this.#recorder.record(encoder, [{ bindGroup, dispatches: [dispatch] }]);
+    device.queue.submit([encoder.finish()]);
+  }
+
+  async read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = new Uint8Array(end - start);
+    const pieces = slabRanges(this.#layout, start, end).map(async (range) => {
+      const size = range.end - range.start;
+      const piece = await readBuffer(this.#gpu.device, this.#slab(range.slab), range.offset, size);
+      bytes.set(new Uint8Array(piece), range.start - start);
+    });
+    await Promise.all(pieces);
+    return bytes;
+  }
+
+  async flags(): Promise<Uint32Array> {
+    return new Uint32Array(await readBuffer(this.#gpu.device, this.#requireConversion().flags));
+  }
+
+  settled(): Promise<void> {
+    return this.#gpu.device.queue.onSubmittedWorkDone();
+  }
+
+  destroy(): void {
+    this.endConversion();
+    for (const slab of this.slabs) slab.destroy();
+  }
+
+  #slab(index: number): GPUBuffer {
+    const slab = this.slabs[index];
+    if (!slab) throw new TabmindError('internal', `no slab ${index}`);
+    return slab;
+  }
+
+  #requireConversion(): Conversion {
+    if (!this.#conversion) throw new TabmindError('internal', 'conversion was not started');
+    return this.#conversion;
+  }
+}
+
+export interface ConversionNeeds {
+  readonly maxBlockBytes: number;
+  readonly numFlags: number;
+  readonly programs: readonly {
+    readonly dtype: FloatDtype;
+    readonly format: 'w4' | 'w8' | 'w16';
+    readonly groupSize: number;
+  }[];
+}
+
+interface Conversion {
+  readonly source: GPUBuffer;
+  readonly flags: GPUBuffer;
+  /** One for each slab. */
+  readonly bindGroups: readonly GPUBindGroup[];
+}
+
+/** COPY_SRC for the readback into the cache. */
+function slabUsage(): GPUBufferUsageFlags {
+  return GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+}
+
+function padToWords(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  if (bytes.length % 4 === 0) return bytes;
+  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+  padded.set(bytes);
+  return padded;
+}

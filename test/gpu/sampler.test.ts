@@ -1,0 +1,344 @@
+import { MAX_SAMPLER_VOCAB, sampler } from '../../src/kernels/sampler';
+import { SLOT, SLOT_WORDS, type StateLayout, stateLayout } from '../../src/kernels/step-state';
+import type { Random } from '../reference/random';
+import {
+  drawTwin,
+  greedyTwin,
+  philoxTwin,
+  probabilitiesTwin,
+  type SampledRow,
+  samplerTwin,
+} from '../reference/sampler';
+import { assertEqual, type GpuTest, gpuTest, nans } from './harness';
+
+interface Setup {
+  readonly maxSlots?: number;
+  /** Slot of every row; by default a random choice. */
+  readonly slots?: readonly number[];
+  readonly workgroupSize?: 256 | 512 | 1024;
+  /** The row comes from a prefill chunk, at this row of it. */
+  readonly chunkRow?: number;
+}
+
+const LOGITS_AT = 8;
+/** Room for the ulps of exp and for the rounding of masses, as a share of the probability. */
+const SLACK = 2e-5;
+
+function row(random: Random, logits: ArrayLike<number>, change: Partial<SampledRow> = {}): SampledRow {
+  const seen = new Set(Array.from({ length: 1 + random.below(8) }, () => random.below(logits.length)));
+  const seed = random.below(2 ** 32);
+  const plain = {
+    temperature: 1,
+    topK: 0,
+    topP: 1,
+    minP: 0,
+    repetitionPenalty: 1,
+    position: random.below(5000),
+  };
+  return { logits, seed, seen, ...plain, ...change };
+}
+
+function layoutFor(vocabSize: number, maxSlots: number): StateLayout {
+  const few = {
+    maxChunkTokens: 8,
+    maxBlocksPerSequence: 2,
+    contextLength: 4,
+    rotaryDim: 4,
+    numRopeTables: 1,
+  };
+  return stateLayout({ maxSlots, vocabSize, ...few });
+}
+
+/** Poisoned except for what the sampler reads. */
+function stateFor(
+  layout: StateLayout,
+  rows: readonly SampledRow[],
+  slots: readonly number[],
+  setup: Setup,
+): Uint32Array {
+  const state = new Uint32Array(layout.totalWords).fill(0xabababab);
+  const floats = new Float32Array(state.buffer);
+  for (const [index, params] of rows.entries()) {
+    const slot = slots[index] ?? 0;
+    const at = layout.slotsAt + slot * SLOT_WORDS;
+    if (setup.chunkRow === undefined) {
+      state[layout.rowsAt + index] = slot;
+      state[at + SLOT.position] = params.position;
+    }
+    state[at + SLOT.seed] = params.seed;
+    state[at + SLOT.topK] = params.topK;
+    floats[at + SLOT.temperature] = params.temperature;
+    floats[at + SLOT.topP] = params.topP;
+    floats[at + SLOT.minP] = params.minP;
+    floats[at + SLOT.repetitionPenalty] = params.repetitionPenalty;
+    const seenAt = layout.seenAt + slot * layout.seenStride;
+    state.fill(0, seenAt, seenAt + layout.seenStride);
+    for (const id of params.seen) setBit(state, seenAt, id);
+  }
+  return state;
+}
+
+function setBit(state: Uint32Array, at: number, id: number): void {
+  const word = at + (id >>> 5);
+  state[word] = ((state[word] ?? 0) | (1 << (id & 31))) >>> 0;
+}
+
+/** Samples all rows in one dispatch, checks every word of the state afterwards, and returns the ids. */
+async function sample({ gpu, random, runStep }: GpuTest, rows: readonly SampledRow[], setup: Setup = {}) {
+  const vocabSize = rows[0]?.logits.length ?? 0;
+  const maxSlots = setup.maxSlots ?? 16;
+  const rotate = random.below(maxSlots);
+  const slots = setup.slots ?? rows.map((_, index) => (rotate + index * 5) % maxSlots);
+  const layout = layoutFor(vocabSize, maxSlots);
+  const state = stateFor(layout, rows, slots, setup);
+  const logitsStride = Math.ceil(vocabSize / 4) * 4 + 4 * random.below(2);
+  const scratch = nans(LOGITS_AT + rows.length * logitsStride + 4);
+  for (const [index, { logits }] of rows.entries()) scratch.set(logits, LOGITS_AT + index * logitsStride);
+  const startPosition = (rows[0]?.position ?? 0) - (setup.chunkRow ?? 0);
+  const prefill =
+    setup.chunkRow === undefined ? null : { slot: slots[0] ?? 0, startPosition, row: setup.chunkRow };
+  const size = setup.workgroupSize === undefined ? {} : { workgroupSize: setup.workgroupSize };
+  const call = { numRows: rows.length, vocabSize, logitsAt: LOGITS_AT, logitsStride, prefill, ...size };
+  const after = await runStep({ scratch, state }, sampler(gpu, layout, call));
+  const ids = [...after.state.subarray(layout.sampledAt, layout.sampledAt + rows.length)];
+  for (const [index, id] of ids.entries()) {
+    const slot = slots[index] ?? 0;
+    const at = layout.slotsAt + slot * SLOT_WORDS;
+    state[layout.sampledAt + index] = id;
+    state[at + SLOT.token] = id;
+    state[at + SLOT.position] = (rows[index]?.position ?? 0) + 1;
+    setBit(state, layout.seenAt + slot * layout.seenStride, id);
+    if (id >= vocabSize) throw new Error(`row ${index}: id ${id} of ${vocabSize}`);
+  }
+  const wrong = state.findIndex((word, index) => word !== after.state[index]);
+  assertEqual(wrong, -1, `first wrong state word (${after.state[wrong]}, expected ${state[wrong]})`);
+  const changed = scratch.findIndex((value, index) => !Object.is(value, after.scratch[index]));
+  assertEqual(changed, -1, 'first changed word of scratch');
+  return ids;
+}
+
+/** The id is kept, and the draw falls into its share; what lies closer to a boundary than SLACK may go either way. */
+function checkDraw(params: SampledRow, id: number): void {
+  checkKept(params, id);
+  if (id === samplerTwin(params)) return;
+  const { fraction } = drawTwin(params, 1);
+  for (const slack of [SLACK, 0, -SLACK]) {
+    const probabilities = probabilitiesTwin(params, slack);
+    let before = 0;
+    for (let other = 0; other < id; other++) before += probabilities[other] ?? 0;
+    const after = before + (probabilities[id] ?? 0);
+    if (fraction >= before - SLACK && fraction <= after + SLACK) return;
+  }
+  const { logits: _, seen: __, ...words } = params;
+  throw new Error(`drew ${id}, expected ${samplerTwin(params)}: ${JSON.stringify(words)}`);
+}
+
+function checkKept(params: SampledRow, id: number): void {
+  if (!((probabilitiesTwin(params, SLACK)[id] ?? 0) > 0)) {
+    const { logits: _, seen: __, ...words } = params;
+    throw new Error(`id ${id} should have been cut: ${JSON.stringify(words)}`);
+  }
+}
+
+gpuTest('sampler twin: Philox test vectors', async () => {
+  // Random123, kat_vectors: philox2x32 10
+  assertEqual(philoxTwin(0, [0, 0]), [0xff1dae59, 0x6cd10df2]);
+  assertEqual(philoxTwin(0xffffffff, [0xffffffff, 0xffffffff]), [0x2c3f628b, 0xab4fd7ad]);
+  assertEqual(philoxTwin(0x13198a2e, [0x243f6a88, 0x85a308d3]), [0xdd7ce038, 0xf62a4c12]);
+});
+
+gpuTest('sampler greedy, ties, penalty', async (test) => {
+  const { random } = test;
+  for (const vocab of [1, 2, 3, 255, 257, 8192, 32001]) {
+    // Multiples of 1/4 tie often, and stay exact under penalties that are powers of two.
+    const rows = [1, 2, 0.5, 2].map((repetitionPenalty) => {
+      const logits = random.normals(vocab, 3).map((l) => Math.round(l * 4) / 4);
+      const best = logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
+      const seen = new Set([best, random.below(vocab), random.below(vocab)]);
+      return row(random, logits, { temperature: 0, topK: 3, topP: 0.5, repetitionPenalty, seen });
+    });
+    assertEqual(await sample(test, rows), rows.map(greedyTwin), `vocabulary ${vocab}`);
+  }
+});
+
+gpuTest('sampler greedy, all negative and extreme logits', async (test) => {
+  const logits = Float32Array.of(-3e38, -5, -4, -2e38, -4, -3e38);
+  const seen = new Set([2]);
+  const rows = [
+    row(test.random, logits, { temperature: 0, seen }),
+    row(test.random, logits, { temperature: 0, seen, repetitionPenalty: 1.5 }),
+    row(test.random, new Float32Array(6).fill(-3e38), { temperature: 0 }),
+    row(test.random, Float32Array.of(0, 9e37, 8e37, -3e38, 0, 0), { temperature: 100 }),
+  ];
+  assertEqual(await sample(test, rows), [2, 4, 0, 1]);
+});
+
+const CUTS: Readonly<Record<string, (random: Random, vocab: number) => Partial<SampledRow>>> = {
+  'no cut': () => ({}),
+  'top-k': (random, vocab) => ({ topK: random.between(1, vocab + 2) }),
+  'top-p': (random) => ({ topP: 0.05 + 0.94 * random.uniform() }),
+  'min-p': (random) => ({ minP: random.pick([0.02, 0.1, 0.5, 1]) }),
+  all: (random) => ({
+    topK: random.between(1, 60),
+    topP: 0.3 + 0.69 * random.uniform(),
+    minP: 0.1 * random.uniform(),
+    repetitionPenalty: random.pick([0.7, 1, 1.1, 1.3]),
+  }),
+};
+
+for (const [name, cut] of Object.entries(CUTS))
+  gpuTest(`sampler ${name}`, async (test) => {
+    const { random } = test;
+    for (const vocab of [1, 2, 5, 255, 257, 1025, 8192]) {
+      const rows = Array.from({ length: vocab > 2000 ? 4 : 16 }, (_, index) => {
+        const exact = random.normals(vocab, 1 + 3 * random.uniform());
+        const logits = index % 2 ? exact : exact.map((l) => Math.round(l * 2) / 2);
+        return row(random, logits, { temperature: random.pick([0.1, 0.7, 1, 2]), ...cut(random, vocab) });
+      });
+      const ids = await sample(test, rows);
+      for (const [index, params] of rows.entries()) checkDraw(params, ids[index] ?? -1);
+    }
+  });
+
+gpuTest('sampler cuts that leave only the best', async (test) => {
+  const { random } = test;
+  const logits = random.normals(3001, 2);
+  const only: readonly Partial<SampledRow>[] = [
+    { topK: 1 },
+    { topP: 1e-6 },
+    { minP: 1 },
+    { temperature: 1e-30 },
+    { temperature: 1e-4, topP: 0.9 },
+    { temperature: 100, topK: 1, topP: 0.99, minP: 0.1 },
+  ];
+  const rows = only.map((change) => row(random, logits, change));
+  assertEqual(await sample(test, rows), rows.map(greedyTwin));
+});
+
+gpuTest('sampler large vocabularies', async (test) => {
+  const { random } = test;
+  for (const vocab of [32001, 151936]) {
+    const logits = random.normals(vocab, 2.5);
+    const common = { topK: 40, topP: 0.9, repetitionPenalty: 1.1 };
+    for (const params of [row(random, logits, common), row(random, logits, { temperature: 1.5, topP: 0.95 })])
+      checkDraw(params, (await sample(test, [params]))[0] ?? -1);
+  }
+  // The flattest distribution of the largest vocabulary: where a sum would overflow.
+  const flat = row(random, new Float32Array(MAX_SAMPLER_VOCAB).fill(1.5), { topP: 0.999999 });
+  assertEqual(await sample(test, [flat]), [drawTwin(flat, MAX_SAMPLER_VOCAB).point]);
+});
+
+gpuTest('sampler after a prefill chunk', async (test) => {
+  const { random } = test;
+  for (let round = 0; round < 4; round++) {
+    const params = row(random, random.normals(300, 2), {
+      position: random.between(50, 900),
+      topK: random.below(20),
+    });
+    const ids = await sample(test, [params], { chunkRow: random.below(40) });
+    checkDraw(params, ids[0] ?? -1);
+  }
+});
+
+gpuTest('sampler: a draw depends on nothing but its request', async (test) => {
+  const { random, gpu } = test;
+  const rows = Array.from({ length: 16 }, () =>
+    row(random, random.normals(2500, 2), {
+      ...CUTS.all?.(random, 2500),
+      temperature: 1.2,
+      topK: random.below(300),
+    }),
+  );
+  const together = await sample(test, rows);
+  const alone: number[] = [];
+  for (const params of rows) alone.push(...(await sample(test, [params])));
+  assertEqual(alone, together, 'alone');
+  assertEqual((await sample(test, rows.toReversed())).toReversed(), together, 'in another order');
+  for (const workgroupSize of [256, 512, 1024] as const)
+    if (workgroupSize <= gpu.device.limits.maxComputeInvocationsPerWorkgroup)
+      assertEqual(await sample(test, rows, { workgroupSize }), together, `${workgroupSize} threads`);
+  const other = await sample(
+    test,
+    rows.map((params) => ({ ...params, seed: (params.seed + 1) >>> 0 })),
+  );
+  const next = await sample(
+    test,
+    rows.map((params) => ({ ...params, position: params.position + 1 })),
+  );
+  if (other.join() === together.join() || next.join() === together.join())
+    throw new Error('seed or position is ignored');
+});
+
+for (const [name, change] of Object.entries<Partial<SampledRow>>({
+  'no cut': { temperature: 1.3 },
+  'all cuts': {
+    temperature: 0.9,
+    topK: 20,
+    topP: 0.95,
+    minP: 0.02,
+    repetitionPenalty: 1.2,
+    seen: new Set([1, 3, 8]),
+  },
+}))
+  gpuTest(`sampler distribution, ${name}`, async (test) => {
+    const { random } = test;
+    const [numRows, numRounds] = [512, 8];
+    const logits = random.normals(37, 1.5);
+    const probabilities = probabilitiesTwin(row(random, logits, change));
+    const drawn = new Float64Array(37);
+    for (let round = 0; round < numRounds; round++) {
+      // Neighbouring seeds and positions, as requests have them.
+      const rows = Array.from({ length: numRows }, (_, seed) =>
+        row(random, logits, { ...change, seed, position: round }),
+      );
+      const slots = rows.map((_, index) => numRows - 1 - index);
+      for (const id of await sample(test, rows, { maxSlots: numRows, slots }))
+        drawn[id] = (drawn[id] ?? 0) + 1;
+    }
+    checkChiSquare(drawn, probabilities, numRows * numRounds);
+  });
+
+/** Ids expected fewer than 8 times share a bin. The limit is five standard deviations above the mean. */
+function checkChiSquare(drawn: Float64Array, probabilities: Float64Array, numDraws: number): void {
+  let chiSquare = 0;
+  let numBins = 0;
+  const rare = { drawn: 0, expected: 0 };
+  const add = (count: number, expected: number) => {
+    chiSquare += (count - expected) ** 2 / expected;
+    numBins++;
+  };
+  for (const [id, probability] of probabilities.entries()) {
+    const [count, expected] = [drawn[id] ?? 0, probability * numDraws];
+    if (expected >= 8) add(count, expected);
+    else {
+      rare.drawn += count;
+      rare.expected += expected;
+    }
+  }
+  if (rare.expected > 0) add(rare.drawn, rare.expected);
+  else assertEqual(rare.drawn, 0, 'draws of ids that were cut');
+  const limit = numBins - 1 + 5 * Math.sqrt(2 * (numBins - 1)) + 5;
+  if (numBins < 5 || !(chiSquare <= limit))
+    throw new Error(`chi-square ${chiSquare} in ${numBins} bins, limit ${limit}`);
+}
+
+gpuTest('sampler refuses what it cannot do', async ({ gpu }) => {
+  const layout = layoutFor(64, 4);
+  const call = { numRows: 1, vocabSize: 64, logitsAt: 0, logitsStride: 64, prefill: null };
+  const wrong: readonly [Partial<Parameters<typeof sampler>[2]>, string][] = [
+    [{ vocabSize: 0 }, 'unsupported-model'],
+    [{ vocabSize: MAX_SAMPLER_VOCAB + 1, logitsStride: MAX_SAMPLER_VOCAB + 4 }, 'unsupported-model'],
+    [{ logitsAt: 2 }, 'internal'],
+    [{ logitsStride: 60 }, 'internal'],
+    [{ numRows: 2, prefill: { slot: 0, startPosition: 0, row: 0 } }, 'internal'],
+  ];
+  for (const [change, code] of wrong) {
+    let thrown: unknown;
+    try {
+      sampler(gpu, layout, { ...call, ...change });
+    } catch (error) {
+      thrown = error;
+    }
+    assertEqual((thrown as { code?: string } | undefined)?.code, code, JSON.stringify(change));
+  }
+});

@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { ChatTemplate, type TemplateTokens } from '../../src/chat/chat-template';
+import { parseTokenizerConfig } from '../../src/chat/tokenizer-config';
+import type { ChatMessage } from '../../src/protocol';
+import { loadTokenizer, readFixture, readStarter } from '../fixtures/tokenizers/load';
+
+interface RenderCase {
+  readonly template: string;
+  readonly case: string;
+  readonly messages: readonly ChatMessage[];
+  readonly tools: readonly unknown[] | null;
+  readonly add_generation_prompt: boolean;
+  readonly bos_token: string;
+  readonly eos_token: string;
+  readonly rendered?: string;
+  readonly error?: string;
+}
+
+const renders = JSON.parse(readFixture('chat_template_renders.json')) as readonly RenderCase[];
+const NOW = new Date(2024, 6, 26, 15, 4, 5);
+
+/** A tokenizer_config.json with these fields, and a vocabulary with these tokens. */
+function tokensOf(config: object, vocabulary: readonly string[] = []): TemplateTokens {
+  return {
+    config: parseTokenizerConfig(JSON.stringify(config)),
+    idOf: (token) => (vocabulary.includes(token) ? vocabulary.indexOf(token) : null),
+  };
+}
+
+function render(
+  template: string,
+  messages: readonly ChatMessage[] = [{ role: 'user', content: 'Hi' }],
+): string {
+  return ChatTemplate.create(tokensOf({}), template).render(messages, { now: NOW });
+}
+
+describe('ChatTemplate', () => {
+  it('has 55 renders of eleven templates', () => {
+    expect(renders.length).toBe(55);
+    expect(new Set(renders.map(({ template }) => template)).size).toBe(11);
+  });
+
+  it.each(renders.map((entry) => [`${entry.template} ${entry.case}`, entry] as const))(
+    'renders %s',
+    (_, entry) => {
+      const { bos_token, eos_token, rendered, messages } = entry;
+      const source = readFixture(`chat_templates/${entry.template}.jinja`);
+      const template = ChatTemplate.create(tokensOf({ bos_token, eos_token }), source);
+      const options = {
+        addGenerationPrompt: entry.add_generation_prompt,
+        tools: entry.tools ?? [],
+        now: NOW,
+      };
+      if (rendered === undefined) {
+        expect(() => template.render(messages, options)).toThrow(
+          expect.objectContaining({ code: 'bad-template' }),
+        );
+      } else {
+        expect(template.render(messages, options)).toBe(rendered);
+      }
+    },
+  );
+
+  it('writes the prompts of the starter model', () => {
+    const starter = loadTokenizer('starter');
+    const template = ChatTemplate.create(starter, null);
+    const { prompts } = JSON.parse(readStarter('expected.json'));
+    expect(prompts.length).toBe(8);
+    for (const { messages, prompt_ids } of prompts) {
+      const text = template.render(messages);
+      expect(starter.encode(text, { addSpecialTokens: template.addSpecialTokens })).toEqual(prompt_ids);
+    }
+  });
+});
+
+describe('ChatTemplate.create', () => {
+  const user: ChatMessage[] = [{ role: 'user', content: 'Hi' }];
+
+  it('takes chat_template.jinja before tokenizer_config.json', () => {
+    const tokens = tokensOf({ chat_template: 'config' });
+    expect(ChatTemplate.create(tokens, null).render(user)).toBe('config');
+    expect(ChatTemplate.create(tokens, 'file').render(user)).toBe('file');
+  });
+
+  it('chooses among named templates', () => {
+    const named = (...names: string[]) =>
+      tokensOf({ chat_template: names.map((name) => ({ name, template: `the ${name} one` })) });
+    const template = ChatTemplate.create(named('default', 'tool_use'), null);
+    expect(template.render(user)).toBe('the default one');
+    expect(template.render(user, { tools: [{}] })).toBe('the tool_use one');
+    expect(ChatTemplate.create(named('rag'), null).render(user)).toBe('the rag one');
+    expect(() => ChatTemplate.create(named('rag', 'tool_use'), null)).toThrow(
+      expect.objectContaining({ code: 'bad-template', message: expect.stringContaining('rag, tool_use') }),
+    );
+  });
+
+  it('uses ChatML only where the tokenizer knows it', () => {
+    const chatml = ChatTemplate.create(tokensOf({}, ['<|im_start|>', '<|im_end|>']), null);
+    expect(chatml.kind).toBe('chatml');
+    expect(chatml.addSpecialTokens).toBe(false);
+    expect(chatml.render(user)).toBe('<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n');
+    expect(chatml.render(user, { addGenerationPrompt: false })).toBe('<|im_start|>user\nHi<|im_end|>\n');
+    expect(ChatTemplate.create(tokensOf({}, ['<|im_start|>']), null).kind).toBe('plain');
+  });
+
+  it('continues the text as it stands for a base model', () => {
+    const stories = loadTokenizer('stories260K');
+    const plain = ChatTemplate.create(stories, null);
+    expect(plain.kind).toBe('plain');
+    const text = plain.render([{ role: 'user', content: 'Once upon a time' }]);
+    expect(stories.encode(text, { addSpecialTokens: plain.addSpecialTokens })).toEqual([
+      1, 403, 407, 261, 378,
+    ]);
+    expect(plain.render([...user, { role: 'assistant', content: ' there\n' }, ...user])).toBe(
+      'Hi\n there\n\nHi',
+    );
+  });
+
+  it('reports a template that does not parse', () => {
+    expect(() => ChatTemplate.create(tokensOf({}), '{% for %}')).toThrow(
+      expect.objectContaining({ code: 'bad-template', message: expect.stringContaining('does not parse') }),
+    );
+  });
+});
+
+describe('ChatTemplate.render', () => {
+  it('passes the reason of raise_exception on', () => {
+    expect(() => render("{{ raise_exception('roles must alternate') }}")).toThrow(
+      expect.objectContaining({ code: 'bad-template', details: { reason: 'roles must alternate' } }),
+    );
+  });
+
+  it('reports a template that fails', () => {
+    expect(() => render('{{ nothing.here() }}')).toThrow(
+      expect.objectContaining({ code: 'bad-template', message: expect.stringContaining('cannot render') }),
+    );
+  });
+
+  it('refuses an empty conversation', () => {
+    expect(() => render('x', [])).toThrow(expect.objectContaining({ code: 'bad-request' }));
+  });
+
+  it('tells the date in English', () => {
+    expect(render("{{ strftime_now('%d %b %Y, %A %a %B %y-%m-%d %j %H:%M:%S %I %p %%') }}")).toBe(
+      '26 Jul 2024, Friday Fri July 24-07-26 208 15:04:05 03 PM %',
+    );
+    expect(() => render("{{ strftime_now('%Q') }}")).toThrow(
+      expect.objectContaining({ code: 'bad-template' }),
+    );
+  });
+
+  it('has range, bounded', () => {
+    expect(render('{% for i in range(3) %}{{ i }}{% endfor %}')).toBe('012');
+    expect(render('{% for i in range(5, 1, -2) %}{{ i }}{% endfor %}')).toBe('53');
+    expect(() => render('{% for i in range(1000000000) %}{% endfor %}')).toThrow(
+      expect.objectContaining({ code: 'bad-template' }),
+    );
+  });
+
+  it('gives unset tokens as nothing', () => {
+    expect(render("{{ bos_token + 'a' + eos_token }}{{ pad_token }}")).toBe('a');
+  });
+});
