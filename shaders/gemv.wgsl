@@ -13,19 +13,12 @@
 #import packed
 #import dequant
 #import reduce_rows
+#import activations
 #import linear_epilogue
 
 const UNIT_K = 128u / BITS;
 
-// Named fields, because registers cannot be indexed; those beyond R and ROWS stay zero and are never read.
-struct Activations {
-  m0: Eight,
-  m1: Eight,
-  m2: Eight,
-  m3: Eight,
-  squares: Rows,
-}
-
+// Named fields, because registers cannot be indexed; those beyond R stay zero and are never read.
 struct Scales {
   r0: Scale,
   r1: Scale,
@@ -39,77 +32,6 @@ struct Sums {
   r2: Rows,
   r3: Rows,
   squares: Rows,
-}
-
-// Beyond K lies other data, NaN perhaps: it is replaced, not multiplied away.
-fn inside(x: Floats8, k: u32) -> Floats8 {
-#if K_TAIL
-  let ks = vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u);
-  let a = select(vec4<f32>(), x.a, ks < vec4<u32>(K));
-  let b = select(vec4<f32>(), x.b, ks + vec4<u32>(4u) < vec4<u32>(K));
-  return Floats8(a, b);
-#else
-  return x;
-#endif
-}
-
-fn load8(m: u32, k: u32) -> Floats8 {
-  let at = params.in_at + m * params.in_stride + k / 4u;
-  return inside(Floats8(scratch[at], scratch[at + 1u]), k);
-}
-
-fn gained(x: Floats8, k: u32) -> Floats8 {
-#if NORM
-  let at = params.norm_at + k / 4u;
-  return inside(Floats8(x.a * bitcast<vec4<f32>>(weights[at]), x.b * bitcast<vec4<f32>>(weights[at + 1u])), k);
-#else
-  return x;
-#endif
-}
-
-fn square(x: Floats8) -> f32 {
-  let sum = fma(x.b, x.b, x.a * x.a);
-  return (sum.x + sum.y) + (sum.z + sum.w);
-}
-
-fn load_rows(k: u32) -> Activations {
-  var x = Activations();
-  let f0 = load8(0u, k);
-  x.m0 = eight(gained(f0, k));
-#if ROWS > 1
-  let f1 = load8(1u, k);
-  x.m1 = eight(gained(f1, k));
-#endif
-#if ROWS > 2
-  let f2 = load8(2u, k);
-  x.m2 = eight(gained(f2, k));
-#endif
-#if ROWS > 3
-  let f3 = load8(3u, k);
-  x.m3 = eight(gained(f3, k));
-#endif
-#if NORM && ROWS == 1
-  x.squares = square(f0);
-#elif NORM && ROWS == 2
-  x.squares = Rows(square(f0), square(f1));
-#elif NORM && ROWS == 3
-  x.squares = Rows(square(f0), square(f1), square(f2));
-#elif NORM
-  x.squares = Rows(square(f0), square(f1), square(f2), square(f3));
-#endif
-  return x;
-}
-
-fn dots(w: Eight, x: Activations) -> Rows {
-#if ROWS == 1
-  return dot8(w, x.m0);
-#elif ROWS == 2
-  return Rows(dot8(w, x.m0), dot8(w, x.m1));
-#elif ROWS == 3
-  return Rows(dot8(w, x.m0), dot8(w, x.m1), dot8(w, x.m2));
-#else
-  return Rows(dot8(w, x.m0), dot8(w, x.m1), dot8(w, x.m2), dot8(w, x.m3));
-#endif
 }
 
 // Eight k of R weight rows against all rows of x.
@@ -205,4 +127,65 @@ fn unit_sums(unit: u32, row0: u32, row1: u32, row2: u32, row3: u32) -> Sums {
   sums.r3 = s.r3.s * (sums.r3 - rest_of(s.r3, k));
 #endif
   return sums;
+}
+
+fn output(y: Sums, r: u32, m: u32) -> f32 {
+  var rows = y.r0;
+#if R > 1
+  rows = select(rows, y.r1, r == 1u);
+#endif
+#if R > 2
+  rows = select(select(rows, y.r2, r == 2u), y.r3, r == 3u);
+#endif
+#if ROWS == 1
+  return rows;
+#else
+  return rows[m];
+#endif
+}
+
+@compute @workgroup_size(WG_SIZE)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+  let lane = index % LANES;
+  let base = ((wg.x + wg.y * GRID_WIDTH) * (WG_SIZE / LANES) + index / LANES) * OUTPUTS;
+  let row0 = weight_row(base, 0u);
+  let row1 = weight_row(base, 1u);
+  let row2 = weight_row(base, 2u);
+  let row3 = weight_row(base, 3u);
+  var y = Sums();
+  for (var unit = lane; unit < UNITS; unit += LANES) {
+    let part = unit_sums(unit, row0, row1, row2, row3);
+    y.r0 += part.r0;
+    y.r1 += part.r1;
+    y.r2 += part.r2;
+    y.r3 += part.r3;
+    y.squares += part.squares;
+  }
+#if NORM
+  let inverse = inverseSqrt(rows_sum(y.squares, index) / f32(K) + params.eps);
+#else
+  let inverse = 1.0;
+#endif
+  y.r0 = inverse * rows_sum(y.r0, index);
+#if R > 1
+  y.r1 = inverse * rows_sum(y.r1, index);
+#endif
+#if R > 2
+  y.r2 = inverse * rows_sum(y.r2, index);
+  y.r3 = inverse * rows_sum(y.r3, index);
+#endif
+  // The outputs go to different lanes: one lane would wait for each residual in turn.
+  for (var i = lane; i < OUTPUTS * ROWS; i += LANES) {
+    let r = i / ROWS;
+    let m = i % ROWS;
+#if GATE > 0
+    if (base + r < params.rows / 2u) {
+      finish_gated(output(y, r, m), output(y, r + OUTPUTS, m), base + r, m);
+    }
+#else
+    if (base + r < params.rows) {
+      finish(output(y, r, m), base + r, m);
+    }
+#endif
+  }
 }

@@ -68,12 +68,12 @@ fn append(codes_at: u32, params_at: u32, index: u32) {
   // A scale that rounds to 0 (all values equal, or nearly so) leaves code 0: every value reads as the offset.
   let inverse = select(0.0, 1.0 / max(rounded.x, 1.0e-8), rounded.x > 0.0);
   for (var word = index; word < ROW_WORDS; word += 32u) {
-    var packed = 0u;
+    var codes = 0u;
     for (var i = 0u; i < 32u / KV_BITS; i++) {
       let level = round((values[word * (32u / KV_BITS) + i] - rounded.y) * inverse);
-      packed |= u32(clamp(level, 0.0, LEVELS)) << (i * KV_BITS);
+      codes |= u32(clamp(level, 0.0, LEVELS)) << (i * KV_BITS);
     }
-    kv[codes_at + word] = packed;
+    kv[codes_at + word] = codes;
   }
 }
 #else

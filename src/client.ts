@@ -88,7 +88,11 @@ function load(api: Remote<WorkerApi>, model: ModelRef, settings: LoadSettings): 
   return abortable(signal, () => api.cancelLoad(), api.load({ ...model, url }, options, proxy(onProgress)));
 }
 
-async function abortable<T>(signal: AbortSignal | undefined, abort: () => Promise<void>, work: Promise<T>): Promise<T> {
+async function abortable<T>(
+  signal: AbortSignal | undefined,
+  abort: () => Promise<void>,
+  work: Promise<T>,
+): Promise<T> {
   const onAbort = () => void abort();
   if (signal?.aborted) onAbort();
   signal?.addEventListener('abort', onAbort);
@@ -114,7 +118,11 @@ async function* chat(
     arrived.push(...chunks);
     wake();
   });
-  const work = abortable(signal, () => api.abort(requestId), call(api.chat(requestId, request, onChunk))).finally(() => {
+  const work = abortable(
+    signal,
+    () => api.abort(requestId),
+    call(api.chat(requestId, request, onChunk)),
+  ).finally(() => {
     ended = true;
     wake();
   });

@@ -1,6 +1,6 @@
 /** The front door: the only file of the runtime that a page imports. */
 
-export { createEngine, type ChatOptions, type Engine, type LoadSettings } from './client';
+export { type ChatOptions, createEngine, type Engine, type LoadSettings } from './client';
 export { type ErrorCode, TabmindError } from './errors';
 export type {
   CachedModel,

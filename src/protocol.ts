@@ -179,11 +179,19 @@ export interface CachedModel {
 
 /** What the worker exposes. Callbacks are Comlink proxies. */
 export interface WorkerApi {
-  load(model: ModelRef, options: LoadOptions, onProgress: (progress: LoadProgress) => void): Promise<ModelInfo>;
+  load(
+    model: ModelRef,
+    options: LoadOptions,
+    onProgress: (progress: LoadProgress) => void,
+  ): Promise<ModelInfo>;
   /** Makes a load in progress reject with code 'cancelled'; what is cached so far stays. */
   cancelLoad(): Promise<void>;
   unload(): Promise<void>;
-  chat(requestId: string, request: ChatRequest, onChunk: (chunks: readonly ChatChunk[]) => void): Promise<void>;
+  chat(
+    requestId: string,
+    request: ChatRequest,
+    onChunk: (chunks: readonly ChatChunk[]) => void,
+  ): Promise<void>;
   generate(requestId: string, request: GenerateRequest): Promise<GenerateResult>;
   score(request: ScoreRequest): Promise<ScoreResult>;
   abort(requestId: string): Promise<void>;

@@ -1,5 +1,5 @@
 import { expose } from 'comlink';
-import { Llm } from './llm';
+import { Llm } from './llm/llm';
 import { carryErrors } from './wall';
 
 carryErrors();

@@ -24,11 +24,12 @@ const TYPES = 'type:';
 const RULES: readonly Rule[] = [
   rule('web/', 'web/', 'src/index'),
   rule('src/index', 'src/client', 'src/protocol', 'src/errors'),
-  rule('src/client', 'src/protocol', 'src/errors'),
-  rule('src/worker', 'src/llm', 'src/protocol', 'src/errors'),
+  rule('src/client', 'src/wall', 'src/protocol', 'src/errors'),
+  rule('src/wall', 'src/errors'),
+  rule('src/worker', 'src/llm/llm', 'src/wall'),
   rule(
-    'src/llm',
-    ...rooms('chat', 'engine', 'weights', 'models', 'kvcache', 'runner', 'gpu'),
+    'src/llm/',
+    ...rooms('llm', 'chat', 'engine', 'weights', 'models', 'kvcache', 'runner', 'gpu'),
     'src/protocol',
     'src/errors',
   ),
@@ -54,7 +55,7 @@ const RULES: readonly Rule[] = [
     ...['src/kernels/quantize', 'src/kernels/kernel', 'src/models/config', 'src/models/weight-spec'],
     ...['src/protocol', 'src/errors'],
   ),
-  rule('src/gpu/', 'src/gpu/', 'type:src/protocol', 'src/errors'),
+  rule('src/gpu/', 'src/gpu/', 'type:src/protocol', 'src/errors', 'shaders/shared/'),
   rule('src/protocol'),
   rule('src/errors'),
 ];

@@ -30,8 +30,8 @@ fn put(value: f32, n: u32, m: u32) {
 #endif
   let offset = m * params.out_stride + n;
 #if RESIDUAL
-  let from = params.residual_at + offset;
-  y = scratch[from / 4u][from % 4u] + params.residual_scale * y;
+  let added_at = params.residual_at + offset;
+  y = scratch[added_at / 4u][added_at % 4u] + params.residual_scale * y;
 #endif
   let to = params.out_at + offset;
   scratch[to / 4u][to % 4u] = y;

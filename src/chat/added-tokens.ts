@@ -53,7 +53,6 @@ function readToken(entry: unknown): AddedToken {
 
 function checkIds(all: readonly AddedToken[], vocabulary: Vocabulary, numEmbeddings: number): AddedTokens {
   const warnings: string[] = [];
-  const pieces = new Map([...vocabulary.ids].map(([piece, id]) => [id, piece]));
   const contents = new Map<number, string>();
   const tokens: AddedToken[] = [];
   for (const token of all) {
@@ -71,7 +70,7 @@ function checkIds(all: readonly AddedToken[], vocabulary: Vocabulary, numEmbeddi
     const ownId = vocabulary.ids.get(content);
     if (ownId !== undefined && ownId !== id)
       throw badTokenizer(FILE, `the token "${content}" has the ids ${ownId} and ${id}`);
-    const piece = pieces.get(id);
+    const piece = vocabulary.pieces.get(id);
     if (piece !== undefined && piece !== content)
       warnings.push(`${FILE}: the added token "${content}" takes the id ${id} of "${piece}"`);
     tokens.push(token);

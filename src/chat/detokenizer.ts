@@ -28,14 +28,13 @@ export class Detokenizer {
   #numToStrip: number;
 
   constructor(tokenizer: Tokenizer, options: DetokenizerOptions = {}) {
-    const { kind, stripHead } = tokenizer.decoder;
     this.#tokenizer = tokenizer;
     this.#skipSpecialTokens = options.skipSpecialTokens ?? true;
-    // The library drops a byte order mark that is made of `<0xEF>` pieces and keeps one of byte-level pieces.
-    this.#utf8 = new TextDecoder('utf-8', { ignoreBOM: kind === 'bytes' });
+    // "Ignore" means that U+FEFF is text like any other character.
+    this.#utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
     const continuesText = options.continuesText ?? false;
     this.#isFirst = !continuesText;
-    this.#numToStrip = continuesText ? 0 : stripHead.count;
+    this.#numToStrip = continuesText ? 0 : tokenizer.decoder.stripHead.count;
   }
 
   /** Text that has become complete with these ids; may be empty. */

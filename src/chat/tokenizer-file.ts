@@ -12,6 +12,8 @@ export interface TokenizerFile {
   /** The file in the form that the tokenizer library takes. */
   readonly definition: JsonObject;
   readonly addedTokens: readonly AddedToken[];
+  /** Largest id + 1. */
+  readonly vocabSize: number;
   readonly decoder: PieceDecoder;
   readonly warnings: readonly string[];
 }
@@ -39,9 +41,17 @@ export function checkTokenizerFile(
       ...readPipeline(root, hasToken),
     },
     addedTokens: tokens,
+    vocabSize: 1 + largestId(vocabulary, tokens),
     decoder: readPieceDecoder(root),
     warnings: [...vocabulary.warnings, ...warnings],
   };
+}
+
+function largestId(vocabulary: Vocabulary, tokens: readonly AddedToken[]): number {
+  let largest = 0;
+  for (const id of vocabulary.pieces.keys()) if (id > largest) largest = id;
+  for (const { id } of tokens) if (id > largest) largest = id;
+  return largest;
 }
 
 /**

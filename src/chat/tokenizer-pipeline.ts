@@ -78,12 +78,25 @@ function readPart(part: unknown, path: string, stage: Stage, check: CheckPart): 
   return check(part, path);
 }
 
+/** How GPT-2 cuts text into words: what ByteLevel does first, unless `use_regex` is off. */
+const BYTE_LEVEL_WORDS = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
 /** Rewrites pre-tokenizers that the library splits differently from the reference implementation. */
 function corrected(part: JsonObject): JsonObject {
   // "Digits" means every Unicode number (½, ², Ⅷ); the library's takes \d only.
   if (part.type === 'Digits') {
     const Regex = part.individual_digits === true ? '\\p{N}' : '\\p{N}+';
     return { type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false };
+  }
+  // The library's own regex follows JavaScript in what a space is; a Split's is read as Oniguruma reads it.
+  if (part.type === 'ByteLevel' && part.use_regex !== false && part.add_prefix_space !== true) {
+    const words = {
+      type: 'Split',
+      pattern: { Regex: BYTE_LEVEL_WORDS },
+      behavior: 'Isolated',
+      invert: false,
+    };
+    return { type: 'Sequence', pretokenizers: [words, { ...part, use_regex: false }] };
   }
   // Isolating the matches or what lies between them cuts at the same places; the library's inverted form drops text.
   if (part.type === 'Split' && part.behavior === 'Isolated' && part.invert === true)

@@ -35,22 +35,12 @@ export class Tokenizer {
   /** What is odd in the files but does no harm. */
   readonly warnings: readonly string[];
   readonly #library: LibraryTokenizer;
-  readonly #pieces: ReadonlyMap<number, string>;
 
   private constructor(library: LibraryTokenizer, file: TokenizerFile, config: TokenizerConfig) {
     this.config = config;
     this.decoder = file.decoder;
     this.#library = library;
-    const pieces = new Map<number, string>();
-    let vocabSize = 0;
-    for (const [piece, id] of library.get_vocab()) {
-      // The library lists holes in the id range as undefined.
-      if (piece === undefined) continue;
-      pieces.set(id, piece);
-      vocabSize = Math.max(vocabSize, id + 1);
-    }
-    this.#pieces = pieces;
-    this.vocabSize = vocabSize;
+    this.vocabSize = file.vocabSize;
     const special = config.additionalSpecialTokens
       .map((token) => this.idOf(token))
       .filter((id) => id !== null);
@@ -99,7 +89,7 @@ export class Tokenizer {
 
   /** The file's own spelling of a token (`Ġthe`, `▁the`, `<0x0A>`), or null for an id that has none. */
   pieceOf(id: number): string | null {
-    return this.#pieces.get(id) ?? null;
+    return this.#library.id_to_token(id) ?? null;
   }
 
   #namedId(key: string): number | null {

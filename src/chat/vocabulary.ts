@@ -7,6 +7,8 @@ export interface Vocabulary {
   readonly type: 'BPE' | 'Unigram';
   /** Piece → id. Ids are whole, not negative and not shared. */
   readonly ids: ReadonlyMap<string, number>;
+  /** Id → piece. */
+  readonly pieces: ReadonlyMap<number, string>;
   readonly warnings: readonly string[];
 }
 
@@ -20,7 +22,7 @@ export function readVocabulary(root: JsonObject): Vocabulary {
   const type = modelType(model);
   const ids = type === 'BPE' ? readTable(model.vocab) : readList(model.vocab);
   if (ids.size === 0) throw badTokenizer(FILE, 'model.vocab is empty');
-  checkUniqueIds(ids);
+  const pieces = invert(ids);
   if (type === 'BPE') {
     checkMerges(model.merges, ids);
     for (const key of ['continuing_subword_prefix', 'end_of_word_suffix']) {
@@ -31,7 +33,7 @@ export function readVocabulary(root: JsonObject): Vocabulary {
         );
     }
   }
-  return { type, ids, warnings: modelWarnings(model, type) };
+  return { type, ids, pieces, warnings: modelWarnings(model, type) };
 }
 
 function modelType(model: JsonObject): Vocabulary['type'] {
@@ -78,7 +80,8 @@ export function checkedId(id: unknown, piece: string): number {
   throw badTokenizer(FILE, `the token "${piece}" has the id ${JSON.stringify(id) ?? 'undefined'}`);
 }
 
-function checkUniqueIds(ids: ReadonlyMap<string, number>): void {
+/** @throws TabmindError 'bad-tokenizer' when two pieces share an id. */
+function invert(ids: ReadonlyMap<string, number>): Map<number, string> {
   const pieces = new Map<number, string>();
   for (const [piece, id] of ids) {
     const other = pieces.get(id);
@@ -86,6 +89,7 @@ function checkUniqueIds(ids: ReadonlyMap<string, number>): void {
       throw badTokenizer(FILE, `the tokens "${other}" and "${piece}" share the id ${id}`);
     pieces.set(id, piece);
   }
+  return pieces;
 }
 
 function checkMerges(merges: unknown, ids: ReadonlyMap<string, number>): void {

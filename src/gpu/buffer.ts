@@ -22,7 +22,8 @@ function outOfMemory(label: string, sizeBytes: number): TabmindError {
   const mib = Math.ceil(sizeBytes / 2 ** 20);
   return new TabmindError('out-of-memory', `The graphics card could not give ${mib} MiB for ${label}.`, {
     meaning: 'The model does not fit beside what is already on the card.',
-    remedy: 'Close other programs that use the graphics card, or choose a smaller model or a shorter context.',
+    remedy:
+      'Close other programs that use the graphics card, or choose a smaller model or a shorter context.',
     details: { label, mib },
   });
 }

@@ -30,7 +30,12 @@ export interface Gpu {
   destroy(): void;
 }
 
-const WANTED_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query', 'chromium-experimental-subgroup-matrix'];
+const WANTED_FEATURES = [
+  'shader-f16',
+  'subgroups',
+  'timestamp-query',
+  'chromium-experimental-subgroup-matrix',
+];
 const WANTED_LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -82,13 +87,18 @@ async function findAdapter(): Promise<GPUAdapter> {
 function describe(adapter: GPUAdapter, device: GPUDevice, options: GpuOptions): Gpu {
   const hasF16 = device.features.has('shader-f16');
   if (options.math === 'f16' && !hasF16)
-    throw new TabmindError('device-limits', 'f16 arithmetic was asked for, but this adapter has no shader-f16.', {
-      remedy: "Choose 'auto' or 'f32' arithmetic.",
-    });
+    throw new TabmindError(
+      'device-limits',
+      'f16 arithmetic was asked for, but this adapter has no shader-f16.',
+      {
+        remedy: "Choose 'auto' or 'f32' arithmetic.",
+      },
+    );
   const math = hasF16 && options.math !== 'f32' ? 'f16' : 'f32';
   const subgroupSize = fixedSubgroupSize(adapter, device, options.subgroups !== false);
   const immediates =
-    navigator.gpu.wgslLanguageFeatures.has('immediate_address_space') && 'setImmediates' in GPUComputePassEncoder.prototype;
+    navigator.gpu.wgslLanguageFeatures.has('immediate_address_space') &&
+    'setImmediates' in GPUComputePassEncoder.prototype;
   const listeners: ((error: TabmindError) => void)[] = [];
   device.addEventListener('uncapturederror', (event) => {
     const memory = event.error instanceof GPUOutOfMemoryError;

@@ -1,6 +1,6 @@
-import { MAX_PARAM_BYTES } from './shader';
 import type { Gpu } from './device';
 import type { PipelineHandle } from './pipeline';
+import { MAX_PARAM_BYTES } from './shader';
 
 /** One kernel launch, ready to be recorded any number of times. */
 export interface Dispatch {
@@ -32,7 +32,11 @@ export class Recorder {
   }
 
   /** One pass over all `groups`, in order. */
-  record(encoder: GPUCommandEncoder, groups: readonly BoundDispatches[], timing?: GPUComputePassTimestampWrites): void {
+  record(
+    encoder: GPUCommandEncoder,
+    groups: readonly BoundDispatches[],
+    timing?: GPUComputePassTimestampWrites,
+  ): void {
     if (!this.#gpu.immediates) this.#upload(groups);
     const pass = encoder.beginComputePass(timing ? { timestampWrites: timing } : {});
     let last: GPUComputePipeline | undefined;

@@ -40,7 +40,13 @@ export function expandShader(
   return `${head.join('\n')}\n${body}`;
 }
 
-function expandLines(name: string, source: string, defines: Defines, seen: Set<string>, params: string): string {
+function expandLines(
+  name: string,
+  source: string,
+  defines: Defines,
+  seen: Set<string>,
+  params: string,
+): string {
   const out: string[] = [];
   const open: { taken: boolean; live: boolean }[] = [];
   const live = () => open.every((level) => level.live);
@@ -108,12 +114,17 @@ function paramText(params: ParamLayout, immediates: boolean): string {
   const fields = Object.entries(params).map(([field, type]) => `  ${field}: ${type},`);
   if (fields.length === 0) return '';
   if (fields.length * 4 > MAX_PARAM_BYTES) throw shaderError('more than 16 params');
-  const variable = immediates ? 'var<immediate> params: Params;' : '@group(1) @binding(0) var<uniform> params: Params;';
+  const variable = immediates
+    ? 'var<immediate> params: Params;'
+    : '@group(1) @binding(0) var<uniform> params: Params;';
   return `struct Params {\n${fields.join('\n')}\n}\n${variable}`;
 }
 
 /** Packs the scalars in layout order. Throws when a value is missing or not a number. */
-export function packParams<L extends ParamLayout>(layout: L, values: ParamValues<L>): Uint32Array<ArrayBuffer> {
+export function packParams<L extends ParamLayout>(
+  layout: L,
+  values: ParamValues<L>,
+): Uint32Array<ArrayBuffer> {
   const names = Object.keys(layout);
   const words = new Uint32Array(names.length);
   const floats = new Float32Array(words.buffer);

@@ -21,26 +21,27 @@ export interface AttentionLayer {
 /** attended = softmax(scale · q Kᵀ) V over the paged cache, after q and k were rotated and k, v appended to it. */
 export function attention(step: ForwardContext, call: AttentionLayer): void {
   const { gpu, state, kv, config, scratch, numRows, prefill, weights } = step;
-  const { numHeads, numKvHeads, headDim, rope, rmsNormEps } = config;
+  const { numHeads, rope, rmsNormEps } = config;
   const layerAt = step.layerAt(call.layer);
   const norm = call.qkNorm;
-  const heads = { numRows, numHeads, numKvHeads, headDim, layerAt };
-  const qkNorm = norm
-    ? { q: weights.get(norm.q), k: weights.get(norm.k), eps: rmsNormEps, when: norm.when }
-    : undefined;
+  const table = call.ropeTable === undefined ? 0 : call.ropeTable;
+  const qkNorm = norm && { q: weights.get(norm.q), k: weights.get(norm.k), eps: rmsNormEps, when: norm.when };
   const append = ropeAppend(gpu, state, kv, {
-    ...heads,
-    qkvAt: scratch.qkv.at,
-    rotaryDim: rope.rotaryDim,
-    interleaved: call.interleaved ?? false,
-    ropeTable: call.ropeTable === undefined ? 0 : call.ropeTable,
-    queryScale: call.scale,
+    numRows,
+    numHeads,
+    layerAt,
     prefill,
-    ...(qkNorm ? { qkNorm } : {}),
+    qkvAt: scratch.qkv.at,
+    rope:
+      table === null ? null : { table, rotaryDim: rope.rotaryDim, interleaved: call.interleaved ?? false },
+    queryScale: call.scale,
+    qkNorm: qkNorm ?? undefined,
   });
   step.push([append], qkNorm?.q.slab ?? 0, call.layer);
   const reads = {
-    ...heads,
+    numRows,
+    numHeads,
+    layerAt,
     qAt: scratch.qkv.at,
     qStride: scratch.qkv.stride,
     outAt: scratch.attended.at,
@@ -49,6 +50,10 @@ export function attention(step: ForwardContext, call: AttentionLayer): void {
   };
   const dispatches = prefill
     ? [prefillAttention(gpu, state, kv, { ...reads, prefill })]
-    : decodeAttention(gpu, state, kv, { ...reads, numSplits: step.numSplits, partialsAt: scratch.partials.at });
+    : decodeAttention(gpu, state, kv, {
+        ...reads,
+        numSplits: step.numSplits,
+        partialsAt: scratch.partials.at,
+      });
   step.push(dispatches, qkNorm?.q.slab ?? 0, call.layer);
 }

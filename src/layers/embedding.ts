@@ -5,5 +5,8 @@ import type { ForwardContext } from './forward-context';
 export function embed(step: ForwardContext, name: string, scale = 1): void {
   const table = step.weights.get(name);
   const { gpu, state, numRows, prefill, scratch } = step;
-  step.push([embedding(gpu, state, { table, numRows, outAt: scratch.hidden.at, scale, prefill })], table.slab);
+  step.push(
+    [embedding(gpu, state, { table, numRows, outAt: scratch.hidden.at, scale, prefill })],
+    table.slab,
+  );
 }

@@ -38,7 +38,8 @@ export class WeightTable {
 
   get(name: string): PlacedTensor {
     const tensor = this.#tensors.get(name);
-    if (!tensor) throw new TabmindError('internal', `the model asks for weight "${name}", which was not loaded`);
+    if (!tensor)
+      throw new TabmindError('internal', `the model asks for weight "${name}", which was not loaded`);
     return tensor;
   }
 

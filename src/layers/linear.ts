@@ -1,9 +1,7 @@
 import { gemm } from '../kernels/gemm';
-import { gemv, type LinearCall } from '../kernels/gemv';
+import { gemv, MAX_GEMV_ROWS } from '../kernels/gemv';
+import type { LinearCall } from '../kernels/linear-call';
 import type { ForwardContext, Region } from './forward-context';
-
-/** Rows from which a tile kernel, which dequantises once for all rows, beats a GEMV that does so for each. */
-const MAX_GEMV_ROWS = 4;
 
 export interface LinearLayer {
   readonly weight: string;
@@ -40,5 +38,6 @@ export function linear(step: ForwardContext, layer: LinearLayer): void {
     ...(layer.gate ? { gate: layer.gate } : {}),
     ...(layer.residual ? { residualAt: layer.residual.at } : {}),
   };
+  // More rows are worth a tile kernel, which dequantises once for all of them.
   step.push(numRows <= MAX_GEMV_ROWS ? [gemv(step.gpu, call)] : gemm(step.gpu, call), weight.slab);
 }

@@ -36,7 +36,13 @@ export const llama: Architecture = {
 function decoderLayer(config: ModelConfig, step: ForwardContext, layer: number): void {
   const at = `layers.${layer}`;
   const { hidden, qkv, attended } = step.scratch;
-  linear(step, { weight: `${at}.qkv`, bias: `${at}.qkv_bias`, norm: `${at}.input_norm`, in: hidden, out: qkv });
+  linear(step, {
+    weight: `${at}.qkv`,
+    bias: `${at}.qkv_bias`,
+    norm: `${at}.input_norm`,
+    in: hidden,
+    out: qkv,
+  });
   attention(step, {
     layer,
     window: config.layerWindows[layer] ?? 0,
@@ -77,8 +83,10 @@ function layerWeights(config: ModelConfig, layer: number): WeightSpec[] {
     projection('gate_up', gateUp, 2 * intermediateSize, hiddenSize),
     projection('down', ['mlp.down_proj'], hiddenSize, intermediateSize),
   ];
-  if (config.attentionBias || config.modelType === 'qwen2') specs.push(bias('qkv_bias', qkv, qRows + 2 * kvRows));
-  if (config.attentionBias && config.modelType !== 'qwen2') specs.push(bias('o_bias', ['self_attn.o_proj'], hiddenSize));
+  if (config.attentionBias || config.modelType === 'qwen2')
+    specs.push(bias('qkv_bias', qkv, qRows + 2 * kvRows));
+  if (config.attentionBias && config.modelType !== 'qwen2')
+    specs.push(bias('o_bias', ['self_attn.o_proj'], hiddenSize));
   if (config.mlpBias) {
     specs.push(bias('gate_up_bias', gateUp, 2 * intermediateSize));
     specs.push(bias('down_bias', ['mlp.down_proj'], hiddenSize));

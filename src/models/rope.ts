@@ -5,7 +5,10 @@ import type { RopeConfig } from './config';
  * Inverse frequencies [rotaryDim / 2] and the factor on cos and sin, as transformers' modeling_rope_utils computes them.
  * Throws `unsupported-model` for a rope type that is not implemented.
  */
-export function ropeFrequencies(rope: RopeConfig): { readonly frequencies: Float64Array; readonly factor: number } {
+export function ropeFrequencies(rope: RopeConfig): {
+  readonly frequencies: Float64Array;
+  readonly factor: number;
+} {
   const half = rope.rotaryDim / 2;
   const plain = Float64Array.from({ length: half }, (_, i) => rope.theta ** (-i / half));
   const scaling = rope.scaling;
@@ -14,7 +17,10 @@ export function ropeFrequencies(rope: RopeConfig): { readonly frequencies: Float
   const number = (key: string, otherwise?: number): number => {
     const value = scaling[key] ?? otherwise;
     if (typeof value === 'number' && Number.isFinite(value)) return value;
-    throw new TabmindError('bad-checkpoint', `config.json: rope scaling "${type}" needs a number in "${key}".`);
+    throw new TabmindError(
+      'bad-checkpoint',
+      `config.json: rope scaling "${type}" needs a number in "${key}".`,
+    );
   };
   switch (type) {
     case 'default':
@@ -73,7 +79,8 @@ function yarnFactor(
 ): number {
   if (typeof scaling.attention_factor === 'number') return scaling.attention_factor;
   const mscale = (by: number) => (factor <= 1 ? 1 : 0.1 * by * Math.log(factor) + 1);
-  if (scaling.mscale && scaling.mscale_all_dim) return mscale(number('mscale')) / mscale(number('mscale_all_dim'));
+  if (scaling.mscale && scaling.mscale_all_dim)
+    return mscale(number('mscale')) / mscale(number('mscale_all_dim'));
   return mscale(1);
 }
 

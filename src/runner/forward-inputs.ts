@@ -58,11 +58,20 @@ export class ForwardInputs {
     let same = 0;
     while (same < known.length && same < table.length && known[same] === table[same]) same++;
     if (same < table.length)
-      this.#write(this.#layout.tablesAt + slot * this.#layout.tableStride + same, Uint32Array.from(table.slice(same)));
+      this.#write(
+        this.#layout.tablesAt + slot * this.#layout.tableStride + same,
+        Uint32Array.from(table.slice(same)),
+      );
     this.#tables[slot] = [...table];
   }
 
   #write(wordAt: number, words: Uint32Array): void {
-    this.#queue.writeBuffer(this.#state, wordAt * 4, words.buffer as ArrayBuffer, words.byteOffset, words.byteLength);
+    this.#queue.writeBuffer(
+      this.#state,
+      wordAt * 4,
+      words.buffer as ArrayBuffer,
+      words.byteOffset,
+      words.byteLength,
+    );
   }
 }

@@ -14,7 +14,10 @@ export class GraphBuilder {
   #numDispatches = 0;
   #kvSlab = 0;
 
-  constructor(bindGroup: (weightSlab: number, kvSlab: number) => GPUBindGroup, slabOfLayer: (layer: number) => number) {
+  constructor(
+    bindGroup: (weightSlab: number, kvSlab: number) => GPUBindGroup,
+    slabOfLayer: (layer: number) => number,
+  ) {
     this.#bindGroup = bindGroup;
     this.#slabOfLayer = slabOfLayer;
   }

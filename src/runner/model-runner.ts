@@ -71,7 +71,10 @@ export class ModelRunner implements StepRunner {
       rotaryDim: config.rope.rotaryDim,
       numRopeTables: 1,
     });
-    const maxLogitRows = Math.max(maxSlots, Math.min(maxChunkTokens, Math.floor(MAX_LOGIT_BYTES / (config.vocabSize * 4))));
+    const maxLogitRows = Math.max(
+      maxSlots,
+      Math.min(maxChunkTokens, Math.floor(MAX_LOGIT_BYTES / (config.vocabSize * 4))),
+    );
     const { regions, totalFloats } = planScratch(config, {
       maxRows: Math.max(maxSlots, maxChunkTokens),
       maxLogitRows,
@@ -113,8 +116,10 @@ export class ModelRunner implements StepRunner {
 
   /** Compiles what the first prompt and the first tokens need, in parallel. */
   async warmUp(): Promise<void> {
-    for (const numRows of [1, this.maxChunkTokens]) this.#prefillGraph({ slot: 0, startPosition: 0 }, numRows, true);
-    for (const position of [0, this.#options.contextLength - 1]) this.#decodeGraph(1, this.#numSplits(1, position));
+    for (const numRows of [1, this.maxChunkTokens])
+      this.#prefillGraph({ slot: 0, startPosition: 0 }, numRows, true);
+    for (const position of [0, this.#options.contextLength - 1])
+      this.#decodeGraph(1, this.#numSplits(1, position));
     await this.#options.gpu.pipelines.ready();
   }
 
@@ -130,7 +135,8 @@ export class ModelRunner implements StepRunner {
     const encoder = device.createCommandEncoder();
     this.#recorder.record(encoder, graph.runs);
     const numIds = batch.phase === 'decode' ? batch.rows.length : batch.sample ? 1 : 0;
-    const buffer = numIds > 0 ? this.#ring.copy(encoder, this.#state, this.#layout.sampledAt * 4, numIds * 4) : undefined;
+    const buffer =
+      numIds > 0 ? this.#ring.copy(encoder, this.#state, this.#layout.sampledAt * 4, numIds * 4) : undefined;
     device.queue.submit([encoder.finish()]);
     this.#stepsSubmitted++;
     const ids = buffer
@@ -248,11 +254,15 @@ export class ModelRunner implements StepRunner {
     if (!group) {
       const { gpu, slabs, pool } = this.#options;
       const [weights, kv] = [slabs[weightSlab], pool.slabs[kvSlab]];
-      if (!weights || !kv) throw new TabmindError('internal', `no weight slab ${weightSlab} or KV slab ${kvSlab}`);
+      if (!weights || !kv)
+        throw new TabmindError('internal', `no weight slab ${weightSlab} or KV slab ${kvSlab}`);
       group = gpu.device.createBindGroup({
         label: `step ${key}`,
         layout: gpu.pipelines.bindGroupLayout(STEP_BINDINGS),
-        entries: [weights, this.#scratch, kv, this.#state].map((buffer, binding) => ({ binding, resource: { buffer } })),
+        entries: [weights, this.#scratch, kv, this.#state].map((buffer, binding) => ({
+          binding,
+          resource: { buffer },
+        })),
       });
       this.#bindGroups.set(key, group);
     }

@@ -11,7 +11,10 @@ export interface ScratchShape {
 }
 
 /** Where the activations lie in the one scratch buffer; regions start at multiples of 64 floats. */
-export function planScratch(config: ModelConfig, shape: ScratchShape): { regions: ScratchRegions; totalFloats: number } {
+export function planScratch(
+  config: ModelConfig,
+  shape: ScratchShape,
+): { regions: ScratchRegions; totalFloats: number } {
   let totalFloats = 0;
   const region = (rows: number, stride: number) => {
     const at = totalFloats;

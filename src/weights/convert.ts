@@ -1,4 +1,4 @@
-import type { TabmindError } from '../errors';
+import { TabmindError } from '../errors';
 import { type FloatDtype, type LinearFormat, maxQuantizeRows, NOT_FINITE } from '../kernels/quantize';
 import { floatValues } from './float-values';
 import { prefetch } from './prefetch';

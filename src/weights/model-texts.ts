@@ -1,15 +1,6 @@
-import type { ModelSource } from './source';
+import type { ModelSource, ModelTexts } from './source';
 import type { WeightIdentity } from './weight-identity';
 import type { WeightStore } from './weight-store';
-
-/** The small files of a checkpoint, as text; null where there is no such file. */
-export interface ModelTexts {
-  readonly config: string;
-  readonly generationConfig: string | null;
-  readonly tokenizer: string | null;
-  readonly tokenizerConfig: string | null;
-  readonly chatTemplate: string | null;
-}
 
 /**
  * From the cache when the whole model is in it (then nothing is requested), else from the source. Throws `not-found`

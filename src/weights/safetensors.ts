@@ -41,14 +41,16 @@ export interface TensorEntry {
 export interface SafetensorsFile {
   readonly file: string;
   readonly sizeBytes: number;
-  /** SHA-256 of the header. */
-  readonly headerHash: string;
+  /** SHA-256 of the start of the file: the header and some data, so that a retrained model has another one. */
+  readonly headHash: string;
   readonly tensors: readonly TensorEntry[];
 }
 
 /** The reference reader refuses longer headers too. */
 const MAX_HEADER_BYTES = 100_000_000;
 const FIRST_READ_BYTES = 64 * 1024;
+/** Data behind the header that goes into the hash. */
+const SAMPLE_BYTES = 16 * 1024;
 
 export function badFile(file: string, what: string, cause?: unknown): TabmindError {
   return new TabmindError('bad-checkpoint', `${file}: ${what}.`, {
@@ -67,22 +69,19 @@ export async function readSafetensors(
   signal?: AbortSignal,
 ): Promise<SafetensorsFile> {
   if (sizeBytes < 8) throw badFile(file, `has only ${sizeBytes} bytes, too few for a header`);
-  const head = await source.readRange(file, 0, Math.min(sizeBytes, FIRST_READ_BYTES), signal);
-  const headerBytes = headerLength(file, sizeBytes, head);
-  const end = 8 + headerBytes;
-  let header = head.slice(8, end);
-  if (end > head.length) {
-    const rest = await source.readRange(file, head.length, end, signal);
-    header = new Uint8Array(headerBytes);
-    header.set(head.subarray(8));
-    header.set(rest, head.length - 8);
+  let head = await source.readRange(file, 0, Math.min(sizeBytes, FIRST_READ_BYTES), signal);
+  const end = 8 + headerLength(file, sizeBytes, head);
+  const wanted = Math.min(sizeBytes, end + SAMPLE_BYTES);
+  if (wanted > head.length) {
+    const rest = await source.readRange(file, head.length, wanted, signal);
+    head = new Uint8Array(await new Blob([head, rest]).arrayBuffer());
   }
-  const tensors = parseHeader(file, sizeBytes - end, header).map((entry) => ({
+  const tensors = parseHeader(file, sizeBytes - end, head.slice(8, end)).map((entry) => ({
     ...entry,
     begin: entry.begin + end,
     end: entry.end + end,
   }));
-  return { file, sizeBytes, headerHash: await sha256(header), tensors };
+  return { file, sizeBytes, headHash: await sha256(head.slice(0, wanted)), tensors };
 }
 
 function headerLength(file: string, sizeBytes: number, head: Uint8Array<ArrayBuffer>): number {

@@ -13,3 +13,12 @@ export interface ModelSource {
   /** Names of all files, where the source can say. */
   list?(signal?: AbortSignal): Promise<readonly string[]>;
 }
+
+/** The small files of a checkpoint, as text; null where there is no such file. */
+export interface ModelTexts {
+  readonly config: string;
+  readonly generationConfig: string | null;
+  readonly tokenizer: string | null;
+  readonly tokenizerConfig: string | null;
+  readonly chatTemplate: string | null;
+}

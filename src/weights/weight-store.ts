@@ -2,7 +2,7 @@ import { createStore, del, delMany, get, getMany, keys, set, setMany, type UseSt
 import { TabmindError } from '../errors';
 import type { CachedModel } from '../protocol';
 import { sha256 } from './digest';
-import type { ModelTexts } from './model-texts';
+import type { ModelTexts } from './source';
 import { sameIdentity, type WeightIdentity } from './weight-identity';
 
 /** A complete cached model. Written last: without it the chunks are only a conversion that may be resumed. */

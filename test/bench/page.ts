@@ -21,7 +21,12 @@ async function measure({ promptTokens, newTokens, runs }: BenchCase) {
   const results = [];
   for (let run = -1; run < runs; run++) {
     const ids = Array.from({ length: promptTokens }, () => Math.floor(Math.random() * vocabSize));
-    const { timings, usage } = await engine.generate({ ids, max_tokens: newTokens, temperature: 0, ignore_eos: true });
+    const { timings, usage } = await engine.generate({
+      ids,
+      max_tokens: newTokens,
+      temperature: 0,
+      ignore_eos: true,
+    });
     if (run >= 0) results.push({ ...timings, newTokens: usage.completion_tokens });
   }
   return results;

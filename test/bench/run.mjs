@@ -25,18 +25,32 @@ const { values } = parseArgs({
   },
 });
 const root = values.built ?? (await buildPage(at('.'), 'bench'));
-const { page, url, close } = await openPage({ root, roots: { '/model/': values.model }, flags: values['browser-flags'] });
-const call = (name, ...args) => page.evaluate(([name, args]) => globalThis.tabmindBench[name](...args), [name, args]);
+const { page, url, close } = await openPage({
+  root,
+  roots: { '/model/': values.model },
+  flags: values['browser-flags'],
+});
+const call = (name, ...args) =>
+  page.evaluate(([name, args]) => globalThis.tabmindBench[name](...args), [name, args]);
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 try {
   await page.waitForFunction('globalThis.tabmindBench');
-  const options = { weightBits: Number(values.weights.slice(1)), kvBits: Number(values.kv), math: values.math };
+  const options = {
+    weightBits: Number(values.weights.slice(1)),
+    kvBits: Number(values.kv),
+    math: values.math,
+  };
   const ref = { id: `bench/${basename(values.model.replace(/\/$/, ''))}`, url: `${url}model/` };
   const first = await call('load', ref, options);
   const { gpu } = first.stats;
-  if (values.vendor && gpu.vendor !== values.vendor) throw new Error(`the adapter is ${gpu.vendor}, not ${values.vendor}`);
+  if (values.vendor && gpu.vendor !== values.vendor)
+    throw new Error(`the adapter is ${gpu.vendor}, not ${values.vendor}`);
   const second = await call('load', ref, options);
-  const runs = await call('measure', { promptTokens: Number(values.prompt), newTokens: Number(values.new), runs: Number(values.runs) });
+  const runs = await call('measure', {
+    promptTokens: Number(values.prompt),
+    newTokens: Number(values.new),
+    runs: Number(values.runs),
+  });
   const result = {
     adapter: gpu,
     model: second.info,
@@ -52,12 +66,24 @@ try {
     bindingsPerDispatch: second.stats.bindingsPerDispatch,
     runs,
   };
-  console.log(`adapter           ${gpu.vendor} ${gpu.architecture} ${gpu.description}, math ${second.info.math}, subgroups ${gpu.subgroupSize}`);
-  console.log(`model             ${second.info.id}, ${(second.info.weightBytes / 2 ** 20).toFixed(1)} MiB packed, KV${second.info.kvBits}`);
-  console.log(`load              ${result.firstLoadMs.toFixed(0)} ms converting, ${result.cachedLoadMs.toFixed(0)} ms from the cache (${result.cached})`);
-  console.log(`TTFT              ${result.ttftMs.toFixed(1)} ms for ${values.prompt} tokens (${result.prefillTokensPerSecond.toFixed(0)} tok/s)`);
-  console.log(`decode            ${result.decodeTokensPerSecond.toFixed(1)} tok/s over ${values.new} tokens (median of ${runs.length})`);
-  console.log(`a decode step     ${result.dispatchesPerDecodeStep} dispatches, ${result.bindingsPerDispatch} bindings each`);
+  console.log(
+    `adapter           ${gpu.vendor} ${gpu.architecture} ${gpu.description}, math ${second.info.math}, subgroups ${gpu.subgroupSize}`,
+  );
+  console.log(
+    `model             ${second.info.id}, ${(second.info.weightBytes / 2 ** 20).toFixed(1)} MiB packed, KV${second.info.kvBits}`,
+  );
+  console.log(
+    `load              ${result.firstLoadMs.toFixed(0)} ms converting, ${result.cachedLoadMs.toFixed(0)} ms from the cache (${result.cached})`,
+  );
+  console.log(
+    `TTFT              ${result.ttftMs.toFixed(1)} ms for ${values.prompt} tokens (${result.prefillTokensPerSecond.toFixed(0)} tok/s)`,
+  );
+  console.log(
+    `decode            ${result.decodeTokensPerSecond.toFixed(1)} tok/s over ${values.new} tokens (median of ${runs.length})`,
+  );
+  console.log(
+    `a decode step     ${result.dispatchesPerDecodeStep} dispatches, ${result.bindingsPerDispatch} bindings each`,
+  );
   if (values.json) writeFileSync(values.json, JSON.stringify(result, null, 1));
 } finally {
   await close();

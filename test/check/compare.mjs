@@ -20,11 +20,15 @@ export function comparePrompt(prompt, measured, accepted, exact) {
   const std = prompt.std ?? standardDeviation(last);
   const sure = 8 * (accepted ?? Number.POSITIVE_INFINITY) * std;
   const failures = [];
-  if (error !== null && accepted !== null && !(error < accepted)) failures.push(`error ${error.toExponential(2)}`);
+  if (error !== null && accepted !== null && !(error < accepted))
+    failures.push(`error ${error.toExponential(2)}`);
   if (prompt.argmax && accepted !== null)
     for (const [i, id] of prompt.argmax.entries())
-      if (argmax[i] !== id && prompt.argmaxGaps[i] > sure) failures.push(`position ${i}: ${argmax[i]}, not ${id}`);
-  const greedy = prompt.greedy ? compareGreedy(prompt, argmax, generated, sure, accepted, exact) : { text: 'none' };
+      if (argmax[i] !== id && prompt.argmaxGaps[i] > sure)
+        failures.push(`position ${i}: ${argmax[i]}, not ${id}`);
+  const greedy = prompt.greedy
+    ? compareGreedy(prompt, argmax, generated, sure, accepted, exact)
+    : { text: 'none' };
   if (greedy.failure) failures.push(greedy.failure);
   return { error, greedy: greedy.text, failures };
 }
@@ -33,12 +37,16 @@ function compareGreedy(prompt, argmax, generated, sure, accepted, exact) {
   const { greedy, gaps, ids } = prompt;
   const differs = greedy.findIndex((id, i) => generated[i] !== id);
   const gap = differs < 0 ? null : (gaps?.[differs] ?? null);
-  const text = differs < 0 ? 'equal' : `differs at ${differs} (${generated[differs]}, not ${greedy[differs]}; gap ${gap ?? '?'})`;
+  const text =
+    differs < 0
+      ? 'equal'
+      : `differs at ${differs} (${generated[differs]}, not ${greedy[differs]}; gap ${gap ?? '?'})`;
   if (accepted === null) return { text };
   if (exact && differs >= 0) return { text, failure: `greedy ${text}` };
   for (const [i, id] of greedy.entries()) {
     const forced = argmax[ids.length - 1 + i];
-    if (forced !== id && gaps && gaps[i] > sure) return { text, failure: `forced step ${i}: ${forced}, not ${id}` };
+    if (forced !== id && gaps && gaps[i] > sure)
+      return { text, failure: `forced step ${i}: ${forced}, not ${id}` };
   }
   // A free run may leave the path only where the reference itself was undecided.
   if (differs >= 0 && gap !== null && gap > sure) return { text, failure: `greedy ${text}` };

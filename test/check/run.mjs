@@ -24,7 +24,9 @@ const { values, positionals } = parseArgs({
   },
 });
 if (positionals.length === 0) {
-  console.error('usage: npm run check -- FOLDER… [--weights w16|w8|w4] [--kv 32|16|8|4] [--f16] [--browser-flags "…"] [--json FILE]');
+  console.error(
+    'usage: npm run check -- FOLDER… [--weights w16|w8|w4] [--kv 32|16|8|4] [--f16] [--browser-flags "…"] [--json FILE]',
+  );
   process.exit(2);
 }
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -34,8 +36,17 @@ const folders = positionals.map((folder) => resolve(folder));
 const root = values.built ?? (await buildPage(here, 'check'));
 const roots = Object.fromEntries(folders.map((folder, i) => [`/models/${i}/`, folder]));
 const { page, url, close } = await openPage({ root, roots, flags: values['browser-flags'] });
-const options = { weightBits, headBits: weightBits, kvBits, math: values.f16 ? 'f16' : 'f32', cache: false, maxSequences: 2, contextLength: 512 };
-const call = (name, ...args) => page.evaluate(([name, args]) => globalThis.tabmindCheck[name](...args), [name, args]);
+const options = {
+  weightBits,
+  headBits: weightBits,
+  kvBits,
+  math: values.f16 ? 'f16' : 'f32',
+  cache: false,
+  maxSequences: 2,
+  contextLength: 512,
+};
+const call = (name, ...args) =>
+  page.evaluate(([name, args]) => globalThis.tabmindCheck[name](...args), [name, args]);
 
 /** The INT8 figures recorded beside the fixtures: `models/llama` or `quant/…`. */
 function recordedErrors(folder) {
@@ -46,12 +57,23 @@ function recordedErrors(folder) {
 
 async function checkFolder(folder, index) {
   const reference = readReference(folder);
-  const loaded = await call('load', { id: `check/${basename(folder)}`, url: `${url}models/${index}/` }, options);
+  const loaded = await call(
+    'load',
+    { id: `check/${basename(folder)}`, url: `${url}models/${index}/` },
+    options,
+  );
   if (reference.expect) return checkExpectation(reference.expect, loaded);
   if (loaded.error) return { ok: false, lines: [`load failed: ${words(loaded.error)}`] };
-  if (values.vendor && loaded.gpu.vendor !== values.vendor) return { ok: false, lines: [`adapter is ${loaded.gpu.vendor}`] };
+  if (values.vendor && loaded.gpu.vendor !== values.vendor)
+    return { ok: false, lines: [`adapter is ${loaded.gpu.vendor}`] };
   const recorded = recordedErrors(folder);
-  const accepted = acceptedError({ kv: kvBits, weights: weightBits, f16: values.f16, int8: recorded.kv_int8, biasApart: recorded.kv_int8_bias_apart });
+  const accepted = acceptedError({
+    kv: kvBits,
+    weights: weightBits,
+    f16: values.f16,
+    int8: recorded.kv_int8,
+    biasApart: recorded.kv_int8_bias_apart,
+  });
   const lines = loaded.info.warnings.map((warning) => `warning: ${warning}`);
   let ok = true;
   let worst = 0;
@@ -62,7 +84,9 @@ async function checkFolder(folder, index) {
     const { error, greedy, failures } = comparePrompt(prompt, { ...measured, generated }, accepted, exact);
     worst = Math.max(worst, error ?? 0);
     ok &&= failures.length === 0;
-    lines.push(`prompt ${i} (${prompt.ids.length} ids): error ${error === null ? '-' : error.toExponential(2)}, greedy ${greedy}${failures.length ? ` FAIL: ${failures.join('; ')}` : ''}`);
+    lines.push(
+      `prompt ${i} (${prompt.ids.length} ids): error ${error === null ? '-' : error.toExponential(2)}, greedy ${greedy}${failures.length ? ` FAIL: ${failures.join('; ')}` : ''}`,
+    );
   }
   return { ok, lines, worst, accepted };
 }
@@ -70,10 +94,19 @@ async function checkFolder(folder, index) {
 function checkExpectation(expect, { info, error }) {
   const refused = error !== undefined;
   const warned = !refused && info.warnings.length > 0;
-  const fits = { error: refused, warn: warned, 'error-or-warn': refused || warned, ok: !refused }[expect.expect];
+  const fits = { error: refused, warn: warned, 'error-or-warn': refused || warned, ok: !refused }[
+    expect.expect
+  ];
   const unexpected = error?.code === 'internal' || error?.code === 'shader' || error?.code === 'device-lost';
-  const did = refused ? `refused: ${words(error)}` : warned ? `loaded with warnings: ${info.warnings.join(' | ')}` : 'loaded';
-  return { ok: fits === true && !unexpected, lines: [`must ${expect.expect} (${expect.code}: ${expect.what})`, did] };
+  const did = refused
+    ? `refused: ${words(error)}`
+    : warned
+      ? `loaded with warnings: ${info.warnings.join(' | ')}`
+      : 'loaded';
+  return {
+    ok: fits === true && !unexpected,
+    lines: [`must ${expect.expect} (${expect.code}: ${expect.what})`, did],
+  };
 }
 
 const words = ({ code, message, remedy }) => `[${code}] ${message}${remedy ? ` ${remedy}` : ''}`;
@@ -96,9 +129,13 @@ try {
 } finally {
   await close();
 }
-console.log(`\n${'folder'.padEnd(36)} worst error  accepted  (weights ${values.weights}, kv ${values.kv}${values.f16 ? ', f16' : ''})`);
+console.log(
+  `\n${'folder'.padEnd(36)} worst error  accepted  (weights ${values.weights}, kv ${values.kv}${values.f16 ? ', f16' : ''})`,
+);
 for (const { folder, ok, worst, accepted } of results)
-  console.log(`${ok ? '  ' : '! '}${folder.padEnd(34)} ${worst === undefined ? '-'.padEnd(11) : worst.toExponential(2).padEnd(11)}  ${accepted ?? '-'}`);
+  console.log(
+    `${ok ? '  ' : '! '}${folder.padEnd(34)} ${worst === undefined ? '-'.padEnd(11) : worst.toExponential(2).padEnd(11)}  ${accepted ?? '-'}`,
+  );
 if (values.json) writeFileSync(values.json, JSON.stringify({ options, results }, null, 1));
 const failed = results.filter((result) => !result.ok).length;
 console.log(`check: ${results.length - failed} passed, ${failed} failed`);

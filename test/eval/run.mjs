@@ -25,14 +25,16 @@ const fixtures = at('../fixtures/starter/');
 const quality = JSON.parse(readFileSync(`${fixtures}quality.json`, 'utf8'));
 const { rows: numRows, row_tokens: rowTokens } = quality.heldout;
 const bytes = readFileSync(`${fixtures}heldout.ids.bin`);
-const rowIds = (row) => Array.from({ length: rowTokens }, (_, i) => bytes.readUInt16LE((row * rowTokens + i) * 2));
+const rowIds = (row) =>
+  Array.from({ length: rowTokens }, (_, i) => bytes.readUInt16LE((row * rowTokens + i) * 2));
 const wanted = Math.min(numRows, Number(values.rows));
 const rows = Array.from({ length: wanted }, (_, i) => Math.floor((i * numRows) / wanted));
 
 const root = values.built ?? (await buildPage(at('../check/'), 'check'));
 const roots = { '/models/starter/': values.model ?? at('../../public/models/starter/') };
 const { page, url, close } = await openPage({ root, roots, flags: values['browser-flags'] });
-const call = (name, ...args) => page.evaluate(([name, args]) => globalThis.tabmindCheck[name](...args), [name, args]);
+const call = (name, ...args) =>
+  page.evaluate(([name, args]) => globalThis.tabmindCheck[name](...args), [name, args]);
 try {
   await page.waitForFunction('globalThis.tabmindCheck');
   const options = {
@@ -56,17 +58,35 @@ try {
     sum += result.sum;
     count += result.count;
     perRow.push({ row, nll: result.sum / result.count });
-    console.log(`row ${row}: perplexity ${Math.exp(result.sum / result.count).toFixed(4)}; so far ${Math.exp(sum / count).toFixed(4)}`);
+    console.log(
+      `row ${row}: perplexity ${Math.exp(result.sum / result.count).toFixed(4)}; so far ${Math.exp(sum / count).toFixed(4)}`,
+    );
   }
   const ppl = Math.exp(sum / count);
-  const scheme = { 'w4 8': 'w4_g128_kv8', 'w4 16': 'w4_g128', 'w16 16': 'fp32', 'w16 32': 'fp32', 'w16 8': 'kv8', 'w8 16': 'w8_g128', 'w4 4': 'w4_g128_kv4', 'w16 4': 'kv4' }[`${values.weights} ${values.kv}`];
+  const scheme = {
+    'w4 8': 'w4_g128_kv8',
+    'w4 16': 'w4_g128',
+    'w16 16': 'fp32',
+    'w16 32': 'fp32',
+    'w16 8': 'kv8',
+    'w8 16': 'w8_g128',
+    'w4 4': 'w4_g128_kv4',
+    'w16 4': 'kv4',
+  }[`${values.weights} ${values.kv}`];
   const recorded = quality.results[scheme]?.ppl;
   const whole = wanted === numRows && recorded !== undefined;
   const off = recorded === undefined ? null : (ppl / recorded - 1) * 100;
   console.log(`${count} tokens in ${((performance.now() - start) / 1000).toFixed(1)} s`);
-  console.log(`perplexity ${ppl.toFixed(4)} (weights ${values.weights}, head ${values.head}, kv ${values.kv})`);
-  if (whole) console.log(`recorded for ${scheme}: ${recorded.toFixed(4)}; ${off.toFixed(3)} % off (accepted: 0.5 %)`);
-  if (values.json) writeFileSync(values.json, JSON.stringify({ options, adapter: loaded.gpu, ppl, recorded, off, perRow }, null, 1));
+  console.log(
+    `perplexity ${ppl.toFixed(4)} (weights ${values.weights}, head ${values.head}, kv ${values.kv})`,
+  );
+  if (whole)
+    console.log(`recorded for ${scheme}: ${recorded.toFixed(4)}; ${off.toFixed(3)} % off (accepted: 0.5 %)`);
+  if (values.json)
+    writeFileSync(
+      values.json,
+      JSON.stringify({ options, adapter: loaded.gpu, ppl, recorded, off, perRow }, null, 1),
+    );
   process.exitCode = whole && !(Math.abs(off) < 0.5) ? 1 : 0;
 } finally {
   await close();

@@ -1,5 +1,4 @@
 import { MAX_SAMPLER_VOCAB, sampler } from '../../src/kernels/sampler';
-import { SLOT, SLOT_WORDS, type StateLayout, stateLayout } from '../../src/kernels/step-state';
 import type { Random } from '../reference/random';
 import {
   drawTwin,
@@ -9,113 +8,11 @@ import {
   type SampledRow,
   samplerTwin,
 } from '../reference/sampler';
-import { assertEqual, type GpuTest, gpuTest, nans } from './harness';
+import { assertEqual, gpuTest } from './harness';
+import { layoutFor, row, sample } from './sampler-rows';
 
-interface Setup {
-  readonly maxSlots?: number;
-  /** Slot of every row; by default a random choice. */
-  readonly slots?: readonly number[];
-  readonly workgroupSize?: 256 | 512 | 1024;
-  /** The row comes from a prefill chunk, at this row of it. */
-  readonly chunkRow?: number;
-}
-
-const LOGITS_AT = 8;
 /** Room for the ulps of exp and for the rounding of masses, as a share of the probability. */
 const SLACK = 2e-5;
-
-function row(random: Random, logits: ArrayLike<number>, change: Partial<SampledRow> = {}): SampledRow {
-  const seen = new Set(Array.from({ length: 1 + random.below(8) }, () => random.below(logits.length)));
-  const seed = random.below(2 ** 32);
-  const plain = {
-    temperature: 1,
-    topK: 0,
-    topP: 1,
-    minP: 0,
-    repetitionPenalty: 1,
-    position: random.below(5000),
-  };
-  return { logits, seed, seen, ...plain, ...change };
-}
-
-function layoutFor(vocabSize: number, maxSlots: number): StateLayout {
-  const few = {
-    maxChunkTokens: 8,
-    maxBlocksPerSequence: 2,
-    contextLength: 4,
-    rotaryDim: 4,
-    numRopeTables: 1,
-  };
-  return stateLayout({ maxSlots, vocabSize, ...few });
-}
-
-/** Poisoned except for what the sampler reads. */
-function stateFor(
-  layout: StateLayout,
-  rows: readonly SampledRow[],
-  slots: readonly number[],
-  setup: Setup,
-): Uint32Array {
-  const state = new Uint32Array(layout.totalWords).fill(0xabababab);
-  const floats = new Float32Array(state.buffer);
-  for (const [index, params] of rows.entries()) {
-    const slot = slots[index] ?? 0;
-    const at = layout.slotsAt + slot * SLOT_WORDS;
-    if (setup.chunkRow === undefined) {
-      state[layout.rowsAt + index] = slot;
-      state[at + SLOT.position] = params.position;
-    }
-    state[at + SLOT.seed] = params.seed;
-    state[at + SLOT.topK] = params.topK;
-    floats[at + SLOT.temperature] = params.temperature;
-    floats[at + SLOT.topP] = params.topP;
-    floats[at + SLOT.minP] = params.minP;
-    floats[at + SLOT.repetitionPenalty] = params.repetitionPenalty;
-    const seenAt = layout.seenAt + slot * layout.seenStride;
-    state.fill(0, seenAt, seenAt + layout.seenStride);
-    for (const id of params.seen) setBit(state, seenAt, id);
-  }
-  return state;
-}
-
-function setBit(state: Uint32Array, at: number, id: number): void {
-  const word = at + (id >>> 5);
-  state[word] = ((state[word] ?? 0) | (1 << (id & 31))) >>> 0;
-}
-
-/** Samples all rows in one dispatch, checks every word of the state afterwards, and returns the ids. */
-async function sample({ gpu, random, runStep }: GpuTest, rows: readonly SampledRow[], setup: Setup = {}) {
-  const vocabSize = rows[0]?.logits.length ?? 0;
-  const maxSlots = setup.maxSlots ?? 16;
-  const rotate = random.below(maxSlots);
-  const slots = setup.slots ?? rows.map((_, index) => (rotate + index * 5) % maxSlots);
-  const layout = layoutFor(vocabSize, maxSlots);
-  const state = stateFor(layout, rows, slots, setup);
-  const logitsStride = Math.ceil(vocabSize / 4) * 4 + 4 * random.below(2);
-  const scratch = nans(LOGITS_AT + rows.length * logitsStride + 4);
-  for (const [index, { logits }] of rows.entries()) scratch.set(logits, LOGITS_AT + index * logitsStride);
-  const startPosition = (rows[0]?.position ?? 0) - (setup.chunkRow ?? 0);
-  const prefill =
-    setup.chunkRow === undefined ? null : { slot: slots[0] ?? 0, startPosition, row: setup.chunkRow };
-  const size = setup.workgroupSize === undefined ? {} : { workgroupSize: setup.workgroupSize };
-  const call = { numRows: rows.length, vocabSize, logitsAt: LOGITS_AT, logitsStride, prefill, ...size };
-  const after = await runStep({ scratch, state }, sampler(gpu, layout, call));
-  const ids = [...after.state.subarray(layout.sampledAt, layout.sampledAt + rows.length)];
-  for (const [index, id] of ids.entries()) {
-    const slot = slots[index] ?? 0;
-    const at = layout.slotsAt + slot * SLOT_WORDS;
-    state[layout.sampledAt + index] = id;
-    state[at + SLOT.token] = id;
-    state[at + SLOT.position] = (rows[index]?.position ?? 0) + 1;
-    setBit(state, layout.seenAt + slot * layout.seenStride, id);
-    if (id >= vocabSize) throw new Error(`row ${index}: id ${id} of ${vocabSize}`);
-  }
-  const wrong = state.findIndex((word, index) => word !== after.state[index]);
-  assertEqual(wrong, -1, `first wrong state word (${after.state[wrong]}, expected ${state[wrong]})`);
-  const changed = scratch.findIndex((value, index) => !Object.is(value, after.scratch[index]));
-  assertEqual(changed, -1, 'first changed word of scratch');
-  return ids;
-}
 
 /** The id is kept, and the draw falls into its share; what lies closer to a boundary than SLACK may go either way. */
 function checkDraw(params: SampledRow, id: number): void {
@@ -282,7 +179,7 @@ for (const [name, change] of Object.entries<Partial<SampledRow>>({
 }))
   gpuTest(`sampler distribution, ${name}`, async (test) => {
     const { random } = test;
-    const [numRows, numRounds] = [512, 8];
+    const [numRows, numRounds] = [512, 4];
     const logits = random.normals(37, 1.5);
     const probabilities = probabilitiesTwin(row(random, logits, change));
     const drawn = new Float64Array(37);

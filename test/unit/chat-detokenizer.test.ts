@@ -1,6 +1,6 @@
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Detokenizer, type DetokenizerOptions } from '../../src/chat/detokenizer';
 import { Tokenizer } from '../../src/chat/tokenizer';
 import {
@@ -12,20 +12,31 @@ import {
   type TokenizerName,
 } from '../fixtures/tokenizers/load';
 
+// Reading a large vocabulary twice takes seconds on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
+
 const libraries = new Map<TokenizerName, LibraryTokenizer>();
 
-/** What the library makes of all ids at once. */
-function decodeAll(name: TokenizerName, ids: readonly number[], skipSpecialTokens: boolean): string {
-  const texts = readTexts(name);
-  const library =
-    libraries.get(name) ??
-    new LibraryTokenizer(JSON.parse(texts.tokenizer), JSON.parse(texts.config ?? '{}'));
+function loadLibrary(name: TokenizerName): LibraryTokenizer {
+  const known = libraries.get(name);
+  if (known !== undefined) return known;
+  const { tokenizer, config } = readTexts(name);
+  const library = new LibraryTokenizer(JSON.parse(tokenizer), JSON.parse(config ?? '{}'));
   libraries.set(name, library);
-  if (ids.length === 0) return '';
-  return library.decode([...ids], {
-    skip_special_tokens: skipSpecialTokens,
-    clean_up_tokenization_spaces: false,
-  });
+  return library;
+}
+
+/**
+ * What the library makes of all ids at once. U+FEFF is left out of comparisons: the library loses it where it is
+ * made of byte pieces, the reference implementation and tabmind keep it.
+ */
+function decodeAll(name: TokenizerName, ids: readonly number[], skipSpecialTokens: boolean): string {
+  const options = { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: false };
+  return ids.length === 0 ? '' : loadLibrary(name).decode([...ids], options);
+}
+
+function withoutMarks(text: string): string {
+  return text.replaceAll('\uFEFF', '');
 }
 
 /** Deltas of the ids cut into chunks of the given sizes, one at a time when they run out. */
@@ -91,7 +102,7 @@ describe.each(TOKENIZER_NAMES)('Detokenizer of %s', (name) => {
       fc.property(anyText, anySizes, fc.boolean(), (text, sizes, skipSpecialTokens) => {
         const ids = tokenizer.encode(text, { addSpecialTokens: false });
         const deltas = stream(tokenizer, ids, sizes, { skipSpecialTokens });
-        expect(deltas.join('')).toBe(decodeAll(name, ids, skipSpecialTokens));
+        expect(withoutMarks(deltas.join(''))).toBe(withoutMarks(decodeAll(name, ids, skipSpecialTokens)));
       }),
       { numRuns: 60 },
     );
@@ -115,7 +126,7 @@ describe.each(TOKENIZER_NAMES)('Detokenizer of %s', (name) => {
         fc.boolean(),
         (ids, sizes, skip) => {
           const deltas = stream(tokenizer, ids, sizes, { skipSpecialTokens: skip });
-          expect(deltas.join('')).toBe(decodeAll(name, ids, skip));
+          expect(withoutMarks(deltas.join(''))).toBe(withoutMarks(decodeAll(name, ids, skip)));
         },
       ),
       { numRuns: 150 },
@@ -129,7 +140,7 @@ describe.each(TOKENIZER_NAMES)('Detokenizer of %s', (name) => {
         const text = parts.join('');
         for (const delta of stream(tokenizer, tokenizer.encode(text, { addSpecialTokens: false }))) {
           expect(delta).not.toContain('\uFFFD');
-          expect(delta).toBe(delta.toWellFormed?.() ?? delta);
+          expect(delta).toBe(delta.toWellFormed());
         }
       }),
       { numRuns: 20 },
@@ -138,7 +149,11 @@ describe.each(TOKENIZER_NAMES)('Detokenizer of %s', (name) => {
 });
 
 interface StarterExpected {
-  readonly prompts: readonly { greedy_ids: readonly number[]; eos_index: number; text_until_eos: string }[];
+  readonly prompts: readonly {
+    greedy_ids: readonly number[];
+    eos_index: number | null;
+    text_until_eos: string;
+  }[];
 }
 
 function starterCase({
@@ -147,7 +162,7 @@ function starterCase({
   text_until_eos,
 }: StarterExpected['prompts'][number]): ReferenceCase {
   return {
-    ids: eos_index < 0 ? greedy_ids : greedy_ids.slice(0, eos_index ?? undefined),
+    ids: greedy_ids.slice(0, eos_index ?? greedy_ids.length),
     decoded: text_until_eos,
   };
 }
@@ -156,7 +171,7 @@ describe('Detokenizer', () => {
   it('holds the bytes of an emoji back until the last one', () => {
     const stories = loadTokenizer('stories260K');
     const ids = stories.encode('a🦙b', { addSpecialTokens: false });
-    expect(stream(stories, ids)).toEqual(['', 'a', '', '', '', '🦙', 'b', '']);
+    expect(stream(stories, ids)).toEqual(['a', '', '', '', '🦙', 'b', '']);
   });
 
   it('ends an unfinished character at the next token or at the end', () => {
@@ -166,6 +181,15 @@ describe('Detokenizer', () => {
     const letter = stories.encode('ab', { addSpecialTokens: false }).slice(-1);
     expect(stream(stories, [byte, ...letter])).toEqual(['', '\uFFFDb', '']);
     expect(stream(stories, [byte])).toEqual(['', '\uFFFD']);
+  });
+
+  it('keeps a byte order mark', () => {
+    const stories = loadTokenizer('stories260K');
+    expect(stream(stories, stories.encode('\uFEFFa\uFEFF', { addSpecialTokens: false })).join('')).toBe(
+      '\uFEFFa\uFEFF',
+    );
+    const starter = loadTokenizer('starter');
+    expect(stream(starter, starter.encode('\uFEFFa\uFEFF')).join('')).toBe('\uFEFFa\uFEFF');
   });
 
   it('does not break a character at a skipped special token', () => {
@@ -207,18 +231,25 @@ describe('Detokenizer', () => {
     expect(stream(parse({ type: 'Metaspace', replacement: '\u2581' }), [0, 1, 0]).join('')).toBe('ab a');
     expect(stream(parse(null), [1, 1]).join('')).toBe('b b');
     expect(() => parse({ type: 'Strip', content: ' ', start: 0, stop: 1 })).toThrow(/cuts from the end/);
+    const replace = { type: 'Replace', pattern: { String: '\u2581' }, content: ' ' };
+    const strip = { type: 'Strip', content: ' ', start: 3, stop: 0 };
+    const chain = parse({ type: 'Sequence', decoders: [replace, { type: 'Fuse' }, strip] });
+    expect(stream(chain, [2, 2, 2, 2, 1, 0])).toEqual(['', '', '', ' ', 'b', ' a', '']);
+    expect(stream(chain, [2, 1, 2])).toEqual(['', 'b', ' ', '']);
     const late = [{ type: 'Fuse' }, { type: 'Replace', pattern: { String: 'a' }, content: 'b' }];
     expect(() => parse({ type: 'Sequence', decoders: late })).toThrow(/decoders\[1\] comes after/);
     const mixed = [{ type: 'ByteLevel' }, { type: 'ByteFallback' }];
     expect(() => parse({ type: 'Sequence', decoders: mixed })).toThrow(/mixes ByteLevel/);
   });
 
-  it('takes the same time for each token of a long text', () => {
+  it('does not slow down as the text grows', () => {
     const starter = loadTokenizer('starter');
     const detokenizer = new Detokenizer(starter);
-    const ids = starter.encode(TEXTS.join('\n'));
+    const text = TEXTS.join('\n').normalize('NFC');
+    const ids = starter.encode(text);
     let length = 0;
+    // Decoding the whole text again for each of these 220,000 tokens would take minutes.
     for (let round = 0; round < 1000; round++) for (const id of ids) length += detokenizer.push([id]).length;
-    expect(length).toBe(1000 * TEXTS.join('\n').length);
+    expect(length).toBe(1000 * text.length);
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Tokenizer } from '../../src/chat/tokenizer';
 import { TabmindError } from '../../src/errors';
 import {
@@ -8,6 +8,9 @@ import {
   readStarter,
   TOKENIZER_NAMES,
 } from '../fixtures/tokenizers/load';
+
+// Reading a large vocabulary takes a second on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 interface ReferenceCase {
   readonly text: string;
@@ -66,11 +69,11 @@ describe('Tokenizer.encode', () => {
     ]);
   });
 
-  it('splits every Unicode number where the file says Digits', () => {
-    const smollm2 = loadTokenizer('smollm2');
-    const pieces = smollm2.encode('a½b').map((id) => smollm2.pieceOf(id));
-    expect(pieces[0]).toBe('a');
-    expect(pieces.at(-1)).toBe('b');
+  it('takes U+0085 for a space and U+FEFF for none, as the reference implementation does', () => {
+    const gpt2 = loadTokenizer('gpt2');
+    const pieces = (text: string) => gpt2.encode(text).map((id) => gpt2.pieceOf(id));
+    expect(pieces("\u0085's")).toEqual(['Â', 'ħ', "'s"]);
+    expect(pieces('  \uFEFF')).toEqual(['Ġ', 'Ġï', '»', '¿']);
   });
 
   it('keeps the text between the matches of an inverted Split', () => {

@@ -49,8 +49,8 @@ function StopOrSend() {
 export function Composer() {
   const box = useRef<HTMLTextAreaElement>(null);
   const number = chatNumber.value;
-  // A phone's keyboard would cover the suggestions, so only a mouse or trackpad gets the caret unasked.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new chat is what brings the focus back.
+  // A phone's keyboard would cover the suggestions, so only a mouse or trackpad gets the caret
+  // unasked: at the start and with every new chat.
   useEffect(() => {
     if (matchMedia('(pointer: fine)').matches) box.current?.focus();
   }, [number]);

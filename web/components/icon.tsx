@@ -38,7 +38,6 @@ export type IconName = keyof typeof drawings;
 
 /** A Lucide drawing from our own bundle (never from outside), hidden from screen readers: its button has the name. */
 export function Icon({ name }: { readonly name: IconName }) {
-  // biome-ignore lint/security/noDangerouslySetInnerHtml: the markup is a constant of the build.
   return (
     <span
       class={`icon icon-${name}`}

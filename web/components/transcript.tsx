@@ -21,7 +21,6 @@ export function Transcript() {
   };
 
   // A question of one's own always scrolls into view, also after reading further up.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: runs when a turn is added.
   useEffect(() => toLatest('instant'), [count]);
 
   useEffect(() => {

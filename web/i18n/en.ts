@@ -8,7 +8,7 @@ export interface ErrorText {
 
 const phases: Readonly<Record<LoadPhase, string>> = {
   inspect: 'Reading the model description',
-  download: 'Fetching and converting weights',
+  download: 'Fetching and converting',
   convert: 'Converting weights',
   'read-cache': 'Reading stored weights',
   compile: 'Preparing the GPU programs',

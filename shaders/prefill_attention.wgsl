@@ -1,0 +1,229 @@
+// Causal attention of a prefill chunk over the paged cache; the chunk's own tokens are already in it, so that every
+// row sees the same (round-tripped) keys and values that decode will see.
+//   out[r, h, d] = sum_t p v^[t, d] / sum_t p,  p = exp(score - max),  score = softcap(sum_d q[r, h, d] k^[t, d])
+//   over t in (position - window, position];  k^ and v^ enter as codes: scales and offsets are folded into score and p
+// q: f32 [rows][q_stride] (already scaled), out: f32 [rows][HEADS][HEAD_DIM].
+// Thread map: workgroup (x, y) takes query rows 32x .. 32x+31 of kv head y, a query row being (chunk row, head of the kv
+// head), heads fastest. Tiles of 32 tokens in slices of 32 dims: thread (index / 8, index % 8) owns query rows
+// 2 (index / 8) and the next, with tokens 4 (index % 8) .. +3 for scores and dims 4 (index % 8) .. +3 of each slice for out.
+
+#params
+@group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> state: array<u32>;
+#import state
+#import kv
+#import reduce
+
+const SLICES = (HEAD_DIM + 31) / 32;
+const HIDDEN = -3.0e38;
+// Rows of tiles are padded by one vector so that eight threads reading a column meet eight bank groups.
+const PITCH = 9u;
+#if RESIDENT
+const Q_PITCH = 8u * SLICES + 1u;
+#else
+const Q_PITCH = PITCH;
+#endif
+
+var<workgroup> q_tile: array<real4, 32 * Q_PITCH>;
+var<workgroup> kv_tile: array<real4, 32 * PITCH>;
+var<workgroup> p_tile: array<vec4<f32>, 32 * PITCH>;
+var<workgroup> k_fold: array<vec2<f32>, 32>;
+var<workgroup> v_fold: array<vec2<f32>, 32>;
+var<workgroup> tile_blocks: array<u32, 32 / BLOCK_TOKENS>;
+
+// Query rows' dims of one slice, to columns from `column` of q_tile. Rows past the chunk and dims past the head are 0.
+fn load_query(wg: vec3<u32>, slice: u32, column: u32, index: u32) {
+  for (var i = index; i < 256u; i += 128u) {
+    let query = wg.x * 32u + i / 8u;
+    let row = query / RATIO;
+    let d = slice * 32u + (i % 8u) * 4u;
+    var q = vec4<f32>();
+    if (row < params.num_rows && d < HEAD_DIM) {
+      q = scratch[(params.q_at + row * params.q_stride + (wg.y * RATIO + query % RATIO) * HEAD_DIM + d) / 4u];
+    }
+    q_tile[(i / 8u) * Q_PITCH + column + i % 8u] = real4(q);
+  }
+}
+
+// One slice of the tile's K (side 0) or V (side 1). K rows are stored as 0, 4, 8 .. 28, 1, 5 ..: a thread's tokens lie
+// eight rows apart, and the eight threads of a query row read neighbouring rows.
+fn load_tile(kv_head: u32, side: u32, slice: u32, num_tokens: u32, index: u32) {
+  for (var i = index; i < 256u; i += 128u) {
+    let token = i / 8u;
+    let d4 = slice * 8u + i % 8u;
+    var x = real4();
+    if (token < num_tokens && d4 * 4u < HEAD_DIM) {
+      let at = kv_codes_at(tile_blocks[token / BLOCK_TOKENS], kv_head, side, token % BLOCK_TOKENS);
+      x = quad(row_quad(at, d4), 0u);
+    }
+    let row = select((token % 4u) * 8u + token / 4u, token, side == 1u);
+    kv_tile[row * PITCH + i % 8u] = x;
+  }
+}
+
+fn load_folds(kv_head: u32, num_tokens: u32, index: u32) {
+#if KV_BITS < 16
+  if (index < 64u) {
+    let token = index % 32u;
+    let side = index / 32u;
+    var pair = vec2<f32>();
+    if (token < num_tokens) {
+      pair = fold(kv_word(kv_params_at(tile_blocks[token / BLOCK_TOKENS], kv_head, side, token % BLOCK_TOKENS)));
+    }
+    if (side == 0u) {
+      k_fold[token] = pair;
+    } else {
+      v_fold[token] = pair;
+    }
+  }
+#endif
+}
+
+fn capped(s: vec4<f32>) -> vec4<f32> {
+#if SOFTCAP
+  return params.softcap * tanh(clamp(s / params.softcap, vec4<f32>(-15.0), vec4<f32>(15.0)));
+#else
+  return s;
+#endif
+}
+
+fn visible(first: u32, position: u32) -> vec4<bool> {
+  let at = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
+  return (at <= vec4<u32>(position)) & (vec4<u32>(position) - min(at, vec4<u32>(position)) < vec4<u32>(params.window));
+}
+
+fn largest(s: vec4<f32>) -> f32 {
+  return max(max(s.x, s.y), max(s.z, s.w));
+}
+
+// Scores of one query row against the thread's four tokens, over one slice.
+fn dots(q: real4, at: u32) -> vec4<f32> {
+  return vec4<f32>(
+    f32(dot(q, kv_tile[at])),
+    f32(dot(q, kv_tile[at + 8u * PITCH])),
+    f32(dot(q, kv_tile[at + 16u * PITCH])),
+    f32(dot(q, kv_tile[at + 24u * PITCH])),
+  );
+}
+
+fn put(query: u32, kv_head: u32, d: u32, value: vec4<f32>) {
+  let row = query / RATIO;
+  if (row < params.num_rows && d < HEAD_DIM) {
+    scratch[(params.out_at + (row * HEADS + kv_head * RATIO + query % RATIO) * HEAD_DIM + d) / 4u] = value;
+  }
+}
+
+@compute @workgroup_size(128)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+  let ty = 2u * (index / 8u);
+  let tx = index % 8u;
+  let query = wg.x * 32u + ty;
+  let position0 = params.start_position + query / RATIO;
+  let position1 = params.start_position + (query + 1u) / RATIO;
+  let lowest = params.start_position + wg.x * 32u / RATIO;
+  let end = params.start_position + min(params.num_rows - 1u, (wg.x * 32u + 31u) / RATIO) + 1u;
+  let begin = lowest + 1u - min(lowest + 1u, params.window);
+  var sums = vec2<f32>();
+#if RESIDENT
+  for (var slice = 0u; slice < SLICES; slice++) {
+    load_query(wg, slice, slice * 8u, index);
+  }
+#endif
+  var top = vec2<f32>(HIDDEN);
+  var total = vec2<f32>();
+  var shift = vec2<f32>();
+  var out0: array<vec4<f32>, SLICES>;
+  var out1: array<vec4<f32>, SLICES>;
+  for (var first = begin / 32u * 32u; first < end; first += 32u) {
+    let num_tokens = min(32u, end - first);
+    if (index < 32u / BLOCK_TOKENS && index * BLOCK_TOKENS < num_tokens) {
+      // Blocks wholly before the window may have been given back: their tokens are masked, any block will do.
+      let block = max(first / BLOCK_TOKENS + index, begin / BLOCK_TOKENS);
+      tile_blocks[index] = params.layer_at + block_of(params.slot, block) * BLOCK_WORDS;
+    }
+    workgroupBarrier();
+    load_folds(wg.y, num_tokens, index);
+    var s0 = vec4<f32>();
+    var s1 = vec4<f32>();
+    var q_sums = vec2<f32>();
+    for (var slice = 0u; slice < SLICES; slice++) {
+#if RESIDENT
+      let column = slice * 8u;
+#else
+      let column = 0u;
+      load_query(wg, slice, 0u, index);
+#endif
+      load_tile(wg.y, 0u, slice, num_tokens, index);
+      workgroupBarrier();
+      let q0 = ty * Q_PITCH + column;
+      q_sums += vec2<f32>(f32(dot(q_tile[q0 + tx], real4(1.0))), f32(dot(q_tile[q0 + Q_PITCH + tx], real4(1.0))));
+      for (var d4 = 0u; d4 < 8u; d4++) {
+        s0 += dots(q_tile[q0 + d4], tx * PITCH + d4);
+        s1 += dots(q_tile[q0 + Q_PITCH + d4], tx * PITCH + d4);
+      }
+      workgroupBarrier();
+    }
+#if KV_BITS < 16
+    if (first == begin / 32u * 32u) {
+      sums = vec2<f32>(lanes_sum(q_sums.x, index), lanes_sum(q_sums.y, index));
+    }
+    let f0 = k_fold[4u * tx];
+    let f1 = k_fold[4u * tx + 1u];
+    let f2 = k_fold[4u * tx + 2u];
+    let f3 = k_fold[4u * tx + 3u];
+    s0 = s0 * vec4<f32>(f0.x, f1.x, f2.x, f3.x) + sums.x * vec4<f32>(f0.y, f1.y, f2.y, f3.y);
+    s1 = s1 * vec4<f32>(f0.x, f1.x, f2.x, f3.x) + sums.y * vec4<f32>(f0.y, f1.y, f2.y, f3.y);
+#endif
+    let seen0 = visible(first + 4u * tx, position0);
+    let seen1 = visible(first + 4u * tx, position1);
+    s0 = select(vec4<f32>(HIDDEN), capped(s0), seen0);
+    s1 = select(vec4<f32>(HIDDEN), capped(s1), seen1);
+    let new_top = max(top, vec2<f32>(lanes_max(largest(s0), index), lanes_max(largest(s1), index)));
+    let fall = exp(top - new_top);
+    top = new_top;
+    var p0 = select(vec4<f32>(), exp(s0 - top.x), seen0);
+    var p1 = select(vec4<f32>(), exp(s1 - top.y), seen1);
+    total = total * fall + vec2<f32>(dot(p0, vec4<f32>(1.0)), dot(p1, vec4<f32>(1.0)));
+#if KV_BITS < 16
+    let g0 = v_fold[4u * tx];
+    let g1 = v_fold[4u * tx + 1u];
+    let g2 = v_fold[4u * tx + 2u];
+    let g3 = v_fold[4u * tx + 3u];
+    let offsets = vec4<f32>(g0.y, g1.y, g2.y, g3.y);
+    shift = shift * fall + vec2<f32>(dot(p0, offsets), dot(p1, offsets));
+    p0 *= vec4<f32>(g0.x, g1.x, g2.x, g3.x);
+    p1 *= vec4<f32>(g0.x, g1.x, g2.x, g3.x);
+#endif
+    p_tile[ty * PITCH + tx] = p0;
+    p_tile[(ty + 1u) * PITCH + tx] = p1;
+    for (var slice = 0u; slice < SLICES; slice++) {
+      load_tile(wg.y, 1u, slice, num_tokens, index);
+      workgroupBarrier();
+      var o0 = vec4<f32>();
+      var o1 = vec4<f32>();
+      for (var t4 = 0u; t4 < 8u; t4++) {
+        let a = p_tile[ty * PITCH + t4];
+        let b = p_tile[(ty + 1u) * PITCH + t4];
+        let at = 4u * t4 * PITCH + tx;
+        let v0 = vec4<f32>(kv_tile[at]);
+        let v1 = vec4<f32>(kv_tile[at + PITCH]);
+        let v2 = vec4<f32>(kv_tile[at + 2u * PITCH]);
+        let v3 = vec4<f32>(kv_tile[at + 3u * PITCH]);
+        o0 += a.x * v0 + a.y * v1 + a.z * v2 + a.w * v3;
+        o1 += b.x * v0 + b.y * v1 + b.z * v2 + b.w * v3;
+      }
+      out0[slice] = out0[slice] * fall.x + o0;
+      out1[slice] = out1[slice] * fall.y + o1;
+      workgroupBarrier();
+    }
+  }
+  let scale0 = 1.0 / lanes_sum(total.x, index);
+  let scale1 = 1.0 / lanes_sum(total.y, index);
+  let shift0 = lanes_sum(shift.x, index);
+  let shift1 = lanes_sum(shift.y, index);
+  for (var slice = 0u; slice < SLICES; slice++) {
+    let d = slice * 32u + 4u * tx;
+    put(query, wg.y, d, (out0[slice] + shift0) * scale0);
+    put(query + 1u, wg.y, d, (out1[slice] + shift1) * scale1);
+  }
+}

@@ -1,0 +1,89 @@
+import source from '../../shaders/prefill_attention.wgsl?raw';
+import type { Gpu } from '../gpu/device';
+import type { Dispatch } from '../gpu/dispatch';
+import type { ShaderProgram } from '../gpu/pipeline';
+import { packParams } from '../gpu/shader';
+import { headRatio, type KvLayout, kvDefines } from './kv-layout';
+import { STEP_BINDINGS } from './step-bindings';
+import { type StateLayout, stateDefines } from './step-state';
+
+const PARAMS = {
+  q_at: 'u32',
+  q_stride: 'u32',
+  out_at: 'u32',
+  layer_at: 'u32',
+  slot: 'u32',
+  start_position: 'u32',
+  num_rows: 'u32',
+  window: 'u32',
+  softcap: 'f32',
+} as const;
+
+const PROGRAM: ShaderProgram = { name: 'prefill_attention', source, params: PARAMS, bindings: STEP_BINDINGS };
+
+/** Query rows (chunk row × head of the kv head) of a workgroup. */
+const TILE_ROWS = 32;
+
+export interface PrefillAttentionCall {
+  readonly slot: number;
+  /** Position of row 0. */
+  readonly startPosition: number;
+  readonly numRows: number;
+  readonly numHeads: number;
+  /** Float offset in scratch of the rotated, scaled queries of row 0, [numHeads][headDim]; a multiple of 4. */
+  readonly qAt: number;
+  /** Floats from one row's queries to the next; a multiple of 4. */
+  readonly qStride: number;
+  /** Float offset in scratch of f32 [numRows][numHeads · headDim]; a multiple of 4. */
+  readonly outAt: number;
+  /** Tokens that a query sees, itself included; 0 = all. */
+  readonly window: number;
+  /** cap · tanh(score / cap); 0 = none. */
+  readonly softcap: number;
+  /** Word offset of the layer in the bound KV slab. */
+  readonly layerAt: number;
+}
+
+/** Workgroup memory of the kernel, with the queries of all dims resident or of one slice only. */
+export function prefillMemoryBytes(headDim: number, half: boolean, resident: boolean): number {
+  const elementBytes = half ? 8 : 16;
+  const slices = resident ? Math.ceil(headDim / 32) : 1;
+  const queries = TILE_ROWS * (8 * slices + 1) * elementBytes;
+  const tokens = TILE_ROWS * 9 * elementBytes;
+  const probabilities = TILE_ROWS * 9 * 16;
+  const foldsAndReduction = 2 * 32 * 8 + 128 * 4 + 16;
+  return queries + tokens + probabilities + foldsAndReduction;
+}
+
+/** Causal attention of a chunk, whose K and V are already appended, over positions 0 … its own of the slot. */
+export function prefillAttention(gpu: Gpu, state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): Dispatch {
+  const { numRows, numHeads } = call;
+  const ratio = headRatio(layout, numHeads);
+  const defines = kvDefines(layout, ({ 32: 4, 16: 2, 8: 1, 4: 1 } as const)[layout.kvBits], gpu.math === 'f16');
+  const memoryBytes = prefillMemoryBytes(layout.headDim, defines.HALF === true, true);
+  const pipeline = gpu.pipelines.request(PROGRAM, {
+    ...gpu.defines,
+    ...stateDefines(state),
+    ...defines,
+    WG_SIZE: 128,
+    LANES: 8,
+    PREFILL: true,
+    HEADS: numHeads,
+    RATIO: ratio,
+    RESIDENT: memoryBytes <= gpu.device.limits.maxComputeWorkgroupStorageSize,
+    SOFTCAP: call.softcap > 0,
+  });
+  const params = packParams(PARAMS, {
+    q_at: call.qAt,
+    q_stride: call.qStride,
+    out_at: call.outAt,
+    layer_at: call.layerAt,
+    slot: call.slot,
+    start_position: call.startPosition,
+    num_rows: numRows,
+    window: call.window === 0 ? 0xffffffff : call.window,
+    softcap: call.softcap,
+  });
+  const workgroups = [Math.ceil((numRows * ratio) / TILE_ROWS), layout.numKvHeads, 1] as const;
+  return { pipeline, params, workgroups };
+}

@@ -1,0 +1,53 @@
+import { Detokenizer } from '../chat/detokenizer';
+import { StopStrings } from '../chat/stop-strings';
+import type { Tokenizer } from '../chat/tokenizer';
+import type { ChatChunk, FinishReason, Timings, Usage } from '../protocol';
+
+/** Token ids of one answer → text deltas → OpenAI-shaped chunks, cut at the first stop string. */
+export class ChatStream {
+  readonly #head: Pick<ChatChunk, 'id' | 'object' | 'created' | 'model'>;
+  readonly #detokenizer: Detokenizer;
+  readonly #stops: StopStrings;
+  readonly #send: (chunks: readonly ChatChunk[]) => void;
+
+  constructor(
+    id: string,
+    model: string,
+    tokenizer: Tokenizer,
+    stops: readonly string[],
+    send: (chunks: readonly ChatChunk[]) => void,
+  ) {
+    this.#head = { id, object: 'chat.completion.chunk', created: Math.floor(Date.now() / 1000), model };
+    this.#detokenizer = new Detokenizer(tokenizer);
+    this.#stops = new StopStrings(stops);
+    this.#send = send;
+  }
+
+  start(): void {
+    this.#send([this.#chunk({ role: 'assistant', content: '' }, null)]);
+  }
+
+  /** True when a stop string has been reached: nothing more belongs to the answer. */
+  push(ids: readonly number[]): boolean {
+    return this.#emit(this.#detokenizer.push(ids));
+  }
+
+  end(reason: FinishReason, usage: Usage, timings: Timings): void {
+    if (this.#stops.found === null) {
+      this.#emit(this.#detokenizer.flush());
+      const rest = this.#stops.flush();
+      if (rest !== '') this.#send([this.#chunk({ content: rest }, null)]);
+    }
+    this.#send([{ ...this.#chunk({}, reason), usage, timings }]);
+  }
+
+  #emit(delta: string): boolean {
+    const { text, stop } = this.#stops.push(delta);
+    if (text !== '') this.#send([this.#chunk({ content: text }, null)]);
+    return stop !== null;
+  }
+
+  #chunk(delta: ChatChunk['choices'][0]['delta'], finish_reason: FinishReason | null): ChatChunk {
+    return { ...this.#head, choices: [{ index: 0, delta, finish_reason }] };
+  }
+}

@@ -1,0 +1,171 @@
+import type { Completion } from '../engine/engine';
+import type { SamplingParams } from '../engine/sampling-params';
+import { TabmindError } from '../errors';
+import type {
+  CachedModel,
+  ChatChunk,
+  ChatMessage,
+  ChatRequest,
+  EngineStats,
+  GenerateRequest,
+  GenerateResult,
+  LoadOptions,
+  LoadProgress,
+  ModelInfo,
+  ModelRef,
+  ScoreRequest,
+  ScoreResult,
+  Usage,
+  WorkerApi,
+} from '../protocol';
+import { WeightStore } from '../weights/weight-store';
+import { ChatStream } from './chat-stream';
+import { samplingParams } from './generation-defaults';
+import { LoadedModel } from './loaded-model';
+
+/** The engine as the page sees it: one model at a time, any number of requests. Sees text and tokens both. */
+export class Llm implements WorkerApi {
+  #model: LoadedModel | null = null;
+  #loading: AbortController | null = null;
+
+  async load(
+    model: ModelRef,
+    options: LoadOptions,
+    onProgress: (progress: LoadProgress) => void,
+  ): Promise<ModelInfo> {
+    await this.unload();
+    const loading = new AbortController();
+    this.#loading = loading;
+    try {
+      this.#model = await LoadedModel.load(model, options, onProgress, loading.signal);
+      return this.#model.info;
+    } catch (thrown) {
+      if (loading.signal.aborted)
+        throw new TabmindError('cancelled', 'Loading was cancelled.', {
+          remedy: 'Load the model again to go on.',
+        });
+      throw TabmindError.from(thrown);
+    } finally {
+      if (this.#loading === loading) this.#loading = null;
+    }
+  }
+
+  async cancelLoad(): Promise<void> {
+    this.#loading?.abort();
+  }
+
+  async unload(): Promise<void> {
+    this.#loading?.abort();
+    const model = this.#model;
+    this.#model = null;
+    await model?.close();
+  }
+
+  /** Streams one answer. Resolves after the last chunk; rejects with a TabmindError. */
+  async chat(
+    id: string,
+    request: ChatRequest,
+    onChunk: (chunks: readonly ChatChunk[]) => void,
+  ): Promise<void> {
+    const { engine, info, defaults } = this.#loaded();
+    const text = this.#text();
+    const promptIds = text.encodeChat(request.messages);
+    const stops = typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []);
+    const stream = new ChatStream(id, info.id, text.tokenizer, stops, onChunk);
+    const params = samplingParams(request, defaults, info.contextLength - promptIds.length);
+    const work = engine.add({
+      id,
+      promptIds,
+      params,
+      onTokens: (ids) => {
+        if (stream.push(ids)) engine.finish(id, 'stop');
+      },
+    });
+    stream.start();
+    const completion = await work;
+    stream.end(completion.reason, usageOf(promptIds.length, completion), completion.timings);
+  }
+
+  async generate(id: string, request: GenerateRequest): Promise<GenerateResult> {
+    const { engine, defaults, info } = this.#loaded();
+    const params: SamplingParams = samplingParams(request, defaults, info.contextLength - request.ids.length);
+    checkIds(request.ids, info.vocabSize);
+    const completion = await engine.add({ id, promptIds: request.ids, params });
+    const { ids, reason, timings } = completion;
+    return { ids, finish_reason: reason, usage: usageOf(request.ids.length, completion), timings };
+  }
+
+  async score({ ids, positions }: ScoreRequest): Promise<ScoreResult> {
+    const model = this.#loaded();
+    checkIds(ids, model.info.vocabSize);
+    return { vocabSize: model.info.vocabSize, logits: await model.score(ids, positions) };
+  }
+
+  async abort(requestId: string): Promise<void> {
+    this.#model?.engine.abort(requestId);
+  }
+
+  async stats(): Promise<EngineStats> {
+    return this.#model?.stats() ?? NOTHING_LOADED;
+  }
+
+  async tokenize(text: string): Promise<readonly number[]> {
+    return this.#text().tokenizer.encode(text, { addSpecialTokens: false });
+  }
+
+  async renderChat(messages: readonly ChatMessage[]): Promise<readonly number[]> {
+    return this.#text().encodeChat(messages);
+  }
+
+  async listCached(): Promise<readonly CachedModel[]> {
+    return new WeightStore().list();
+  }
+
+  async deleteCached(key: string): Promise<void> {
+    await new WeightStore().delete(key);
+  }
+
+  #loaded(): LoadedModel {
+    if (this.#model) return this.#model;
+    throw new TabmindError('no-model', 'No model is loaded.', { remedy: 'Load a model first.' });
+  }
+
+  #text() {
+    const { text, info } = this.#loaded();
+    if (text) return text;
+    throw new TabmindError('bad-tokenizer', `${info.id} has no tokenizer.json.`, {
+      meaning: 'Text cannot be turned into tokens for this model.',
+      remedy: 'Choose a checkpoint with a tokenizer.json.',
+    });
+  }
+}
+
+const NOTHING_LOADED: EngineStats = {
+  model: null,
+  gpu: null,
+  running: 0,
+  waiting: 0,
+  kvBlocksTotal: 0,
+  kvBlocksUsed: 0,
+  kvBlockTokens: 0,
+  weightBytes: 0,
+  kvBytes: 0,
+  stepsSubmitted: 0,
+  tokensGenerated: 0,
+  dispatchesPerDecodeStep: 0,
+  bindingsPerDispatch: 0,
+};
+
+function usageOf(numPromptTokens: number, { ids }: Completion): Usage {
+  return {
+    prompt_tokens: numPromptTokens,
+    completion_tokens: ids.length,
+    total_tokens: numPromptTokens + ids.length,
+  };
+}
+
+function checkIds(ids: readonly number[], vocabSize: number): void {
+  const bad = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
+  if (bad !== undefined)
+    throw new TabmindError('bad-request', `Token id ${bad} is not in the vocabulary of ${vocabSize}.`);
+}

@@ -1,0 +1,249 @@
+import { Engine } from '../engine/engine';
+import { TabmindError } from '../errors';
+import { type Gpu, openGpu } from '../gpu/device';
+import { type KvShape, kvLayout } from '../kernels/kv-layout';
+import { KvPool } from '../kvcache/kv-pool';
+import { type ModelConfig, parseJsonObject, parseModelConfig } from '../models/config';
+import { architectureOf } from '../models/registry';
+import type { EngineStats, LoadOptions, LoadProgress, ModelInfo, ModelRef, ScoreRequest } from '../protocol';
+import { ModelRunner } from '../runner/model-runner';
+import { createHttpSource } from '../weights/http-source';
+import { readModelTexts } from '../weights/model-texts';
+import type { ModelSource, ModelTexts } from '../weights/source';
+import { type WeightIdentity, weightIdentity } from '../weights/weight-identity';
+import { type LoadedWeights, loadWeights } from '../weights/weight-loader';
+import { WeightStore } from '../weights/weight-store';
+import { type GenerationDefaults, generationDefaults } from './generation-defaults';
+import { TextModel } from './text-model';
+
+const BLOCK_TOKENS = 32;
+const DEFAULT_SEQUENCES = 8;
+const MAX_SEQUENCES = 64;
+const MAX_DEFAULT_CONTEXT = 8192;
+const MAX_CHUNK_TOKENS = 256;
+/** Full contexts that the pool holds unless the request says otherwise, and the most memory that this may take. */
+const DEFAULT_CONTEXTS = 4;
+const MAX_DEFAULT_POOL_BYTES = 2 ** 30;
+
+/** Everything that one model in memory consists of. */
+export class LoadedModel {
+  readonly info: ModelInfo;
+  readonly engine: Engine;
+  readonly defaults: GenerationDefaults;
+  /** null for a checkpoint without tokenizer.json: it takes ids only. */
+  readonly text: TextModel | null;
+  readonly #gpu: Gpu;
+  readonly #runner: ModelRunner;
+  readonly #pool: KvPool;
+  readonly #weights: LoadedWeights;
+
+  private constructor(parts: Parts, info: ModelInfo) {
+    const { gpu, config, generation, runner, pool, weights, text } = parts;
+    this.info = info;
+    this.text = text;
+    this.defaults = generationDefaults(generation);
+    this.#gpu = gpu;
+    this.#runner = runner;
+    this.#pool = pool;
+    this.#weights = weights;
+    this.engine = new Engine(runner, {
+      numBlocks: pool.shape.numBlocks,
+      blockTokens: pool.shape.blockTokens,
+      contextLength: info.contextLength,
+      eosTokenIds: config.eosTokenIds,
+    });
+  }
+
+  /** Config → weights (cache or conversion) → KV pool → pipelines. Throws TabmindError; nothing stays allocated then. */
+  static async load(
+    model: ModelRef,
+    options: LoadOptions,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<LoadedModel> {
+    const start = performance.now();
+    const gpu = await openGpu({ math: options.math ?? 'auto' });
+    try {
+      const source = createHttpSource(model.id, model.url);
+      const store = options.cache === false ? null : new WeightStore();
+      const identity = weightIdentity(model, options);
+      const texts = await readModelTexts(source, store, identity, signal);
+      const parts = await loadParts({ gpu, source, store, identity, texts, options, onProgress, signal });
+      const info = describe(model, options, parts, performance.now() - start);
+      onProgress({ phase: 'ready', loadedBytes: info.weightBytes, totalBytes: info.weightBytes });
+      return new LoadedModel(parts, info);
+    } catch (thrown) {
+      // Destroying the device frees whatever was allocated on it.
+      gpu.destroy();
+      throw thrown;
+    }
+  }
+
+  /** Teacher-forced logits, f32 [positions][vocabSize]. */
+  score(ids: readonly number[], positions: ScoreRequest['positions']): Promise<Float32Array> {
+    const { maxChunkTokens } = this.#runner;
+    const { vocabSize } = this.info;
+    return this.engine.borrow(ids.length, async ({ slot, blockTable }) => {
+      const firstWanted = positions === 'all' ? 0 : ids.length - 1;
+      const logits = new Float32Array((ids.length - firstWanted) * vocabSize);
+      for (let startPosition = 0; startPosition < ids.length; startPosition += maxChunkTokens) {
+        const tokenIds = Uint32Array.from(ids.slice(startPosition, startPosition + maxChunkTokens));
+        const firstRow = Math.min(tokenIds.length, Math.max(0, firstWanted - startPosition));
+        const batch = {
+          phase: 'prefill',
+          slot,
+          tokenIds,
+          startPosition,
+          blockTable: blockTable.blockIds,
+          sample: false,
+        } as const;
+        const rows = await this.#runner.score(batch, firstRow);
+        if (rows.length > 0) logits.set(rows, (startPosition + firstRow - firstWanted) * vocabSize);
+      }
+      return logits;
+    });
+  }
+
+  stats(): EngineStats {
+    const { dispatches, bindings } = this.#runner.decodeCost();
+    return {
+      ...this.engine.stats(),
+      model: this.info,
+      gpu: this.#gpu.info,
+      weightBytes: this.#weights.bytes,
+      kvBytes: this.#pool.bytes,
+      dispatchesPerDecodeStep: dispatches,
+      bindingsPerDispatch: bindings,
+    };
+  }
+
+  /** Ends all requests and gives the GPU memory back. */
+  async close(): Promise<void> {
+    await this.engine.close();
+    this.#runner.destroy();
+    this.#pool.destroy();
+    for (const slab of this.#weights.slabs) slab.destroy();
+    this.#gpu.destroy();
+  }
+}
+
+interface Ingredients {
+  readonly gpu: Gpu;
+  readonly source: ModelSource;
+  readonly store: WeightStore | null;
+  readonly identity: WeightIdentity;
+  readonly texts: ModelTexts;
+  readonly options: LoadOptions;
+  readonly onProgress: (progress: LoadProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+interface Parts {
+  readonly gpu: Gpu;
+  readonly config: ModelConfig;
+  readonly generation: Readonly<Record<string, unknown>>;
+  readonly text: TextModel | null;
+  readonly weights: LoadedWeights;
+  readonly pool: KvPool;
+  readonly runner: ModelRunner;
+  readonly contextLength: number;
+  readonly warnings: readonly string[];
+}
+
+async function loadParts(from: Ingredients): Promise<Parts> {
+  const { gpu, texts, options, onProgress, signal } = from;
+  const config = parseModelConfig(texts.config, texts.generationConfig);
+  const generation = texts.generationConfig
+    ? parseJsonObject('generation_config.json', texts.generationConfig)
+    : {};
+  const architecture = architectureOf(config.modelType);
+  const text =
+    texts.tokenizer === null
+      ? null
+      : new TextModel({ ...texts, tokenizer: texts.tokenizer }, config.vocabSize);
+  const weights = await loadWeights({ ...from, specs: architecture.weights(config) });
+  const contextLength = contextLengthOf(config, options);
+  const maxSlots = Math.min(MAX_SEQUENCES, options.maxSequences ?? DEFAULT_SEQUENCES);
+  const pool = await KvPool.allocate(gpu, kvShape(config, options, contextLength, maxSlots));
+  onProgress({ phase: 'compile', loadedBytes: 0, totalBytes: 0 });
+  const runner = await ModelRunner.create({
+    gpu,
+    config,
+    architecture,
+    tensors: weights.placed,
+    slabs: weights.slabs,
+    pool,
+    contextLength,
+    maxSlots,
+    maxChunkTokens: Math.min(MAX_CHUNK_TOKENS, contextLength),
+  });
+  await runner.warmUp();
+  signal.throwIfAborted();
+  const textWarnings = text?.tokenizer.warnings ?? [
+    'There is no tokenizer.json: the model takes token ids only.',
+  ];
+  return {
+    gpu,
+    config,
+    generation,
+    text,
+    weights,
+    pool,
+    runner,
+    contextLength,
+    warnings: [...weights.warnings, ...textWarnings],
+  };
+}
+
+function contextLengthOf(config: ModelConfig, options: LoadOptions): number {
+  const wanted = options.contextLength ?? Math.min(config.maxPositions, MAX_DEFAULT_CONTEXT);
+  if (!Number.isInteger(wanted) || wanted < 1)
+    throw new TabmindError(
+      'bad-request',
+      `The context length is ${wanted}; it must be a whole number of tokens, 1 or more.`,
+    );
+  return Math.min(wanted, config.maxPositions);
+}
+
+function kvShape(
+  config: ModelConfig,
+  options: LoadOptions,
+  contextLength: number,
+  maxSlots: number,
+): KvShape {
+  const { numLayers, numKvHeads, headDim } = config;
+  const shape = {
+    numLayers,
+    numKvHeads,
+    headDim,
+    kvBits: options.kvBits ?? 8,
+    blockTokens: BLOCK_TOKENS,
+  } as const;
+  const { blockBytes } = kvLayout({ ...shape, numBlocks: 1 });
+  const perContext = Math.ceil(contextLength / BLOCK_TOKENS);
+  if (options.kvPoolMiB !== undefined)
+    return { ...shape, numBlocks: Math.floor((options.kvPoolMiB * 2 ** 20) / blockBytes) };
+  const affordable = Math.floor(MAX_DEFAULT_POOL_BYTES / blockBytes);
+  const wanted = perContext * Math.min(DEFAULT_CONTEXTS, maxSlots);
+  return { ...shape, numBlocks: Math.max(perContext, Math.min(wanted, affordable)) };
+}
+
+function describe(model: ModelRef, options: LoadOptions, parts: Parts, loadMs: number): ModelInfo {
+  const { config, weights, pool, gpu, contextLength, warnings } = parts;
+  let parameters = 0;
+  for (const { rows, cols } of weights.placed.values()) parameters += rows * cols;
+  return {
+    id: model.id,
+    architecture: config.modelType,
+    parameters,
+    contextLength,
+    vocabSize: config.vocabSize,
+    weightBytes: weights.bytes,
+    kvBits: pool.shape.kvBits,
+    weightBits: options.weightBits ?? 4,
+    math: gpu.math,
+    fromCache: weights.fromCache,
+    loadMs,
+    warnings,
+  };
+}

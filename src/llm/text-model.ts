@@ -1,0 +1,28 @@
+import { ChatTemplate } from '../chat/chat-template';
+import { Tokenizer } from '../chat/tokenizer';
+import type { ChatMessage } from '../protocol';
+
+/** What turns conversations into prompt ids for one checkpoint. */
+export class TextModel {
+  readonly tokenizer: Tokenizer;
+  readonly #template: ChatTemplate;
+
+  /** Throws `bad-tokenizer` or `bad-template` naming file and reason. */
+  constructor(texts: TextFiles, vocabSize: number) {
+    const { tokenizer, tokenizerConfig, chatTemplate } = texts;
+    this.tokenizer = Tokenizer.parse({ tokenizer, config: tokenizerConfig }, vocabSize);
+    this.#template = ChatTemplate.create(this.tokenizer, chatTemplate);
+  }
+
+  /** Ids of the rendered conversation, ending where the assistant's answer begins. */
+  encodeChat(messages: readonly ChatMessage[]): readonly number[] {
+    const prompt = this.#template.render(messages);
+    return this.tokenizer.encode(prompt, { addSpecialTokens: this.#template.addSpecialTokens });
+  }
+}
+
+export interface TextFiles {
+  readonly tokenizer: string;
+  readonly tokenizerConfig: string | null;
+  readonly chatTemplate: string | null;
+}

@@ -1,0 +1,132 @@
+import { TabmindError } from '../errors';
+import type { LoadProgress } from '../protocol';
+import { sha256 } from './digest';
+import { prefetch } from './prefetch';
+import type { SlabLayout } from './slab-layout';
+import type { SlabMemory } from './slab-memory';
+import type { ModelTexts } from './source';
+import type { TensorDirectory } from './tensor-directory';
+import type { WeightIdentity } from './weight-identity';
+import { type Manifest, modelKey, type WeightStore } from './weight-store';
+
+/** Raise when the conversion gives other bytes for the same checkpoint. */
+const CONVERTER_VERSION = 1;
+const READ_AHEAD = { maxItems: 3, maxCost: 3 };
+/** Uploads queued before waiting for the GPU, in chunks. */
+const CHUNKS_UNSETTLED = 4;
+
+export interface ImageCacheRequest {
+  readonly store: WeightStore;
+  readonly identity: WeightIdentity;
+  readonly texts: ModelTexts;
+  /** The image; how it is cut into slabs does not matter. */
+  readonly image: SlabLayout;
+  readonly chunkBytes: number;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The cached image of one model: what of it is there, and how it becomes complete. */
+export class ImageCache {
+  readonly #request: ImageCacheRequest;
+  readonly #configHash: string;
+  readonly #tableHash: string;
+  /** SHA-256 of the chunks known to be stored and sound. */
+  readonly #hashes = new Map<number, string>();
+
+  private constructor(request: ImageCacheRequest, configHash: string, tableHash: string) {
+    this.#request = request;
+    this.#configHash = configHash;
+    this.#tableHash = tableHash;
+  }
+
+  static async open(request: ImageCacheRequest): Promise<ImageCache> {
+    // slabs depend on the device, the image does not
+    const table = request.image.tensors.map(({ slab: _, byteOffset: __, ...tensor }) => tensor);
+    return new ImageCache(request, await sha256(request.texts.config), await sha256(JSON.stringify(table)));
+  }
+
+  /** The complete model, if there is one that was made from this config.json into this layout. */
+  async manifest(): Promise<Manifest | null> {
+    const { store, identity, chunkBytes } = this.#request;
+    const manifest = await store.findManifest(identity);
+    const isUsable =
+      manifest?.configHash === this.#configHash &&
+      manifest.tableHash === this.#tableHash &&
+      manifest.chunkBytes === chunkBytes;
+    return isUsable ? manifest : null;
+  }
+
+  /** Key of the model in the store: changes with anything that changes the bytes. */
+  async key(directory: TensorDirectory): Promise<{ readonly key: string; readonly fingerprint: string }> {
+    const { identity, chunkBytes } = this.#request;
+    const parts = [CONVERTER_VERSION, this.#configHash, this.#tableHash, chunkBytes, directory.files];
+    const fingerprint = await sha256(JSON.stringify(parts));
+    return { key: modelKey(identity, fingerprint), fingerprint };
+  }
+
+  /**
+   * Copies every sound chunk into `memory`: a few are read and hashed ahead while one is uploaded. Returns the numbers of
+   * those that are absent or damaged, ascending.
+   */
+  async restore(key: string, memory: SlabMemory): Promise<readonly number[]> {
+    const { store, image, onProgress, signal } = this.#request;
+    this.#hashes.clear();
+    const numChunks = this.#numChunks();
+    const stored = (await store.chunkIndexes(key)).filter((index) => index < numChunks);
+    let loadedBytes = 0;
+    for await (const [index, chunk] of prefetch(
+      stored,
+      READ_AHEAD,
+      () => 1,
+      (i) => store.readChunk(key, i),
+    )) {
+      signal?.throwIfAborted();
+      if (!chunk || chunk.bytes.length !== this.#chunkLength(index)) continue;
+      memory.write(this.#request.chunkBytes * index, chunk.bytes);
+      this.#hashes.set(index, chunk.hash);
+      loadedBytes += chunk.bytes.length;
+      onProgress?.({ phase: 'read-cache', loadedBytes, totalBytes: image.imageBytes });
+      if (this.#hashes.size % CHUNKS_UNSETTLED === 0) await memory.settled();
+    }
+    return Array.from({ length: numChunks }, (_, index) => index).filter((index) => !this.#hashes.has(index));
+  }
+
+  /** restore() for a complete model: true when every chunk is the one that the manifest names. */
+  async restoreComplete(manifest: Manifest, memory: SlabMemory): Promise<boolean> {
+    const missing = await this.restore(manifest.key, memory);
+    return missing.length === 0 && manifest.chunks.every((hash, index) => this.#hashes.get(index) === hash);
+  }
+
+  async save(key: string, index: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const { store, identity, signal } = this.#request;
+    signal?.throwIfAborted();
+    this.#hashes.set(index, await store.writeChunk(key, identity, index, bytes));
+  }
+
+  /** Writes the manifest, last of all, and removes older versions of the same model. */
+  async complete(key: string, fingerprint: string): Promise<void> {
+    const { store, identity, texts, image, chunkBytes } = this.#request;
+    const chunks = Array.from({ length: this.#numChunks() }, (_, index) => {
+      const hash = this.#hashes.get(index);
+      if (hash === undefined) throw new TabmindError('internal', `chunk ${index} was never saved`);
+      return hash;
+    });
+    const [configHash, tableHash] = [this.#configHash, this.#tableHash];
+    const { imageBytes } = image;
+    await store.complete(
+      { key, identity, fingerprint, configHash, tableHash, chunkBytes, imageBytes, chunks },
+      texts,
+    );
+    await store.deleteOthers(identity, key);
+  }
+
+  #numChunks(): number {
+    return Math.ceil(this.#request.image.imageBytes / this.#request.chunkBytes);
+  }
+
+  #chunkLength(index: number): number {
+    const { image, chunkBytes } = this.#request;
+    return Math.min(chunkBytes, image.imageBytes - index * chunkBytes);
+  }
+}

@@ -1,0 +1,68 @@
+import { expect, test } from '@playwright/test';
+import { ChatPage } from './chat-page';
+
+test('a model that cannot be fetched can be tried again, and the waiting question is answered', async ({
+  page,
+}) => {
+  const chat = new ChatPage(page);
+  await page.route('**/models/starter/**', (route) => route.abort('connectionfailed'));
+  await chat.open();
+  await expect(page.getByText('The model could not be fetched')).toBeVisible({ timeout: 60_000 });
+  await expect(chat.modelPicker).toHaveAccessibleName(/could not be loaded$/);
+  await chat.send('What is 27 + 15?');
+  await expect(chat.answers.last().locator('.error')).toBeVisible({ timeout: 60_000 });
+  await expect(page.locator('.error')).toHaveCount(1);
+  await page.unroute('**/models/starter/**');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await chat.ready();
+  expect(await chat.answer()).toBe('27 + 15 = 42.');
+  await expect(chat.questions).toHaveCount(1);
+});
+
+test('an address without a model is explained, and the starter is one click away', async ({ page }) => {
+  const chat = new ChatPage(page);
+  await chat.open();
+  await chat.modelPicker.click();
+  const address = page.getByLabel('Hugging Face folder URL');
+  await address.fill('not an address');
+  await page.getByRole('button', { name: 'Load', exact: true }).click();
+  await expect(page.getByText('This is not a web address of a folder')).toBeVisible();
+  await address.fill(new URL('./models/nowhere/', page.url()).href);
+  await page.getByRole('button', { name: 'Load', exact: true }).click();
+  await expect(page.getByText('There is no model at this address')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('Technical details')).toBeVisible();
+  await page.getByRole('button', { name: 'Use the starter model' }).click();
+  await chat.ready();
+  await expect(page.locator('.error')).toHaveCount(0);
+});
+
+test('loading can be canceled and started again', async ({ page }) => {
+  const chat = new ChatPage(page);
+  await chat.open();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await expect(page.getByText('tabmind starter is not loaded')).toBeVisible();
+  await expect(chat.modelPicker).toHaveAccessibleName(/not loaded$/);
+  await page.getByRole('button', { name: 'Load model' }).click();
+  await chat.ready();
+});
+
+test('a question asked while the model loads is answered when it is there', async ({ page }) => {
+  const chat = new ChatPage(page);
+  await chat.open();
+  await chat.send('What is 27 + 15?');
+  await expect(chat.answers).toHaveCount(1);
+  expect(await chat.answer()).toBe('27 + 15 = 42.');
+});
+
+test('an adapter that the browser will not give is explained', async ({ page }) => {
+  // The engine asks from its worker, so the refusal has to happen there.
+  await page.route('**/assets/worker-*.js', async (route) => {
+    const response = await route.fetch();
+    const body = `GPU.prototype.requestAdapter = async () => null;\n${await response.text()}`;
+    await route.fulfill({ response, body });
+  });
+  const chat = new ChatPage(page);
+  await chat.open();
+  await expect(page.getByText('found no graphics card that it may use')).toBeVisible({ timeout: 60_000 });
+  await expect(chat.box).toHaveCount(0);
+});

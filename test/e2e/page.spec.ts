@@ -1,0 +1,158 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { expect, type Page, test } from '@playwright/test';
+import { ChatPage, presetSettings } from './chat-page';
+
+/** Without this property a page sees a browser that has no WebGPU. */
+async function removeWebGpu(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    Reflect.deleteProperty(Navigator.prototype, 'gpu');
+  });
+}
+
+/** Rules broken, with the elements that break them. */
+async function accessibilityProblems(page: Page): Promise<readonly string[]> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`);
+}
+
+test.describe('without WebGPU', () => {
+  test('says so in plain words and what to do', async ({ page }) => {
+    await removeWebGpu(page);
+    const chat = new ChatPage(page);
+    await chat.open();
+    await expect(page.getByRole('heading', { name: 'tabmind needs WebGPU' })).toBeVisible();
+    await expect(page.getByText('Chrome or Edge 124 or newer')).toBeVisible();
+    await expect(page.getByText('chrome://flags/#enable-unsafe-webgpu', { exact: true })).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Check again' })).toBeVisible();
+    await expect(chat.box).toHaveCount(0);
+    expect(chat.requests.some((request) => request.url().includes('/models/'))).toBe(false);
+  });
+
+  test('in Chinese on a phone, without sideways scrolling', async ({ page }) => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    await removeWebGpu(page);
+    const chat = new ChatPage(page);
+    await chat.open({ language: 'zh' });
+    await expect(page.getByRole('heading', { name: 'tabmind 需要 WebGPU' })).toBeVisible();
+    expect(await chat.overflow()).toBeLessThanOrEqual(0);
+  });
+});
+
+test.describe('language', () => {
+  for (const [locale, lang, heading] of [
+    ['en-US', 'en', 'What shall we talk about?'],
+    ['zh-CN', 'zh-CN', '想聊点什么？'],
+    ['fr-FR', 'en', 'What shall we talk about?'],
+  ] as const) {
+    test(`${locale} starts in ${lang}`, async ({ browser }) => {
+      const context = await browser.newContext({ locale });
+      const page = await context.newPage();
+      await new ChatPage(page).open({ language: 'auto' });
+      await expect(page.getByRole('heading', { name: heading })).toBeVisible();
+      await expect(page.locator('html')).toHaveAttribute('lang', lang);
+      await context.close();
+    });
+  }
+
+  test('is switched in the settings and kept over a reload', async ({ page }) => {
+    await new ChatPage(page).open();
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('radio', { name: '中文' }).check();
+    await expect(page.getByRole('heading', { name: '想聊点什么？' })).toBeVisible();
+    await expect(page.getByText('您输入的内容不会离开此设备')).toBeVisible();
+    await page.reload();
+    await expect(page.getByRole('heading', { name: '想聊点什么？' })).toBeVisible();
+  });
+});
+
+test('the theme follows the system until one is chosen, and is kept', async ({ page }) => {
+  const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await new ChatPage(page).open();
+  const light = await ground();
+  await page.emulateMedia({ colorScheme: 'dark' });
+  const dark = await ground();
+  expect(dark).not.toBe(light);
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await page.getByRole('radio', { name: 'Light' }).check();
+  expect(await ground()).toBe(light);
+  await page.reload();
+  expect(await ground()).toBe(light);
+});
+
+test('a 360 px phone shows everything without sideways scrolling', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  const chat = new ChatPage(page);
+  await chat.open();
+  await expect(chat.box).toBeInViewport({ ratio: 1 });
+  await expect(page.getByText('Nothing you type leaves this device')).toBeInViewport();
+  expect(await chat.overflow()).toBeLessThanOrEqual(0);
+  await chat.modelPicker.click();
+  await expect(page.getByLabel('Hugging Face folder URL')).toBeInViewport();
+  expect(await chat.overflow()).toBeLessThanOrEqual(0);
+  await page.keyboard.press('Escape');
+  await chat.send(`${'long'.repeat(80)} word`);
+  await expect(chat.questions).toHaveCount(1);
+  expect(await chat.overflow()).toBeLessThanOrEqual(0);
+});
+
+test('Enter that ends a composition does not send', async ({ page }) => {
+  const chat = new ChatPage(page);
+  await chat.open();
+  await chat.box.fill('ni hao');
+  await chat.box.dispatchEvent('keydown', {
+    key: 'Enter',
+    isComposing: true,
+    bubbles: true,
+    cancelable: true,
+  });
+  await chat.box.press('Shift+Enter');
+  await expect(chat.box).toHaveValue('ni hao\n');
+  await expect(chat.questions).toHaveCount(0);
+  await chat.box.press('Enter');
+  await expect(chat.questions).toHaveCount(1);
+  await expect(chat.box).toHaveValue('');
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`axe finds nothing in ${colorScheme}`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    const chat = new ChatPage(page);
+    await chat.open();
+    await expect(chat.box).toBeVisible();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await chat.modelPicker.click();
+    await expect(page.getByRole('dialog')).toBeVisible();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await expect(page.getByRole('dialog')).toBeVisible();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await chat.ready();
+    await chat.ask('Hi!');
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.addInitScript(() => {
+      Reflect.deleteProperty(Navigator.prototype, 'gpu');
+    });
+    await page.reload();
+    await expect(page.getByRole('heading', { level: 2 }).first()).toBeVisible();
+    expect(await accessibilityProblems(page)).toEqual([]);
+  });
+}
+
+test('the page before the first paint stays small', async ({ page }) => {
+  await removeWebGpu(page);
+  await presetSettings(page);
+  const bodies: Promise<Buffer>[] = [];
+  page.on('response', (response) => {
+    if (/\.(js|css)$/.test(new URL(response.url()).pathname)) bodies.push(response.body());
+  });
+  await page.goto('./');
+  await expect(page.getByRole('heading', { level: 2 }).first()).toBeVisible();
+  const { gzipSync } = await import('node:zlib');
+  const sizes = (await Promise.all(bodies)).map((body) => gzipSync(body).length);
+  const kib = sizes.reduce((sum, size) => sum + size, 0) / 1024;
+  expect(sizes.length).toBeGreaterThan(1);
+  expect(kib).toBeLessThanOrEqual(35);
+});
