@@ -12,6 +12,7 @@
 @group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
 #import packed
+#import fours
 #import linear_epilogue
 
 const WG_SIZE = BM / 4u * (BN / 4u) * SLICES;
@@ -19,12 +20,6 @@ const SLICE_THREADS = WG_SIZE / SLICES;
 const TILE_K4 = BK / 4u;
 const TILE_STRIDE = TILE_K4 + 1u;
 const SLICE_K4 = TILE_K4 / SLICES;
-
-#if F16
-alias Four = vec4<f16>;
-#else
-alias Four = vec4<f32>;
-#endif
 
 var<workgroup> x_tile: array<Four, BM * TILE_STRIDE>;
 var<workgroup> w_tile: array<Four, BN * TILE_STRIDE>;
@@ -36,57 +31,6 @@ var<workgroup> inverse_cell: array<f32, BM>;
 var<workgroup> slice_cell: array<vec4<f32>, WG_SIZE / 2u>;
 #endif
 
-fn four(v: vec4<f32>) -> Four {
-#if F16
-  // Outside the range of half there would be infinities.
-  return vec4<f16>(clamp(v, vec4<f32>(-65504.0), vec4<f32>(65504.0)));
-#else
-  return v;
-#endif
-}
-
-fn x4(m: u32, k: u32) -> vec4<f32> {
-  let x = scratch[params.in_at + min(m, params.num_rows - 1u) * params.in_stride + k / 4u];
-#if K_TAIL
-  // Beyond K lies other data, NaN perhaps: it is replaced, not multiplied away.
-  return select(vec4<f32>(), x, vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(K));
-#else
-  return x;
-#endif
-}
-
-fn gained(x: vec4<f32>, k: u32) -> vec4<f32> {
-#if NORM
-  let y = x * bitcast<vec4<f32>>(weights[params.norm_at + k / 4u]);
-#if K_TAIL
-  return select(vec4<f32>(), y, vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(K));
-#else
-  return y;
-#endif
-#else
-  return x;
-#endif
-}
-
-fn w4(n: u32, k: u32) -> vec4<f32> {
-#if K_TAIL
-  if (k >= K) {
-    return vec4<f32>();
-  }
-#endif
-  let word = params.codes_at * 4u + (n * PADDED_K + k) / (32u / BITS);
-#if BITS == 16
-  return vec4<f32>(unpack2x16float(weight_word(word)), unpack2x16float(weight_word(word + 1u)));
-#else
-  let sz = scale_zero(params.scales_at + n * NUM_GROUPS + k / GROUP_SIZE);
-#if BITS == 8
-  return sz.x * (codes8(weight_word(word)) - sz.y);
-#else
-  return sz.x * (codes4_low(weight_word(word) >> (k % 8u * 4u)) - sz.y);
-#endif
-#endif
-}
-
 // Row of W for column c of this workgroup's tile, bounded so that a surplus column reads something that exists.
 fn weight_row(tile: u32, c: u32) -> u32 {
 #if GATE > 0
@@ -95,19 +39,6 @@ fn weight_row(tile: u32, c: u32) -> u32 {
 #else
   return min(tile * BN + c, params.rows - 1u);
 #endif
-}
-
-fn mac(x: Four, w: Four, sum: f32) -> f32 {
-#if F16
-  let pair = vec2<f32>(fma(x.zw, w.zw, x.xy * w.xy));
-  return sum + (pair.x + pair.y);
-#else
-  return fma(x.x, w.x, fma(x.y, w.y, fma(x.z, w.z, fma(x.w, w.w, sum))));
-#endif
-}
-
-fn mac4(x: Four, w0: Four, w1: Four, w2: Four, w3: Four, sum: vec4<f32>) -> vec4<f32> {
-  return vec4<f32>(mac(x, w0, sum.x), mac(x, w1, sum.y), mac(x, w2, sum.z), mac(x, w3, sum.w));
 }
 
 // Sum over the slices; only the threads of slice 0 get it.

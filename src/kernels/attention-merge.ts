@@ -25,7 +25,12 @@ export interface AttentionMergeCall {
 }
 
 /** Floats of scratch that the partials of a decode step take; 0 for one split. */
-export function partialsFloats(numRows: number, numHeads: number, headDim: number, numSplits: number): number {
+export function partialsFloats(
+  numRows: number,
+  numHeads: number,
+  headDim: number,
+  numSplits: number,
+): number {
   return numSplits === 1 ? 0 : numRows * numHeads * numSplits * (headDim + 4);
 }
 

@@ -54,7 +54,12 @@ export function dealHeads(ratio: number): HeadDeal {
 }
 
 /** Attention of every decode row over its paged tokens; with several splits the merge is the second dispatch. */
-export function decodeAttention(gpu: Gpu, state: StateLayout, layout: KvLayout, call: DecodeAttentionCall): Dispatch[] {
+export function decodeAttention(
+  gpu: Gpu,
+  state: StateLayout,
+  layout: KvLayout,
+  call: DecodeAttentionCall,
+): Dispatch[] {
   const { numRows, numHeads, numSplits, outAt, partialsAt } = call;
   const { headDim, numKvHeads } = layout;
   const ratio = headRatio(layout, numHeads);

@@ -7,8 +7,6 @@ import { FORMAT_BITS } from '../weights/packed-tensor';
 import { LINEAR_PARAMS, type LinearCall, linearDefines, linearParams, numOutputs } from './linear-call';
 import { STEP_BINDINGS } from './step-bindings';
 
-export type { LinearCall } from './linear-call';
-
 const PROGRAM: ShaderProgram = { name: 'gemv', source, params: LINEAR_PARAMS, bindings: STEP_BINDINGS };
 
 /** Rows of activations that one dispatch can take. */

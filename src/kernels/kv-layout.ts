@@ -43,7 +43,8 @@ export function kvLayout(shape: KvShape): KvLayout {
   const whole = counts.every((count) => Number.isInteger(count) && count > 0);
   if (!whole || headDim % 8 !== 0 || ![16, 32].includes(blockTokens) || ![4, 8, 16, 32].includes(kvBits))
     throw new TabmindError('internal', `no KV layout for ${JSON.stringify(shape)}`, {
-      meaning: 'The attention cache of this model cannot be laid out: head size in steps of 8, blocks of 16 or 32 tokens.',
+      meaning:
+        'The attention cache of this model cannot be laid out: head size in steps of 8, blocks of 16 or 32 tokens.',
     });
   const rowWords = (headDim * kvBits) / 32;
   const numRows = 2 * numKvHeads * blockTokens;

@@ -57,7 +57,10 @@ export const LINEAR_PARAMS = {
 export function linearParams(call: LinearCall): Uint32Array<ArrayBuffer> {
   const { weight, norm, bias } = call;
   const inStride = call.inStride ?? weight.cols;
-  check(call.inAt % 4 === 0 && inStride % 4 === 0, `${weight.name}: input at ${call.inAt}, stride ${inStride}`);
+  check(
+    call.inAt % 4 === 0 && inStride % 4 === 0,
+    `${weight.name}: input at ${call.inAt}, stride ${inStride}`,
+  );
   check(!norm || norm.weight.slab === weight.slab, `${weight.name}: its norm weight is in another slab`);
   check(!bias || bias.slab === weight.slab, `${weight.name}: its bias is in another slab`);
   check(!call.gate || weight.rows % 2 === 0, `${weight.name}: gate and up have ${weight.rows} rows together`);

@@ -56,10 +56,19 @@ export function prefillMemoryBytes(headDim: number, half: boolean, resident: boo
 }
 
 /** Causal attention of a chunk, whose K and V are already appended, over positions 0 … its own of the slot. */
-export function prefillAttention(gpu: Gpu, state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): Dispatch {
+export function prefillAttention(
+  gpu: Gpu,
+  state: StateLayout,
+  layout: KvLayout,
+  call: PrefillAttentionCall,
+): Dispatch {
   const { numRows, numHeads } = call;
   const ratio = headRatio(layout, numHeads);
-  const defines = kvDefines(layout, ({ 32: 4, 16: 2, 8: 1, 4: 1 } as const)[layout.kvBits], gpu.math === 'f16');
+  const defines = kvDefines(
+    layout,
+    ({ 32: 4, 16: 2, 8: 1, 4: 1 } as const)[layout.kvBits],
+    gpu.math === 'f16',
+  );
   const memoryBytes = prefillMemoryBytes(layout.headDim, defines.HALF === true, true);
   const pipeline = gpu.pipelines.request(PROGRAM, {
     ...gpu.defines,

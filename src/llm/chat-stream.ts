@@ -1,7 +1,7 @@
 import { Detokenizer } from '../chat/detokenizer';
 import { StopStrings } from '../chat/stop-strings';
-import type { Tokenizer } from '../chat/tokenizer';
 import type { ChatChunk, FinishReason, Timings, Usage } from '../protocol';
+import type { TextModel } from './text-model';
 
 /** Token ids of one answer → text deltas → OpenAI-shaped chunks, cut at the first stop string. */
 export class ChatStream {
@@ -13,12 +13,12 @@ export class ChatStream {
   constructor(
     id: string,
     model: string,
-    tokenizer: Tokenizer,
+    text: Pick<TextModel, 'tokenizer' | 'continuesText'>,
     stops: readonly string[],
     send: (chunks: readonly ChatChunk[]) => void,
   ) {
     this.#head = { id, object: 'chat.completion.chunk', created: Math.floor(Date.now() / 1000), model };
-    this.#detokenizer = new Detokenizer(tokenizer);
+    this.#detokenizer = new Detokenizer(text.tokenizer, { continuesText: text.continuesText });
     this.#stops = new StopStrings(stops);
     this.#send = send;
   }

@@ -71,7 +71,7 @@ export class Llm implements WorkerApi {
     const text = this.#text();
     const promptIds = text.encodeChat(request.messages);
     const stops = typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []);
-    const stream = new ChatStream(id, info.id, text.tokenizer, stops, onChunk);
+    const stream = new ChatStream(id, info.id, text, stops, onChunk);
     const params = samplingParams(request, defaults, info.contextLength - promptIds.length);
     const work = engine.add({
       id,

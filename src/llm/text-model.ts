@@ -14,6 +14,11 @@ export class TextModel {
     this.#template = ChatTemplate.create(this.tokenizer, chatTemplate);
   }
 
+  /** A base model's answer goes on in the middle of the prompt's text. */
+  get continuesText(): boolean {
+    return this.#template.kind === 'plain';
+  }
+
   /** Ids of the rendered conversation, ending where the assistant's answer begins. */
   encodeChat(messages: readonly ChatMessage[]): readonly number[] {
     const prompt = this.#template.render(messages);

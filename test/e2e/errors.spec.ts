@@ -7,7 +7,9 @@ test('a model that cannot be fetched can be tried again, and the waiting questio
   const chat = new ChatPage(page);
   await page.route('**/models/starter/**', (route) => route.abort('connectionfailed'));
   await chat.open();
-  await expect(page.getByText('The model could not be fetched')).toBeVisible({ timeout: 60_000 });
+  await expect(page.locator('.error').getByText('The model could not be fetched')).toBeVisible({
+    timeout: 60_000,
+  });
   await expect(chat.modelPicker).toHaveAccessibleName(/could not be loaded$/);
   await chat.send('What is 27 + 15?');
   await expect(chat.answers.last().locator('.error')).toBeVisible({ timeout: 60_000 });
@@ -29,7 +31,9 @@ test('an address without a model is explained, and the starter is one click away
   await expect(page.getByText('This is not a web address of a folder')).toBeVisible();
   await address.fill(new URL('./models/nowhere/', page.url()).href);
   await page.getByRole('button', { name: 'Load', exact: true }).click();
-  await expect(page.getByText('There is no model at this address')).toBeVisible({ timeout: 60_000 });
+  await expect(page.locator('.error').getByText('There is no model at this address')).toBeVisible({
+    timeout: 60_000,
+  });
   await expect(page.getByText('Technical details')).toBeVisible();
   await page.getByRole('button', { name: 'Use the starter model' }).click();
   await chat.ready();

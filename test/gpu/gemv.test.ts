@@ -11,7 +11,10 @@ for (const format of FORMATS)
       for (const cols of [32 * random.between(1, 20), 4 * random.between(1, 150)]) {
         const groupSize = random.pick([32, 64, 128]);
         const rows = random.between(1, 70);
-        const made = linearCase({ format, rows, cols, numRows, groupSize, strided: random.below(2) === 1 }, random);
+        const made = linearCase(
+          { format, rows, cols, numRows, groupSize, strided: random.below(2) === 1 },
+          random,
+        );
         await checkLinear(test, made, [gemv(gpu, made.call)]);
       }
     });
@@ -51,7 +54,10 @@ gpuTest('gemv tiles', async (test) => {
     for (const gated of tile.rowsPerThread > 1 ? [false, true] : [false]) {
       const rows = 2 * random.between(1, 40);
       const shape = { format: 'w4', rows, cols: 1376, numRows: random.between(1, 4), norm: true } as const;
-      const made = linearCase(gated ? { ...shape, gate: 'silu' } : { ...shape, residual: 'in place' }, random);
+      const made = linearCase(
+        gated ? { ...shape, gate: 'silu' } : { ...shape, residual: 'in place' },
+        random,
+      );
       await checkLinear(test, made, [gemv(gpu, made.call, tile)]);
     }
 });
@@ -60,14 +66,24 @@ gpuTest('gemv groups and zero points', async (test) => {
   const { gpu, random } = test;
   for (const format of ['w4', 'w8'] as const)
     for (const groupSize of [32, 64, 128, 1024]) {
-      const shape = { format, rows: 9, cols: 300, numRows: random.between(1, 2), groupSize, brokenZeros: true };
+      const shape = {
+        format,
+        rows: 9,
+        cols: 300,
+        numRows: random.between(1, 2),
+        groupSize,
+        brokenZeros: true,
+      };
       const made = linearCase({ ...shape, norm: groupSize === 64 }, random);
       await checkLinear(test, made, [gemv(gpu, made.call)]);
     }
 });
 
 gpuTest('gemv more workgroups than one dimension holds', async (test) => {
-  const made = linearCase({ format: 'w4', rows: 65_535 + 21, cols: 4, numRows: 1, groupSize: 32 }, test.random);
+  const made = linearCase(
+    { format: 'w4', rows: 65_535 + 21, cols: 4, numRows: 1, groupSize: 32 },
+    test.random,
+  );
   const tile = { ...gemvTile(made.call), lanes: 32, rowsPerThread: 1, threads: 32 };
   await checkLinear(test, made, [gemv(test.gpu, made.call, tile)]);
 });

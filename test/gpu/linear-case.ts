@@ -1,6 +1,11 @@
 import type { Dispatch } from '../../src/gpu/dispatch';
 import type { LinearCall } from '../../src/kernels/linear-call';
-import { type PackedTensor, type PlacedTensor, packedLinear, packedVector } from '../../src/weights/packed-tensor';
+import {
+  type PackedTensor,
+  type PlacedTensor,
+  packedLinear,
+  packedVector,
+} from '../../src/weights/packed-tensor';
 import { floatToHalf, halfToFloat } from '../reference/half';
 import { linearTwin } from '../reference/linear';
 import { randomPacked } from '../reference/packed';
@@ -126,7 +131,11 @@ function breakZeros(tensor: PackedTensor, words: Uint32Array, random: Random): v
 }
 
 /** Runs the case and compares every word of the scratch buffer: outputs with the twin, all others with what was there. */
-export async function checkLinear(test: GpuTest, made: LinearCase, dispatches: readonly Dispatch[]): Promise<void> {
+export async function checkLinear(
+  test: GpuTest,
+  made: LinearCase,
+  dispatches: readonly Dispatch[],
+): Promise<void> {
   const { call, weights, scratch, expected } = made;
   const result = (await test.runStep({ weights, scratch }, dispatches)).scratch;
   const { weight, numRows } = call;

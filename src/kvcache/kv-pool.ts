@@ -1,0 +1,87 @@
+import { TabmindError } from '../errors';
+import { allocateBuffer } from '../gpu/buffer';
+import type { Gpu } from '../gpu/device';
+import { type KvLayout, type KvShape, kvLayout } from '../kernels/kv-layout';
+
+/** Which layers share a buffer: slab i holds layers [firstLayer, firstLayer + numLayers). */
+export interface SlabPlan {
+  readonly firstLayer: number;
+  readonly numLayers: number;
+  readonly sizeBytes: number;
+}
+
+/** Deals whole layers evenly to as few slabs as the limit allows. Throws `device-limits` when a layer is larger. */
+export function planSlabs(layout: KvLayout, maxSlabBytes: number): readonly SlabPlan[] {
+  const layerBytes = layout.layerWords * 4;
+  const perSlab = Math.floor(maxSlabBytes / layerBytes);
+  if (perSlab === 0)
+    throw new TabmindError(
+      'device-limits',
+      `One layer's cache of ${layerBytes} bytes exceeds ${maxSlabBytes} bytes.`,
+      {
+        meaning: 'The graphics card cannot bind a cache for so many tokens at once.',
+        remedy: 'Choose a shorter context or fewer sequences.',
+        details: { layerBytes, maxSlabBytes },
+      },
+    );
+  const numSlabs = Math.ceil(layout.numLayers / perSlab);
+  const plans: SlabPlan[] = [];
+  let firstLayer = 0;
+  for (let slab = 0; slab < numSlabs; slab++) {
+    const numLayers = Math.ceil((layout.numLayers - firstLayer) / (numSlabs - slab));
+    plans.push({ firstLayer, numLayers, sizeBytes: numLayers * layerBytes });
+    firstLayer += numLayers;
+  }
+  return plans;
+}
+
+/** The GPU memory of the paged cache: allocated once, never grown. Block ids count 0 … numBlocks − 1 in every layer. */
+export class KvPool {
+  readonly layout: KvLayout;
+  readonly buffers: readonly GPUBuffer[];
+  readonly sizeBytes: number;
+  readonly #plans: readonly SlabPlan[];
+
+  private constructor(layout: KvLayout, plans: readonly SlabPlan[], buffers: readonly GPUBuffer[]) {
+    this.layout = layout;
+    this.#plans = plans;
+    this.buffers = buffers;
+    this.sizeBytes = plans.reduce((sum, plan) => sum + plan.sizeBytes, 0);
+  }
+
+  /** Throws `device-limits` or `out-of-memory`; nothing stays allocated then. */
+  static async allocate(gpu: Gpu, shape: KvShape): Promise<KvPool> {
+    const layout = kvLayout(shape);
+    const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
+    const plans = planSlabs(layout, Math.min(maxBufferSize, maxStorageBufferBindingSize));
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const buffers: GPUBuffer[] = [];
+    try {
+      for (const [slab, { sizeBytes }] of plans.entries())
+        buffers.push(await allocateBuffer(gpu.device, `kv ${slab}`, sizeBytes, usage));
+    } catch (error) {
+      for (const buffer of buffers) buffer.destroy();
+      throw error;
+    }
+    return new KvPool(layout, plans, buffers);
+  }
+
+  /** Index into `buffers`. */
+  slabOf(layer: number): number {
+    const slab = this.#plans.findIndex(
+      ({ firstLayer, numLayers }) => layer >= firstLayer && layer < firstLayer + numLayers,
+    );
+    if (slab < 0) throw new TabmindError('internal', `the KV pool has no layer ${layer}`);
+    return slab;
+  }
+
+  /** Word offset of a layer's block 0 in its slab. */
+  layerAt(layer: number): number {
+    const plan = this.#plans[this.slabOf(layer)];
+    return (layer - (plan?.firstLayer ?? 0)) * this.layout.layerWords;
+  }
+
+  destroy(): void {
+    for (const buffer of this.buffers) buffer.destroy();
+  }
+}

@@ -1,0 +1,171 @@
+import type { KvBits } from '../../src/kernels/kv-layout';
+import { ropeAppend } from '../../src/kernels/rope-append';
+import { packedVector } from '../../src/weights/packed-tensor';
+import { halfToFloat } from '../reference/half';
+import { PagedKv } from '../reference/paged-kv';
+import { rotateTwin } from '../reference/rope-append';
+import { assertClose, assertEqual, type GpuTest, gpuTest } from './harness';
+import { type KvScene, kvScene, POISON } from './kv-scene';
+
+interface Shape {
+  readonly kvBits: KvBits;
+  readonly headDim: number;
+  readonly rotaryDim: number;
+  readonly interleaved?: boolean;
+  readonly norm?: 'before' | 'after';
+  readonly prefill?: boolean;
+  readonly blockTokens?: 16 | 32;
+  readonly flat?: boolean;
+}
+
+const SHAPES: readonly Shape[] = [
+  { kvBits: 8, headDim: 64, rotaryDim: 64 },
+  { kvBits: 8, headDim: 128, rotaryDim: 128, norm: 'before', prefill: true, blockTokens: 32 },
+  { kvBits: 8, headDim: 80, rotaryDim: 20, interleaved: true, prefill: true },
+  { kvBits: 8, headDim: 8, rotaryDim: 8, flat: true },
+  { kvBits: 4, headDim: 8, rotaryDim: 0 },
+  { kvBits: 4, headDim: 96, rotaryDim: 48, norm: 'after', blockTokens: 32 },
+  { kvBits: 4, headDim: 256, rotaryDim: 256, prefill: true },
+  { kvBits: 16, headDim: 32, rotaryDim: 32, interleaved: true, norm: 'after', prefill: true },
+  { kvBits: 16, headDim: 256, rotaryDim: 128, norm: 'before' },
+  { kvBits: 32, headDim: 80, rotaryDim: 80, prefill: true },
+  { kvBits: 32, headDim: 128, rotaryDim: 64, norm: 'before' },
+];
+
+for (const shape of SHAPES)
+  gpuTest(`rope_append kv${shape.kvBits} d${shape.headDim} ${shape.norm ?? 'plain'}`, async (test) => {
+    for (let round = 0; round < 2; round++) await checkRopeAppend(test, shape);
+  });
+
+async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape): Promise<void> {
+  const { headDim, rotaryDim, kvBits } = shape;
+  const [numKvHeads, numRows] = [random.between(1, 3), random.between(1, 7)];
+  const numHeads = numKvHeads * random.between(1, 3);
+  const lengths = shape.prefill
+    ? [random.between(numRows, 50)]
+    : Array.from({ length: numRows }, () => random.between(1, 70));
+  const scene = kvScene(
+    {
+      numKvHeads,
+      headDim,
+      kvBits,
+      blockTokens: shape.blockTokens ?? 16,
+      lengths,
+      rotaryDim,
+      numRopeTables: 2,
+    },
+    random,
+  );
+  const { state, stateLayout } = scene;
+  const floats = new Float32Array(state.buffer, 4 * stateLayout.ropeAt, 2 * stateLayout.ropeTableWords);
+  floats.set(floats.map(() => random.normal()));
+  const vector = packedVector('norm', headDim);
+  const [q, k] = [
+    { ...vector, slab: 0, byteOffset: 256 },
+    { ...vector, slab: 0, byteOffset: 256 + 1024 },
+  ];
+  const weights = random.normals((256 + 2048) / 4);
+  const start = (lengths[0] ?? 0) - numRows;
+  const qkvAt = 8;
+  const stride = (numHeads + 2 * numKvHeads) * headDim;
+  const qkv = random.normals(numRows * stride, 3);
+  if (shape.flat) qkv.fill(0.3);
+  const scratch = new Float32Array(qkvAt + qkv.length + 8).fill(7);
+  scratch.set(qkv, qkvAt);
+  const eps = 1e-3;
+  const dispatch = ropeAppend(gpu, stateLayout, scene.layout, {
+    numRows,
+    qkvAt,
+    numHeads,
+    rope: rotaryDim === 0 ? null : { table: 1, rotaryDim, interleaved: shape.interleaved ?? false },
+    qkNorm: shape.norm ? { q, k, eps, when: shape.norm } : undefined,
+    queryScale: 0.25,
+    layerAt: scene.kv.layerAt,
+    prefill: shape.prefill ? { slot: scene.slots[0] ?? 0, startPosition: start } : null,
+  });
+  const result = await runStep(
+    { weights: new Uint32Array(weights.buffer), scratch, kv: scene.kv.words, state },
+    [dispatch],
+  );
+  const expected = scratch.slice();
+  const got = new PagedKv(scene.layout, result.kv.slice(0, scene.kv.words.length), scene.kv.layerAt);
+  for (let row = 0; row < numRows; row++) {
+    const position = shape.prefill ? start + row : (lengths[row] ?? 0) - 1;
+    const table = scene.tables[shape.prefill ? 0 : row] ?? [];
+    const anglesAt = stateLayout.ropeTableWords + position * rotaryDim;
+    for (let head = 0; head < numHeads + 2 * numKvHeads; head++) {
+      const at = row * stride + head * headDim;
+      const x = qkv.subarray(at, at + headDim);
+      const weightAt = (head < numHeads ? q : k).byteOffset / 4;
+      const norm = shape.norm && {
+        weight: weights.subarray(weightAt, weightAt + headDim),
+        eps,
+        when: shape.norm,
+      };
+      const angles = floats.subarray(anglesAt, anglesAt + rotaryDim);
+      const rotated = { rotaryDim, interleaved: shape.interleaved ?? false, angles, norm: norm ?? null };
+      const y = head < numHeads + numKvHeads ? rotateTwin(x, rotated) : Array.from(x);
+      if (head < numHeads)
+        expected.set(
+          y.map((value) => 0.25 * value),
+          qkvAt + at,
+        );
+      else
+        compareToken(
+          scene,
+          got,
+          table,
+          (head - numHeads) % numKvHeads,
+          head < numHeads + numKvHeads ? 'k' : 'v',
+          position,
+          y,
+        );
+    }
+  }
+  // A sum of a few hundred rounded squares, a reciprocal root, four rounded products: about ten ulps.
+  assertClose(result.scratch.subarray(0, expected.length), expected, { rel: 2e-6 }, 'scratch');
+  assertUntouched(scene, got.words);
+}
+
+/** Params within one half ulp, codes within one level, values within half a level, and the twin's words recorded. */
+function compareToken(
+  scene: KvScene,
+  got: PagedKv,
+  table: readonly number[],
+  head: number,
+  side: 'k' | 'v',
+  position: number,
+  values: readonly number[],
+): void {
+  const { kvBits, headDim } = scene.layout;
+  scene.kv.append(table, side, head, position, values);
+  const what = `${side} head ${head} position ${position}`;
+  const largest = Math.max(...values.map(Math.abs));
+  const actual = values.map((_, d) => got.value(table, side, head, position, d));
+  if (kvBits === 32) assertClose(actual, values, { rel: 2e-6 }, what);
+  else if (kvBits === 16) assertClose(actual, values, { rel: 2 ** -10 }, what);
+  else {
+    const [ours, theirs] = [
+      got.params(table, side, head, position),
+      scene.kv.params(table, side, head, position),
+    ];
+    for (const i of [0, 1] as const)
+      if (Math.abs(ours[i] - theirs[i]) > 1) throw new Error(`${what}: params ${ours}, expected ${theirs}`);
+    for (let d = 0; d < headDim; d++) {
+      const [a, b] = [
+        got.code(table, side, head, position, d),
+        scene.kv.code(table, side, head, position, d),
+      ];
+      if (Math.abs(a - b) > 1) throw new Error(`${what}: code ${a} at ${d}, expected ${b}`);
+    }
+    // Half a level; where rounding the offset or the scale has cut the ends off, that rounding on top.
+    const ends = largest * 2 ** -10 + halfToFloat(theirs[0]) * (2 ** kvBits - 1) * 2 ** -10;
+    assertClose(actual, values, { rel: 0, abs: 0.501 * halfToFloat(theirs[0]) + ends }, what);
+  }
+}
+
+/** Every word that the twin left as poison still is. */
+function assertUntouched(scene: KvScene, words: Uint32Array): void {
+  const touched = words.findIndex((word, i) => scene.kv.words[i] === POISON && word !== POISON);
+  assertEqual(touched, -1, 'first word written outside the appended tokens');
+}

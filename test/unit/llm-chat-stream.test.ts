@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { ChatStream } from '../../src/llm/chat-stream';
+import { generationDefaults, samplingParams } from '../../src/llm/generation-defaults';
+import { TextModel } from '../../src/llm/text-model';
+import type { ChatChunk } from '../../src/protocol';
+
+const file = (name: string) =>
+  readFileSync(new URL(`../../public/models/starter/${name}`, import.meta.url), 'utf8');
+const text = new TextModel(
+  { tokenizer: file('tokenizer.json'), tokenizerConfig: file('tokenizer_config.json'), chatTemplate: null },
+  8192,
+);
+const USAGE = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
+const TIMINGS = { ttftMs: 1, totalMs: 2, prefillTokensPerSecond: 3, decodeTokensPerSecond: 4 };
+
+function collect(stops: readonly string[], ids: readonly number[]) {
+  const chunks: ChatChunk[] = [];
+  const stream = new ChatStream('id', 'starter', text, stops, (more) => chunks.push(...more));
+  stream.start();
+  let stopped = false;
+  for (const id of ids) stopped ||= stream.push([id]);
+  stream.end('stop', USAGE, TIMINGS);
+  return { stopped, chunks, said: chunks.map((chunk) => chunk.choices[0].delta.content ?? '').join('') };
+}
+
+describe('ChatStream', () => {
+  const answer = 'Grüße, 你好 👩‍👩‍👧! One two three';
+  const ids = text.tokenizer.encode(answer, { addSpecialTokens: false });
+
+  it('streams the whole text, opens with the role, closes with reason, usage and timings', () => {
+    const { chunks, said, stopped } = collect([], ids);
+    expect(said).toBe(answer);
+    expect(stopped).toBe(false);
+    expect(chunks[0]?.choices[0].delta).toEqual({ role: 'assistant', content: '' });
+    expect(chunks.at(-1)).toMatchObject({
+      choices: [{ finish_reason: 'stop', delta: {} }],
+      usage: USAGE,
+      timings: TIMINGS,
+    });
+    expect(chunks.slice(0, -1).every((chunk) => chunk.choices[0].finish_reason === null)).toBe(true);
+  });
+
+  it('cuts at a stop string that spans tokens, and says nothing after it', () => {
+    const { said, stopped } = collect(['wo th'], ids);
+    expect(stopped).toBe(true);
+    expect(said).toBe('Grüße, 你好 👩‍👩‍👧! One t');
+  });
+
+  it('gives back what only looked like the start of a stop string', () => {
+    expect(collect(['three!'], ids).said).toBe(answer);
+  });
+});
+
+describe('TextModel', () => {
+  it('encodes the recorded conversations to the recorded ids', () => {
+    const { prompts } = JSON.parse(file('expected.json'));
+    expect(prompts).toHaveLength(8);
+    for (const { messages, prompt_ids } of prompts) expect(text.encodeChat(messages)).toEqual(prompt_ids);
+  });
+});
+
+describe('sampling defaults', () => {
+  const starter = generationDefaults(JSON.parse(file('generation_config.json')));
+
+  it('come from generation_config.json', () => {
+    expect(starter).toEqual({
+      temperature: 0.7,
+      topK: 0,
+      topP: 0.9,
+      minP: 0,
+      repetitionPenalty: 1.05,
+      maxNewTokens: 256,
+    });
+    expect(generationDefaults({ temperature: 0.7 }).temperature).toBe(0);
+  });
+
+  it('give way to the request', () => {
+    const params = samplingParams({ temperature: 0, top_k: 5, seed: 7, max_tokens: 3 }, starter, 100);
+    expect(params).toMatchObject({
+      temperature: 0,
+      topK: 5,
+      topP: 0.9,
+      seed: 7,
+      maxTokens: 3,
+      ignoreEos: false,
+    });
+    expect(samplingParams({}, { ...starter, maxNewTokens: null }, 100).maxTokens).toBe(100);
+  });
+});
