@@ -40,8 +40,8 @@ fn split_span(position: u32, split: u32) -> vec2<u32> {
   let first_block = begin / BLOCK_TOKENS;
   let num_blocks = (end + BLOCK_TOKENS - 1u) / BLOCK_TOKENS - first_block;
   let share = (num_blocks + params.num_splits - 1u) / params.num_splits;
-  let from = (first_block + split * share) * BLOCK_TOKENS;
-  return vec2<u32>(max(begin, from), min(end, from + share * BLOCK_TOKENS));
+  let start = (first_block + split * share) * BLOCK_TOKENS;
+  return vec2<u32>(max(begin, start), min(end, start + share * BLOCK_TOKENS));
 }
 
 fn query(at: u32, head: u32, d: u32) -> f32 {

@@ -12,7 +12,7 @@
 @group(0) @binding(3) var<storage, read_write> state: array<u32>;
 #import state
 #import kv
-#import reduce
+#import reduce4
 
 const SLICES = (HEAD_DIM + 31) / 32;
 const HIDDEN = -3.0e38;
@@ -165,7 +165,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     }
 #if KV_BITS < 16
     if (first == begin / 32u * 32u) {
-      sums = vec2<f32>(lanes_sum(q_sums.x, index), lanes_sum(q_sums.y, index));
+      sums = lanes_sum4(vec4<f32>(q_sums, 0.0, 0.0), index).xy;
     }
     let f0 = k_fold[4u * tx];
     let f1 = k_fold[4u * tx + 1u];
@@ -178,7 +178,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     let seen1 = visible(first + 4u * tx, position1);
     s0 = select(vec4<f32>(HIDDEN), capped(s0), seen0);
     s1 = select(vec4<f32>(HIDDEN), capped(s1), seen1);
-    let new_top = max(top, vec2<f32>(lanes_max(largest(s0), index), lanes_max(largest(s1), index)));
+    let new_top = max(top, lanes_max4(vec4<f32>(largest(s0), largest(s1), HIDDEN, HIDDEN), index).xy);
     let fall = exp(top - new_top);
     top = new_top;
     var p0 = select(vec4<f32>(), exp(s0 - top.x), seen0);
@@ -217,13 +217,10 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
       workgroupBarrier();
     }
   }
-  let scale0 = 1.0 / lanes_sum(total.x, index);
-  let scale1 = 1.0 / lanes_sum(total.y, index);
-  let shift0 = lanes_sum(shift.x, index);
-  let shift1 = lanes_sum(shift.y, index);
+  let all = lanes_sum4(vec4<f32>(total, shift), index);
   for (var slice = 0u; slice < SLICES; slice++) {
     let d = slice * 32u + 4u * tx;
-    put(query, wg.y, d, (out0[slice] + shift0) * scale0);
-    put(query + 1u, wg.y, d, (out1[slice] + shift1) * scale1);
+    put(query, wg.y, d, (out0[slice] + all.z) / all.x);
+    put(query + 1u, wg.y, d, (out1[slice] + all.w) / all.y);
   }
 }

@@ -24,16 +24,6 @@ export interface AttentionMergeCall {
   readonly outAt: number;
 }
 
-/** Floats of scratch that the partials of a decode step take; 0 for one split. */
-export function partialsFloats(
-  numRows: number,
-  numHeads: number,
-  headDim: number,
-  numSplits: number,
-): number {
-  return numSplits === 1 ? 0 : numRows * numHeads * numSplits * (headDim + 4);
-}
-
 /** Joins what decode attention has left for each split. Throws `internal` above MAX_SPLITS. */
 export function attentionMerge(gpu: Gpu, call: AttentionMergeCall): Dispatch {
   const { numRows, numHeads, headDim, numSplits } = call;

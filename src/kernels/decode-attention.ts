@@ -31,7 +31,7 @@ export interface DecodeAttentionCall {
   readonly qStride: number;
   /** Float offset in scratch of f32 [numRows][numHeads · headDim]. */
   readonly outAt: number;
-  /** Float offset in scratch of `partialsFloats(…)` floats; unused with one split. */
+  /** Float offset in scratch of `partialFloats(…)` floats; unused with one split. */
   readonly partialsAt: number;
   /** Tokens that a query sees, itself included; 0 = all. */
   readonly window: number;
@@ -39,6 +39,13 @@ export interface DecodeAttentionCall {
   readonly softcap: number;
   /** Word offset of the layer in the bound KV slab. */
   readonly layerAt: number;
+}
+
+/** Floats of scratch that the partials of a decode step take; 0 for one split. */
+export function partialFloats(
+  call: Pick<DecodeAttentionCall, 'numRows' | 'numHeads' | 'numSplits'> & { readonly headDim: number },
+): number {
+  return call.numSplits === 1 ? 0 : call.numRows * call.numHeads * call.numSplits * (call.headDim + 4);
 }
 
 /** How the query heads of one kv head are dealt to workgroups. */

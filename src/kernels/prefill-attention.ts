@@ -25,9 +25,8 @@ const PROGRAM: ShaderProgram = { name: 'prefill_attention', source, params: PARA
 const TILE_ROWS = 32;
 
 export interface PrefillAttentionCall {
-  readonly slot: number;
-  /** Position of row 0. */
-  readonly startPosition: number;
+  /** The chunk's slot and the position of row 0. */
+  readonly prefill: { readonly slot: number; readonly startPosition: number };
   readonly numRows: number;
   readonly numHeads: number;
   /** Float offset in scratch of the rotated, scaled queries of row 0, [numHeads][headDim]; a multiple of 4. */
@@ -87,8 +86,8 @@ export function prefillAttention(
     q_stride: call.qStride,
     out_at: call.outAt,
     layer_at: call.layerAt,
-    slot: call.slot,
-    start_position: call.startPosition,
+    slot: call.prefill.slot,
+    start_position: call.prefill.startPosition,
     num_rows: numRows,
     window: call.window === 0 ? 0xffffffff : call.window,
     softcap: call.softcap,

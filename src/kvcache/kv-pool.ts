@@ -37,16 +37,19 @@ export function planSlabs(layout: KvLayout, maxSlabBytes: number): readonly Slab
 
 /** The GPU memory of the paged cache: allocated once, never grown. Block ids count 0 … numBlocks − 1 in every layer. */
 export class KvPool {
+  readonly shape: KvShape;
   readonly layout: KvLayout;
-  readonly buffers: readonly GPUBuffer[];
-  readonly sizeBytes: number;
+  /** One buffer for each slab. */
+  readonly slabs: readonly GPUBuffer[];
+  readonly bytes: number;
   readonly #plans: readonly SlabPlan[];
 
-  private constructor(layout: KvLayout, plans: readonly SlabPlan[], buffers: readonly GPUBuffer[]) {
+  private constructor(layout: KvLayout, plans: readonly SlabPlan[], slabs: readonly GPUBuffer[]) {
+    this.shape = layout;
     this.layout = layout;
     this.#plans = plans;
-    this.buffers = buffers;
-    this.sizeBytes = plans.reduce((sum, plan) => sum + plan.sizeBytes, 0);
+    this.slabs = slabs;
+    this.bytes = plans.reduce((sum, plan) => sum + plan.sizeBytes, 0);
   }
 
   /** Throws `device-limits` or `out-of-memory`; nothing stays allocated then. */
@@ -66,7 +69,7 @@ export class KvPool {
     return new KvPool(layout, plans, buffers);
   }
 
-  /** Index into `buffers`. */
+  /** Index into `slabs`. */
   slabOf(layer: number): number {
     const slab = this.#plans.findIndex(
       ({ firstLayer, numLayers }) => layer >= firstLayer && layer < firstLayer + numLayers,
@@ -82,6 +85,6 @@ export class KvPool {
   }
 
   destroy(): void {
-    for (const buffer of this.buffers) buffer.destroy();
+    for (const buffer of this.slabs) buffer.destroy();
   }
 }

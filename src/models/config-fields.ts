@@ -72,6 +72,22 @@ export function readPositive(raw: JsonObject, key: string, fallback?: number): n
   return value;
 }
 
+/** A finite number. */
+export function readNumber(raw: JsonObject, key: string, fallback: number): number {
+  const value = raw[key] ?? fallback;
+  if (typeof value !== 'number' || !Number.isFinite(value))
+    throw configError(key, `is ${JSON.stringify(value)}, not a number`);
+  return value;
+}
+
+/** A list of `length` finite numbers above 0. */
+export function readPositives(raw: JsonObject, key: string, length: number): readonly number[] {
+  const values = raw[key];
+  if (!Array.isArray(values) || values.length !== length)
+    throw configError(key, `must list ${length} numbers`);
+  return values.map((_, i) => readPositive({ [key]: values[i] }, key));
+}
+
 export function readFlag(raw: JsonObject, key: string, fallback: boolean): boolean {
   const value = raw[key] ?? fallback;
   if (typeof value !== 'boolean')

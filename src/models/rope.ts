@@ -1,100 +1,119 @@
-import { TabmindError } from '../errors';
-import type { RopeConfig } from './config';
+import type { RopeConfig, RopeScaling } from './rope-config';
 
-/**
- * Inverse frequencies [rotaryDim / 2] and the factor on cos and sin, as transformers' modeling_rope_utils computes them.
- * Throws `unsupported-model` for a rope type that is not implemented.
- */
-export function ropeFrequencies(rope: RopeConfig): {
+/** [rotaryDim / 2] angles per position, and what multiplies cos and sin. */
+export interface RopeFrequencies {
   readonly frequencies: Float64Array;
   readonly factor: number;
-} {
-  const half = rope.rotaryDim / 2;
-  const plain = Float64Array.from({ length: half }, (_, i) => rope.theta ** (-i / half));
-  const scaling = rope.scaling;
-  if (scaling === null) return { frequencies: plain, factor: 1 };
-  const type = String(scaling.rope_type ?? scaling.type ?? 'default');
-  const number = (key: string, otherwise?: number): number => {
-    const value = scaling[key] ?? otherwise;
-    if (typeof value === 'number' && Number.isFinite(value)) return value;
-    throw new TabmindError(
-      'bad-checkpoint',
-      `config.json: rope scaling "${type}" needs a number in "${key}".`,
-    );
-  };
-  switch (type) {
-    case 'default':
+}
+
+/**
+ * The frequencies for a sequence of `length` tokens, as transformers' modeling_rope_utils computes them. Only dynamic
+ * and longrope scaling look at the length.
+ */
+export function ropeFrequencies(rope: RopeConfig, length: number): RopeFrequencies {
+  const { scaling, theta } = rope;
+  const plain = powers(theta, rope.rotaryDim);
+  switch (scaling?.type) {
+    case undefined:
       return { frequencies: plain, factor: 1 };
     case 'linear':
-      return { frequencies: plain.map((frequency) => frequency / number('factor')), factor: 1 };
+      return { frequencies: plain.map((frequency) => frequency / scaling.factor), factor: 1 };
     case 'llama3':
-      return { frequencies: plain.map((frequency) => llama3(frequency, number)), factor: 1 };
+      return { frequencies: plain.map((frequency) => llama3(frequency, scaling)), factor: 1 };
     case 'yarn':
-      return yarn(rope, plain, number, scaling);
-    default:
-      throw new TabmindError('unsupported-model', `config.json: rope scaling "${type}" is not supported.`, {
-        remedy: 'Supported are: default, linear, llama3, yarn.',
-      });
+      return { frequencies: yarn(rope, plain, scaling), factor: scaling.attentionFactor };
+    case 'dynamic':
+      return { frequencies: dynamic(rope, scaling, length), factor: 1 };
+    case 'longrope': {
+      const factors = length > scaling.trainedLength ? scaling.longFactors : scaling.shortFactors;
+      const frequencies = plain.map((frequency, i) => frequency / (factors[i] ?? Number.NaN));
+      return { frequencies, factor: scaling.attentionFactor };
+    }
   }
 }
 
-/** Llama 3.1: long waves are slowed by `factor`, short ones kept, those between blended. */
-function llama3(frequency: number, number: (key: string) => number): number {
-  const original = number('original_max_position_embeddings');
-  const [low, high] = [number('low_freq_factor'), number('high_freq_factor')];
-  const wave = (2 * Math.PI) / frequency;
-  if (wave > original / low) return frequency / number('factor');
-  if (wave < original / high) return frequency;
-  const smooth = (original / wave - low) / (high - low);
-  return ((1 - smooth) * frequency) / number('factor') + smooth * frequency;
+/** Tokens up to which one table holds for every length; no limit for ropes that do not look at the length. */
+export function fixedLength(rope: RopeConfig): number {
+  const { scaling } = rope;
+  const varies = scaling?.type === 'dynamic' || scaling?.type === 'longrope';
+  return varies ? scaling.trainedLength : Number.POSITIVE_INFINITY;
 }
 
-/** YaRN (Peng et al. 2023). */
-function yarn(
-  rope: RopeConfig,
-  plain: Float64Array,
-  number: (key: string, otherwise?: number) => number,
-  scaling: Readonly<Record<string, unknown>>,
-): { readonly frequencies: Float64Array; readonly factor: number } {
-  const factor = number('factor');
-  const original = number('original_max_position_embeddings');
-  const dimOf = (rotations: number) =>
-    (rope.rotaryDim * Math.log(original / (rotations * 2 * Math.PI))) / (2 * Math.log(rope.theta));
-  const truncate = scaling.truncate !== false;
-  const [lowDim, highDim] = [dimOf(number('beta_fast', 32)), dimOf(number('beta_slow', 1))];
-  const low = Math.max(truncate ? Math.floor(lowDim) : lowDim, 0);
-  let high = Math.min(truncate ? Math.ceil(highDim) : highDim, rope.rotaryDim - 1);
-  if (low === high) high += 0.001;
-  const frequencies = plain.map((frequency, i) => {
-    const ramp = Math.min(1, Math.max(0, (i - low) / (high - low)));
-    return (frequency / factor) * ramp + frequency * (1 - ramp);
-  });
-  return { frequencies, factor: yarnFactor(factor, number, scaling) };
-}
-
-function yarnFactor(
-  factor: number,
-  number: (key: string, otherwise?: number) => number,
-  scaling: Readonly<Record<string, unknown>>,
-): number {
-  if (typeof scaling.attention_factor === 'number') return scaling.attention_factor;
-  const mscale = (by: number) => (factor <= 1 ? 1 : 0.1 * by * Math.log(factor) + 1);
-  if (scaling.mscale && scaling.mscale_all_dim)
-    return mscale(number('mscale')) / mscale(number('mscale_all_dim'));
-  return mscale(1);
-}
-
-/** f32 (cos, sin) pairs [contextLength][rotaryDim / 2][2], computed in f64: GPU sin and cos are too coarse. */
+/**
+ * f32 (cos, sin) pairs [contextLength][rotaryDim / 2][2] for tokens that come one by one: the row of position p holds
+ * the frequencies for p + 1 tokens. Computed in f64 because GPU sines are too coarse.
+ */
 export function ropeTable(rope: RopeConfig, contextLength: number): Float32Array<ArrayBuffer> {
-  const { frequencies, factor } = ropeFrequencies(rope);
+  const fixed = Math.min(contextLength, fixedLength(rope));
   const table = new Float32Array(contextLength * rope.rotaryDim);
+  fillRows(table, 0, fixed, ropeFrequencies(rope, 1));
+  for (let position = fixed; position < contextLength; position++)
+    fillRows(
+      table.subarray(position * rope.rotaryDim),
+      position,
+      position + 1,
+      ropeFrequencies(rope, position + 1),
+    );
+  return table;
+}
+
+/** Rows [firstPosition, firstPosition + numRows) of the table of a prompt that has `length` tokens in all. */
+export function ropeRows(
+  rope: RopeConfig,
+  firstPosition: number,
+  numRows: number,
+  length: number,
+): Float32Array<ArrayBuffer> {
+  const rows = new Float32Array(numRows * rope.rotaryDim);
+  fillRows(rows, firstPosition, firstPosition + numRows, ropeFrequencies(rope, length));
+  return rows;
+}
+
+function fillRows(rows: Float32Array, from: number, to: number, { frequencies, factor }: RopeFrequencies) {
   let at = 0;
-  for (let position = 0; position < contextLength; position++)
+  for (let position = from; position < to; position++)
     for (const frequency of frequencies) {
       // transformers multiplies in f32: the angle is rounded before cos and sin
       const angle = Math.fround(Math.fround(frequency) * position);
-      table[at++] = Math.cos(angle) * factor;
-      table[at++] = Math.sin(angle) * factor;
+      rows[at++] = Math.cos(angle) * factor;
+      rows[at++] = Math.sin(angle) * factor;
     }
-  return table;
+}
+
+function powers(theta: number, rotaryDim: number): Float64Array {
+  return Float64Array.from({ length: rotaryDim / 2 }, (_, i) => theta ** ((-2 * i) / rotaryDim));
+}
+
+type Scaling<Type extends RopeScaling['type']> = Extract<RopeScaling, { readonly type: Type }>;
+
+/** Dynamic NTK (bloc97, emozilla 2023): the base grows with the length, so that the slowest wave fits into it. */
+function dynamic({ theta, rotaryDim }: RopeConfig, scaling: Scaling<'dynamic'>, length: number) {
+  const { factor, trainedLength } = scaling;
+  const growth = (factor * Math.max(length, trainedLength)) / trainedLength - (factor - 1);
+  return powers(theta * growth ** (rotaryDim / (rotaryDim - 2)), rotaryDim);
+}
+
+/** Llama 3.1: long waves are slowed by `factor`, short ones kept, those between blended. */
+function llama3(frequency: number, scaling: Scaling<'llama3'>): number {
+  const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, trainedLength } = scaling;
+  const wave = (2 * Math.PI) / frequency;
+  if (wave > trainedLength / low) return frequency / factor;
+  if (wave < trainedLength / high) return frequency;
+  const smooth = (trainedLength / wave - low) / (high - low);
+  return ((1 - smooth) * frequency) / factor + smooth * frequency;
+}
+
+/** YaRN (Peng et al. 2023): as llama3, but the blend is a ramp over the dims. */
+function yarn({ theta, rotaryDim }: RopeConfig, plain: Float64Array, scaling: Scaling<'yarn'>): Float64Array {
+  const { factor, trainedLength, truncate, betaFast, betaSlow } = scaling;
+  const dimOf = (rotations: number) =>
+    (rotaryDim * Math.log(trainedLength / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
+  const [lowDim, highDim] = [dimOf(betaFast), dimOf(betaSlow)];
+  const low = Math.max(truncate ? Math.floor(lowDim) : lowDim, 0);
+  let high = Math.min(truncate ? Math.ceil(highDim) : highDim, rotaryDim - 1);
+  if (low === high) high += 0.001;
+  return plain.map((frequency, i) => {
+    const ramp = Math.min(1, Math.max(0, (i - low) / (high - low)));
+    return (frequency / factor) * ramp + frequency * (1 - ramp);
+  });
 }

@@ -20,6 +20,8 @@ export interface ConversionRequest {
   readonly saveChunk: ((index: number, bytes: Uint8Array<ArrayBuffer>) => Promise<void>) | null;
   /** Called as checkpoint bytes have been handed to the GPU. */
   readonly onBytes: (loadedBytes: number, totalBytes: number) => void;
+  /** Checkpoint bytes in one block: the originals are never in memory beyond a few of these. */
+  readonly maxBlockBytes: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -37,26 +39,30 @@ interface Block {
   readonly flagAt: number;
 }
 
-/** Checkpoint bytes in one block: the originals are never in memory beyond a few of these. */
-const MAX_BLOCK_BYTES = 16 * 2 ** 20;
-const READ_AHEAD = { maxItems: 6, maxCost: 3 * MAX_BLOCK_BYTES };
+const MAX_READS = 6;
+/** Blocks of full size that may be read ahead. */
+const MAX_BLOCKS_AHEAD = 3;
 /** Without a cache nothing waits for the GPU; this keeps the copies queued for it bounded. */
 const SETTLE_BYTES = 64 * 2 ** 20;
 
 /** What conversion needs from the GPU, from the plan alone. */
-export function conversionNeeds(plans: readonly WeightPlan[], layout: SlabLayout): ConversionNeeds {
+export function conversionNeeds(
+  plans: readonly WeightPlan[],
+  layout: SlabLayout,
+  maxBlockBytes: number,
+): ConversionNeeds {
   const programs = new Map<string, { dtype: FloatDtype; format: LinearFormat; groupSize: number }>();
-  let [maxBlockBytes, numFlags] = [16, 0];
-  for (const { tensor, blocks } of makeJobs(plans, layout))
+  let [largestBytes, numFlags] = [16, 0];
+  for (const { tensor, blocks } of makeJobs(plans, layout, maxBlockBytes))
     for (const { run, rows, flagAt } of blocks) {
       numFlags = Math.max(numFlags, flagAt + 1);
       if (tensor.format === 'f32') continue;
-      maxBlockBytes = Math.max(maxBlockBytes, rows * run.rowBytes);
+      largestBytes = Math.max(largestBytes, rows * run.rowBytes);
       const { format, groupSize } = tensor;
       programs.set(`${run.dtype} ${format} ${groupSize}`, { dtype: run.dtype, format, groupSize });
     }
   return {
-    maxBlockBytes: maxBlockBytes + 4,
+    maxBlockBytes: largestBytes + 4,
     numFlags: Math.max(1, numFlags),
     programs: [...programs.values()],
   };
@@ -69,7 +75,7 @@ export function conversionNeeds(plans: readonly WeightPlan[], layout: SlabLayout
  */
 export async function convertWeights(request: ConversionRequest): Promise<void> {
   const { source, memory, layout, signal } = request;
-  const all = makeJobs(request.plans, layout);
+  const all = makeJobs(request.plans, layout, request.maxBlockBytes);
   const jobs = all.filter(({ tensor }) =>
     request.missing.some((chunk) => overlaps(tensor, chunk, request.chunkBytes)),
   );
@@ -78,7 +84,8 @@ export async function convertWeights(request: ConversionRequest): Promise<void> 
   const totalBytes = blocks.reduce((sum, block) => sum + blockBytes(block), 0);
   const saver = new ChunkSaver(request, all);
   let [loadedBytes, unsettledBytes] = [0, 0];
-  const reads = prefetch(blocks, READ_AHEAD, blockBytes, ({ block: { run, firstRow, rows } }) => {
+  const ahead = { maxItems: MAX_READS, maxCost: MAX_BLOCKS_AHEAD * request.maxBlockBytes };
+  const reads = prefetch(blocks, ahead, blockBytes, ({ block: { run, firstRow, rows } }) => {
     const begin = run.begin + firstRow * run.rowBytes;
     return source.readRange(run.file, begin, begin + rows * run.rowBytes, signal);
   });
@@ -156,7 +163,7 @@ class ChunkSaver {
   }
 }
 
-function makeJobs(plans: readonly WeightPlan[], layout: SlabLayout): readonly Job[] {
+function makeJobs(plans: readonly WeightPlan[], layout: SlabLayout, maxBlockBytes: number): readonly Job[] {
   const byName = new Map(plans.map((plan) => [plan.spec.name, plan]));
   let numFlags = 0;
   return layout.tensors.map((tensor) => {
@@ -164,7 +171,7 @@ function makeJobs(plans: readonly WeightPlan[], layout: SlabLayout): readonly Jo
     if (!plan) throw new TabmindError('internal', `no plan for ${tensor.name}`);
     const blocks = plan.runs.flatMap((run) => {
       const flagAt = numFlags++;
-      const maxRows = rowsPerBlock(tensor, run);
+      const maxRows = rowsPerBlock(tensor, run, maxBlockBytes);
       const count = Math.ceil(run.rows / maxRows);
       return Array.from({ length: count }, (_, i) => {
         const firstRow = i * maxRows;
@@ -175,8 +182,8 @@ function makeJobs(plans: readonly WeightPlan[], layout: SlabLayout): readonly Jo
   });
 }
 
-function rowsPerBlock(tensor: ImageTensor, run: RowRun): number {
-  const fitting = Math.max(1, Math.floor(MAX_BLOCK_BYTES / run.rowBytes));
+function rowsPerBlock(tensor: ImageTensor, run: RowRun, maxBlockBytes: number): number {
+  const fitting = Math.max(1, Math.floor(maxBlockBytes / run.rowBytes));
   if (tensor.format === 'f32') return fitting;
   return Math.min(fitting, maxQuantizeRows(tensor.format, tensor.groupSize, tensor.paddedCols));
 }

@@ -135,7 +135,8 @@ function checkCoverage(file: string, entries: readonly TensorEntry[], dataBytes:
   const sorted = [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end);
   let at = 0;
   for (const { name, begin, end } of sorted) {
-    if (begin < at) throw badFile(file, `tensor ${name} overlaps the tensor before it`);
+    if (begin < at)
+      throw badFile(file, `tensor ${name} overlaps the tensor before it (or a name is given twice)`);
     if (begin > at)
       throw badFile(
         file,

@@ -14,9 +14,10 @@ import type { ModelSource, ModelTexts } from './source';
 import { openTensorDirectory, type TensorDirectory } from './tensor-directory';
 import { packedTensor, type WeightIdentity } from './weight-identity';
 import { type CheckpointPlan, planWeights, type WeightPlan } from './weight-plan';
-import type { WeightStore } from './weight-store';
+import type { Manifest, WeightStore } from './weight-store';
 
 const DEFAULT_CHUNK_BYTES = 32 * 2 ** 20;
+const DEFAULT_BLOCK_BYTES = 16 * 2 ** 20;
 
 export interface WeightRequest {
   readonly source: ModelSource;
@@ -30,6 +31,8 @@ export interface WeightRequest {
   readonly signal?: AbortSignal | undefined;
   /** Size of a cached piece, multiple of 256. Default 32 MiB. */
   readonly chunkBytes?: number;
+  /** Checkpoint bytes converted at once; a few such blocks are in memory together. Default 16 MiB. */
+  readonly maxBlockBytes?: number;
 }
 
 export interface LoadedWeights {
@@ -155,9 +158,9 @@ async function convertCached(work: Work, cache: ImageCache, inspected: Checkpoin
   const { memory, store } = work;
   const manifest = await cache.manifest();
   if (manifest && (await cache.restoreComplete(manifest, memory))) return { fromCache: true, warnings: [] };
-  if (manifest) await store?.withdraw(manifest.key);
-  if (!inspected) await checkUnchanged(work);
+  if (manifest) await checkUnchanged(work, manifest);
   const { directory, plans, warnings } = inspected ?? (await inspect(work));
+  if (manifest) await store?.withdraw(manifest.key);
   const { key, fingerprint } = await cache.key(directory);
   const missing = await cache.restore(key, memory);
   await askToPersist();
@@ -183,17 +186,18 @@ async function convert(
   saveChunk: ((index: number, bytes: Uint8Array<ArrayBuffer>) => Promise<void>) | null,
 ): Promise<void> {
   const { source, layout, memory, chunkBytes, onProgress, signal } = work;
-  await memory.startConversion(conversionNeeds(plans, layout));
+  const maxBlockBytes = work.maxBlockBytes ?? DEFAULT_BLOCK_BYTES;
+  await memory.startConversion(conversionNeeds(plans, layout, maxBlockBytes));
   const onBytes = (loadedBytes: number, totalBytes: number) =>
     onProgress?.({ phase: 'download', loadedBytes, totalBytes });
-  await convertWeights({ source, plans, layout, memory, chunkBytes, missing, saveChunk, onBytes, signal });
+  const pieces = { chunkBytes, maxBlockBytes, missing };
+  await convertWeights({ source, plans, layout, memory, ...pieces, saveChunk, onBytes, signal });
 }
 
 /** The texts came from the cache; the weights to be read now must be of the same checkpoint. */
-async function checkUnchanged({ source, texts, store, identity, signal }: Work): Promise<void> {
+async function checkUnchanged({ source, texts, store, signal }: Work, manifest: Manifest): Promise<void> {
   if ((await source.readText('config.json', signal)) === texts.config) return;
-  const manifest = await store?.findManifest(identity);
-  if (manifest) await store?.delete(manifest.key);
+  await store?.delete(manifest.key);
   throw new TabmindError(
     'corrupt-cache',
     `${source.id}: the stored model is damaged, and its source has changed since.`,

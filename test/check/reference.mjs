@@ -35,10 +35,13 @@ export function readReference(folder) {
   for (const [index, prompt] of (expected?.prompts ?? []).entries())
     prompts.push({
       ids: prompt.prompt_ids,
-      logits: index === 0 ? floats(expected.first_prompt_last_logits_f32_base64) : null,
+      logits:
+        index === 0 && expected.first_prompt_last_logits_f32_base64
+          ? floats(expected.first_prompt_last_logits_f32_base64)
+          : null,
       std: null,
       greedy: prompt.greedy_ids,
-      gaps: prompt.gap_top1_top2,
+      gaps: prompt.gap_top1_top2 ?? null,
       argmax: null,
       argmaxGaps: null,
     });

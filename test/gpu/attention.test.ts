@@ -1,5 +1,5 @@
-import { attentionMerge, partialsFloats } from '../../src/kernels/attention-merge';
-import { decodeAttention } from '../../src/kernels/decode-attention';
+import { attentionMerge } from '../../src/kernels/attention-merge';
+import { decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
 import type { KvBits } from '../../src/kernels/kv-layout';
 import { prefillAttention } from '../../src/kernels/prefill-attention';
 import { attentionTwin } from '../reference/attention';
@@ -85,7 +85,7 @@ for (const shape of DECODE)
     const outAt = qAt + numRows * qStride;
     const outEnd = outAt + numRows * numHeads * headDim;
     const partialsAt = outEnd + 8;
-    const end = partialsAt + partialsFloats(numRows, numHeads, headDim, numSplits);
+    const end = partialsAt + partialFloats({ numRows, numHeads, headDim, numSplits });
     const scratch = nans(end + 8);
     const queries = lengths.map((_, row) => {
       const q = random.normals(numHeads * headDim, 2 / Math.sqrt(headDim));
@@ -138,8 +138,7 @@ for (const shape of PREFILL)
       return q;
     });
     const dispatch = prefillAttention(gpu, scene.stateLayout, scene.layout, {
-      slot: scene.slots[1] ?? 0,
-      startPosition: start,
+      prefill: { slot: scene.slots[1] ?? 0, startPosition: start },
       numRows,
       numHeads,
       qAt,

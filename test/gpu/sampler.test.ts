@@ -50,7 +50,11 @@ gpuTest('sampler greedy, ties, penalty', async (test) => {
     // Multiples of 1/4 tie often, and stay exact under penalties that are powers of two.
     const rows = [1, 2, 0.5, 2].map((repetitionPenalty) => {
       const logits = random.normals(vocab, 3).map((l) => Math.round(l * 4) / 4);
-      const best = logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
+      const most = logits.reduce((a, b) => Math.max(a, b));
+      const best = logits.indexOf(most);
+      // Ties across threads, and within one thread's quads.
+      for (const id of [random.below(vocab), random.below(vocab), best + 1, best + 1024])
+        logits[id % vocab] = most;
       const seen = new Set([best, random.below(vocab), random.below(vocab)]);
       return row(random, logits, { temperature: 0, topK: 3, topP: 0.5, repetitionPenalty, seen });
     });

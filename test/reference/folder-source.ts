@@ -19,7 +19,7 @@ export class FolderSource implements ModelSource {
 
   async readText(path: string): Promise<string> {
     const text = await this.tryReadText(path);
-    if (text === null) throw new TabmindError('not-found', `${path} does not exist`);
+    if (text === null) throw new TabmindError('not-found', `${path} does not exist`, { remedy: 'Add it.' });
     return text;
   }
 

@@ -1,5 +1,6 @@
+import { signal } from '@preact/signals';
 import { useState } from 'preact/hooks';
-import type { ModelRef } from '../../src/index';
+import { type ModelRef, TabmindError } from '../../src/index';
 import { formatBytes, formatCompact, formatCount } from '../i18n/format';
 import { words } from '../i18n/locale';
 import { announce } from '../state/announcement';
@@ -11,6 +12,28 @@ import { addModel, forgetModel, modelName, models, STARTER, selectedModel } from
 import { Icon } from './icon';
 import { IconButton } from './icon-button';
 import { closeMenu, Menu } from './menu';
+
+/** Why the list of stored models could not be read or changed. */
+const storageError = signal<TabmindError | null>(null);
+
+async function withStorage(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+    storageError.value = null;
+  } catch (thrown) {
+    storageError.value = TabmindError.from(thrown, 'storage');
+  }
+}
+
+function StorageError() {
+  const error = storageError.value;
+  if (error === null) return null;
+  return (
+    <p class="hint hint-bad" role="alert">
+      {words.value.error.texts[error.code].title} <code>{error.message}</code>
+    </p>
+  );
+}
 
 function choose(model: ModelRef): void {
   closeMenu(MODEL_MENU_ID);
@@ -58,7 +81,11 @@ function ModelRow({ model }: { readonly model: ModelRef }) {
       </button>
       {isSelected && <Icon name="check" />}
       {(isStored || model.id !== STARTER.id) && (
-        <IconButton icon="trash" label={words.value.models.remove(name)} onClick={() => void remove(model)} />
+        <IconButton
+          icon="trash"
+          label={words.value.models.remove(name)}
+          onClick={() => void withStorage(() => remove(model))}
+        />
       )}
     </li>
   );
@@ -127,13 +154,14 @@ export function ModelMenu() {
       id={MODEL_MENU_ID}
       title={words.value.models.title}
       class="menu-models"
-      onOpen={() => void refreshCached()}
+      onOpen={() => void withStorage(refreshCached)}
     >
       <ul class="model-list">
         {models.value.map((model) => (
           <ModelRow key={model.id} model={model} />
         ))}
       </ul>
+      <StorageError />
       <Warnings />
       <AddModel />
     </Menu>

@@ -186,7 +186,6 @@ export const en = {
     remove: (name: string) => `Remove ${name}`,
     removed: (name: string) => `${name} was removed`,
     warnings: 'Notes from the loader',
-    addTitle: 'Another model',
     addLabel: 'Hugging Face folder URL',
     addPlaceholder: 'https://huggingface.co/Qwen/Qwen2.5-0.5B-Instruct',
     addHint:

@@ -116,7 +116,6 @@ export const zh: Dictionary = {
     remove: (name) => `删除 ${name}`,
     removed: (name) => `已删除 ${name}`,
     warnings: '加载说明',
-    addTitle: '其他模型',
     addLabel: 'Hugging Face 文件夹地址',
     addPlaceholder: 'https://hf-mirror.com/Qwen/Qwen2.5-0.5B-Instruct',
     addHint:

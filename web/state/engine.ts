@@ -66,7 +66,8 @@ async function runLoad(model: ModelRef, controller: AbortController): Promise<vo
   }
 }
 
-function failLoad(error: TabmindError): void {
+/** The model is out of reach for this reason; the page shows it with its remedy. */
+export function failLoad(error: TabmindError): void {
   if (error.code === 'internal') replaceEngine();
   modelState.value = { status: 'failed', error };
   announce(words.value.error.texts[error.code].title);

@@ -1,6 +1,6 @@
-import type { ErrorCode } from '../../src/index';
+import { type ErrorCode, TabmindError } from '../../src/index';
 import { newChat, retry, turns } from './conversation';
-import { deleteStored, loadModel, refreshCached } from './engine';
+import { deleteStored, failLoad, loadModel, refreshCached } from './engine';
 import { STARTER, selectedModel } from './models';
 
 export type ErrorAction =
@@ -55,8 +55,12 @@ async function tryAgain(): Promise<void> {
 }
 
 async function convertAgain(): Promise<void> {
-  await refreshCached();
-  await deleteStored(selectedModel.value);
+  try {
+    await refreshCached();
+    await deleteStored(selectedModel.value);
+  } catch (thrown) {
+    return failLoad(TabmindError.from(thrown, 'storage'));
+  }
   await tryAgain();
 }
 

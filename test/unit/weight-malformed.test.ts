@@ -1,0 +1,92 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { TabmindError } from '../../src/errors';
+import { parseModelConfig } from '../../src/models/config';
+import { architectureOf } from '../../src/models/registry';
+import { readModelTexts } from '../../src/weights/model-texts';
+import { weightIdentity } from '../../src/weights/weight-identity';
+import { fillWeights } from '../../src/weights/weight-loader';
+import { FolderSource, fixtureFolders, fixturePath } from '../reference/folder-source';
+import { CpuDevice } from '../reference/slab-memory';
+
+interface Expectation {
+  readonly expect: 'error' | 'warn' | 'error-or-warn' | 'ok';
+  readonly what: string;
+}
+
+async function load(folder: string, weightBits: 4 | 16) {
+  const source = new FolderSource(`malformed/${folder}`);
+  const identity = weightIdentity({ id: folder, url: '' }, { weightBits });
+  const texts = await readModelTexts(source, null, identity);
+  const config = parseModelConfig(texts.config, texts.generationConfig);
+  const specs = architectureOf(config.modelType).weights(config);
+  return fillWeights({ source, texts, specs, identity, store: null }, new CpuDevice());
+}
+
+function readExpectation(folder: string): Expectation {
+  return JSON.parse(readFileSync(fixturePath(`malformed/${folder}/expect.json`), 'utf8'));
+}
+
+const about = (prefix: RegExp) =>
+  fixtureFolders('malformed').filter(
+    (name) => prefix.test(name) && existsSync(fixturePath(`malformed/${name}/expect.json`)),
+  );
+
+// tokenizers are not read here, and quantised checkpoints are all refused
+const folders = about(/^(config|file|index|st|tensor|valid)-/);
+const refused = about(/^quant-(?!no-config)/);
+
+describe.each([4, 16] as const)('malformed checkpoints at %i bits', (weightBits) => {
+  it.each(folders)('%s', async (folder) => {
+    const { expect: wanted, what } = readExpectation(folder);
+    const result = await load(folder, weightBits).catch((thrown: unknown) => thrown);
+    if (wanted === 'ok' || wanted === 'warn') {
+      expect(result, what).toMatchObject({ warnings: wanted === 'ok' ? [] : [expect.any(String)] });
+      return;
+    }
+    expect(result, what).toBeInstanceOf(TabmindError);
+    const { code, message, remedy } = TabmindError.from(result);
+    expect(['bad-checkpoint', 'unsupported-model', 'not-found']).toContain(code);
+    expect(message).toMatch(/config\.json|safetensors/);
+    expect(remedy).not.toBe('');
+  });
+});
+
+describe('messages', () => {
+  it.each([
+    ['tensor-nan', 'model.layers.0.self_attn.q_proj.weight'],
+    ['tensor-inf', 'model.layers.0.self_attn.q_proj.weight'],
+    ['tensor-missing', 'model.layers.0.self_attn.q_proj.weight'],
+    ['tensor-missing-lm-head', 'lm_head.weight'],
+    ['tensor-transposed', 'model.layers.0.mlp.down_proj.weight'],
+    ['tensor-norm-short', 'model.norm.weight'],
+    ['config-layers-too-many', 'model.layers.1'],
+    ['config-vocab-mismatch', 'model.embed_tokens.weight'],
+    ['st-dtype-f8', 'F8_E4M3'],
+    ['st-dtype-int64-weight', 'I64'],
+    ['st-duplicate-name', 'twice'],
+    ['st-offsets-overlap', 'overlaps'],
+    ['file-is-html', 'web page'],
+    ['file-is-lfs-pointer', 'Git LFS'],
+    ['file-only-pytorch-bin', 'pytorch_model.bin'],
+    ['index-shard-missing', 'model-00002-of-00002.safetensors'],
+    ['quant-no-config', 'qweight'],
+  ])('%s names %s', async (folder, name) => {
+    await expect(load(folder, 4)).rejects.toThrow(name);
+  });
+
+  it('names the tensors that nobody uses', async () => {
+    const { warnings } = await load('tensor-extra', 4);
+    expect(warnings[0]).toContain('model.mystery.weight');
+  });
+
+  it.each(refused)('%s is refused by its method', async (folder) => {
+    const { quantization_config: settings } = JSON.parse(
+      readFileSync(fixturePath(`malformed/${folder}/config.json`), 'utf8'),
+    );
+    await expect(load(folder, 4)).rejects.toMatchObject({
+      code: 'unsupported-model',
+      message: expect.stringContaining(settings.quant_method),
+    });
+  });
+});
