@@ -14,6 +14,7 @@
 #import state
 #import kv
 #import reduce4
+#import decode_output
 
 const TILE = 64u;
 const CHUNKS = ROW_WORDS / CHUNK_WORDS;
@@ -27,9 +28,6 @@ var<workgroup> q_sum: array<vec4<f32>, HEAD_GROUPS>;
 // Scores by [part][token][head group], then probabilities by [token][head group], at last output columns.
 var<workgroup> cells: array<vec4<f32>, 256>;
 var<workgroup> decay: array<vec4<f32>, HEAD_GROUPS>;
-var<workgroup> tops: array<vec4<f32>, HEAD_GROUPS>;
-var<workgroup> totals: array<vec4<f32>, HEAD_GROUPS>;
-var<workgroup> shifts: array<vec4<f32>, HEAD_GROUPS>;
 var<workgroup> tile_blocks: array<u32, 64 / BLOCK_TOKENS>;
 var<workgroup> span: vec2<u32>;
 
@@ -105,48 +103,6 @@ fn score(kv_head: u32, token: u32, part: u32) {
 #if HEAD_GROUPS == 2
   cells[(part * TILE + token) * HEAD_GROUPS + 1u] = s1;
 #endif
-}
-
-fn outer(p: vec4<f32>, v: vec4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(p * v.x, p * v.y, p * v.z, p * v.w);
-}
-
-fn decayed(acc: mat4x4<f32>, by: vec4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(acc[0] * by, acc[1] * by, acc[2] * by, acc[3] * by);
-}
-
-fn put(row: u32, head: u32, split: u32, d: u32, value: f32, lane: u32, group: u32) {
-  let shifted = value + shifts[group][lane];
-#if SPLIT
-  let at = params.out_at + ((row * HEADS + head) * params.num_splits + split) * (HEAD_DIM + 4u);
-  if (d == 0u) {
-    scratch[at] = tops[group][lane];
-    scratch[at + 1u] = totals[group][lane];
-  }
-  scratch[at + 4u + d] = shifted;
-#else
-  scratch[params.out_at + (row * HEADS + head) * HEAD_DIM + d] = shifted / totals[group][lane];
-#endif
-}
-
-// Sums dims 4 lane + column and 4 lane + column + 1 of one head group over the token groups, and writes them.
-fn merge(a: vec4<f32>, b: vec4<f32>, column: u32, group: u32, wg: vec3<u32>, index: u32) {
-  cells[index] = a;
-  cells[128u + index] = b;
-  workgroupBarrier();
-  if (index < 2u * DIM_LANES) {
-    let lane = index % DIM_LANES;
-    let second = index / DIM_LANES;
-    var sum = vec4<f32>();
-    for (var i = 0u; i < TOKEN_GROUPS; i++) {
-      sum += cells[128u * second + i * DIM_LANES + lane];
-    }
-    let first_head = (wg.y % HEAD_PARTS) * 4u * HEAD_GROUPS + 4u * group;
-    for (var i = 0u; i < 4u && first_head + i < RATIO; i++) {
-      put(wg.z, (wg.y / HEAD_PARTS) * RATIO + first_head + i, wg.x, 4u * lane + column + second, sum[i], i, group);
-    }
-  }
-  workgroupBarrier();
 }
 
 @compute @workgroup_size(128)
@@ -233,10 +189,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     totals[my_group] = all;
     shifts[my_group] = all_shift;
   }
-  merge(acc0[0], acc0[1], 0u, 0u, wg, index);
-  merge(acc0[2], acc0[3], 2u, 0u, wg, index);
+  write_heads(acc0, 0u, wg, index);
 #if HEAD_GROUPS == 2
-  merge(acc1[0], acc1[1], 0u, 1u, wg, index);
-  merge(acc1[2], acc1[3], 2u, 1u, wg, index);
+  write_heads(acc1, 1u, wg, index);
 #endif
 }

@@ -12,73 +12,10 @@
 @group(0) @binding(3) var<storage, read_write> state: array<u32>;
 #import state
 #import kv
-#import reduce4
+#import reduce
+#import prefill_tiles
 
-const SLICES = (HEAD_DIM + 31) / 32;
 const HIDDEN = -3.0e38;
-// Rows of tiles are padded by one vector so that eight threads reading a column meet eight bank groups.
-const PITCH = 9u;
-#if RESIDENT
-const Q_PITCH = 8u * SLICES + 1u;
-#else
-const Q_PITCH = PITCH;
-#endif
-
-var<workgroup> q_tile: array<real4, 32 * Q_PITCH>;
-var<workgroup> kv_tile: array<real4, 32 * PITCH>;
-var<workgroup> p_tile: array<vec4<f32>, 32 * PITCH>;
-var<workgroup> k_fold: array<vec2<f32>, 32>;
-var<workgroup> v_fold: array<vec2<f32>, 32>;
-var<workgroup> tile_blocks: array<u32, 32 / BLOCK_TOKENS>;
-
-// Query rows' dims of one slice, to columns from `column` of q_tile. Rows past the chunk and dims past the head are 0.
-fn load_query(wg: vec3<u32>, slice: u32, column: u32, index: u32) {
-  for (var i = index; i < 256u; i += 128u) {
-    let query = wg.x * 32u + i / 8u;
-    let row = query / RATIO;
-    let d = slice * 32u + (i % 8u) * 4u;
-    var q = vec4<f32>();
-    if (row < params.num_rows && d < HEAD_DIM) {
-      q = scratch[(params.q_at + row * params.q_stride + (wg.y * RATIO + query % RATIO) * HEAD_DIM + d) / 4u];
-    }
-    q_tile[(i / 8u) * Q_PITCH + column + i % 8u] = real4(q);
-  }
-}
-
-// One slice of the tile's K (side 0) or V (side 1). K rows are stored as 0, 4, 8 .. 28, 1, 5 ..: a thread's tokens lie
-// eight rows apart, and the eight threads of a query row read neighbouring rows.
-fn load_tile(kv_head: u32, side: u32, slice: u32, num_tokens: u32, index: u32) {
-  for (var i = index; i < 256u; i += 128u) {
-    let token = i / 8u;
-    let d4 = slice * 8u + i % 8u;
-    var x = real4();
-    if (token < num_tokens && d4 * 4u < HEAD_DIM) {
-      let at = kv_codes_at(tile_blocks[token / BLOCK_TOKENS], kv_head, side, token % BLOCK_TOKENS);
-      x = quad(row_quad(at, d4), 0u);
-    }
-    let row = select((token % 4u) * 8u + token / 4u, token, side == 1u);
-    kv_tile[row * PITCH + i % 8u] = x;
-  }
-}
-
-fn load_folds(kv_head: u32, num_tokens: u32, index: u32) {
-#if KV_BITS < 16
-  if (index < 64u) {
-    let token = index % 32u;
-    let side = index / 32u;
-    var pair = vec2<f32>();
-    if (token < num_tokens) {
-      pair = fold(kv_word(kv_params_at(tile_blocks[token / BLOCK_TOKENS], kv_head, side, token % BLOCK_TOKENS)));
-    }
-    if (side == 0u) {
-      k_fold[token] = pair;
-    } else {
-      v_fold[token] = pair;
-    }
-  }
-#endif
-}
-
 fn capped(s: vec4<f32>) -> vec4<f32> {
 #if SOFTCAP
   return params.softcap * tanh(clamp(s / params.softcap, vec4<f32>(-15.0), vec4<f32>(15.0)));
@@ -96,14 +33,8 @@ fn largest(s: vec4<f32>) -> f32 {
   return max(max(s.x, s.y), max(s.z, s.w));
 }
 
-// Scores of one query row against the thread's four tokens, over one slice.
-fn dots(q: real4, at: u32) -> vec4<f32> {
-  return vec4<f32>(
-    f32(dot(q, kv_tile[at])),
-    f32(dot(q, kv_tile[at + 8u * PITCH])),
-    f32(dot(q, kv_tile[at + 16u * PITCH])),
-    f32(dot(q, kv_tile[at + 24u * PITCH])),
-  );
+fn dots(q: real4, k0: real4, k1: real4, k2: real4, k3: real4) -> vec4<f32> {
+  return vec4<f32>(f32(dot(q, k0)), f32(dot(q, k1)), f32(dot(q, k2)), f32(dot(q, k3)));
 }
 
 fn put(query: u32, kv_head: u32, d: u32, value: vec4<f32>) {
@@ -134,7 +65,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   var shift = vec2<f32>();
   var out0: array<vec4<f32>, SLICES>;
   var out1: array<vec4<f32>, SLICES>;
-  for (var first = begin / 32u * 32u; first < end; first += 32u) {
+  let first_tile = begin / 32u * 32u;
+  for (var first = first_tile; first < end; first += 32u) {
     let num_tokens = min(32u, end - first);
     if (index < 32u / BLOCK_TOKENS && index * BLOCK_TOKENS < num_tokens) {
       // Blocks wholly before the window may have been given back: their tokens are masked, any block will do.
@@ -156,16 +88,25 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
       load_tile(wg.y, 0u, slice, num_tokens, index);
       workgroupBarrier();
       let q0 = ty * Q_PITCH + column;
-      q_sums += vec2<f32>(f32(dot(q_tile[q0 + tx], real4(1.0))), f32(dot(q_tile[q0 + Q_PITCH + tx], real4(1.0))));
+#if KV_BITS < 16
+      if (first == first_tile) {
+        q_sums += vec2<f32>(dot(vec4<f32>(q_tile[q0 + tx]), vec4<f32>(1.0)), dot(vec4<f32>(q_tile[q0 + Q_PITCH + tx]), vec4<f32>(1.0)));
+      }
+#endif
       for (var d4 = 0u; d4 < 8u; d4++) {
-        s0 += dots(q_tile[q0 + d4], tx * PITCH + d4);
-        s1 += dots(q_tile[q0 + Q_PITCH + d4], tx * PITCH + d4);
+        let at = tx * PITCH + d4;
+        let k0 = kv_tile[at];
+        let k1 = kv_tile[at + 8u * PITCH];
+        let k2 = kv_tile[at + 16u * PITCH];
+        let k3 = kv_tile[at + 24u * PITCH];
+        s0 += dots(q_tile[q0 + d4], k0, k1, k2, k3);
+        s1 += dots(q_tile[q0 + Q_PITCH + d4], k0, k1, k2, k3);
       }
       workgroupBarrier();
     }
 #if KV_BITS < 16
-    if (first == begin / 32u * 32u) {
-      sums = lanes_sum4(vec4<f32>(q_sums, 0.0, 0.0), index).xy;
+    if (first == first_tile) {
+      sums = vec2<f32>(lanes_sum(q_sums.x, index), lanes_sum(q_sums.y, index));
     }
     let f0 = k_fold[4u * tx];
     let f1 = k_fold[4u * tx + 1u];
@@ -178,7 +119,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     let seen1 = visible(first + 4u * tx, position1);
     s0 = select(vec4<f32>(HIDDEN), capped(s0), seen0);
     s1 = select(vec4<f32>(HIDDEN), capped(s1), seen1);
-    let new_top = max(top, lanes_max4(vec4<f32>(largest(s0), largest(s1), HIDDEN, HIDDEN), index).xy);
+    let new_top = max(top, vec2<f32>(lanes_max(largest(s0), index), lanes_max(largest(s1), index)));
     let fall = exp(top - new_top);
     top = new_top;
     var p0 = select(vec4<f32>(), exp(s0 - top.x), seen0);
@@ -217,10 +158,13 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
       workgroupBarrier();
     }
   }
-  let all = lanes_sum4(vec4<f32>(total, shift), index);
+  total = vec2<f32>(lanes_sum(total.x, index), lanes_sum(total.y, index));
+#if KV_BITS < 16
+  shift = vec2<f32>(lanes_sum(shift.x, index), lanes_sum(shift.y, index));
+#endif
   for (var slice = 0u; slice < SLICES; slice++) {
     let d = slice * 32u + 4u * tx;
-    put(query, wg.y, d, (out0[slice] + all.z) / all.x);
-    put(query + 1u, wg.y, d, (out1[slice] + all.w) / all.y);
+    put(query, wg.y, d, (out0[slice] + shift.x) / total.x);
+    put(query + 1u, wg.y, d, (out1[slice] + shift.y) / total.y);
   }
 }

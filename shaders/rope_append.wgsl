@@ -1,5 +1,6 @@
 // RoPE and KV append of one layer. qkv [rows][HEADS + 2 KV_HEADS][HEAD_DIM] f32 in scratch (q | k | v heads).
-//   q: y = query_scale * rope(norm(x)), written in place          k: append(rope(norm(x)))          v: append(x)
+//   q: y = query_scale * growth * rope(norm(x)), in place; growth = 1 + beta * log(1 + floor(position / span)) or 1
+//   k: append(rope(norm(x)))     v: append(x)
 //   norm(x)[d] = x[d] * w[d] / sqrt(mean_d x^2 + eps)   NORM: 0 none, 1 before rope, 2 after rope
 //   rope: pair i -> (a cos - b sin, b cos + a sin); pairs (i, i + ROTARY_DIM / 2), or (2i, 2i + 1) where INTERLEAVED
 //   append: to block block_of(slot, position / T), token position % T; codes with the scale and offset already
@@ -132,8 +133,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #endif
   workgroupBarrier();
   if (head < HEADS) {
+    var scale = params.query_scale;
+#if QUERY_GROWTH
+    scale *= 1.0 + params.growth_beta * log(1.0 + f32(position / params.growth_span));
+#endif
     for (var d = index; d < HEAD_DIM; d += 32u) {
-      scratch[at + d] = params.query_scale * values[d];
+      scratch[at + d] = scale * values[d];
     }
     return;
   }

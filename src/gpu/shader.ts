@@ -96,6 +96,7 @@ function holds(name: string, index: number, expression: string, defines: Defines
     if (value === undefined) throw shaderError(`${name}.wgsl:${index + 1}: ${left} is not defined`);
     if (!operator) return (not === '!') !== (typeof value === 'number' ? value !== 0 : value);
     const other = /^\d+$/.test(right) ? Number(right) : Number(defines[right]);
+    if (Number.isNaN(other)) throw shaderError(`${name}.wgsl:${index + 1}: ${right} is not defined`);
     const number = Number(value);
     const results = {
       '==': number === other,

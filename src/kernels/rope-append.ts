@@ -18,6 +18,8 @@ const PARAMS = {
   k_norm_at: 'u32',
   eps: 'f32',
   query_scale: 'f32',
+  growth_beta: 'f32',
+  growth_span: 'u32',
 } as const;
 
 const PROGRAM: ShaderProgram = { name: 'rope_append', source, params: PARAMS, bindings: STEP_BINDINGS };
@@ -41,6 +43,8 @@ export interface RopeAppendCall {
   readonly qkNorm?: QkNorm | undefined;
   /** The softmax scale, multiplied into q. */
   readonly queryScale: number;
+  /** Queries at position p are also multiplied by 1 + beta · ln(1 + ⌊p / span⌋). */
+  readonly queryGrowth?: { readonly beta: number; readonly span: number } | null;
   /** Word offset of the layer in the bound KV slab. */
   readonly layerAt: number;
   readonly prefill: { readonly slot: number; readonly startPosition: number } | null;
@@ -48,7 +52,7 @@ export interface RopeAppendCall {
 
 /** Norms and rotates q and k, scales q in place, quantises k and v into the paged cache at each row's position. */
 export function ropeAppend(gpu: Gpu, state: StateLayout, layout: KvLayout, call: RopeAppendCall): Dispatch {
-  const { numRows, numHeads, rope, qkNorm, prefill } = call;
+  const { numRows, numHeads, rope, qkNorm, prefill, queryGrowth = null } = call;
   const pipeline = gpu.pipelines.request(PROGRAM, {
     ...gpu.defines,
     ...stateDefines(state),
@@ -59,6 +63,7 @@ export function ropeAppend(gpu: Gpu, state: StateLayout, layout: KvLayout, call:
     ROTARY_DIM: rope?.rotaryDim ?? 0,
     INTERLEAVED: rope?.interleaved ?? false,
     NORM: qkNorm ? { before: 1, after: 2 }[qkNorm.when] : 0,
+    QUERY_GROWTH: queryGrowth !== null,
     PREFILL: prefill !== null,
   });
   const params = packParams(PARAMS, {
@@ -71,6 +76,8 @@ export function ropeAppend(gpu: Gpu, state: StateLayout, layout: KvLayout, call:
     k_norm_at: (qkNorm?.k.byteOffset ?? 0) / 4,
     eps: qkNorm?.eps ?? 0,
     query_scale: call.queryScale,
+    growth_beta: queryGrowth?.beta ?? 0,
+    growth_span: queryGrowth?.span ?? 1,
   });
   return { pipeline, params, workgroups: [numHeads + 2 * layout.numKvHeads, numRows, 1] };
 }

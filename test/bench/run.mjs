@@ -4,25 +4,23 @@
 import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readArguments } from '../arguments.mjs';
 import { openPage } from '../browser.mjs';
 import { buildPage } from '../build-page.mjs';
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-const { values } = parseArgs({
-  options: {
-    model: { type: 'string', default: at('../../public/models/starter/') },
-    weights: { type: 'string', default: 'w4' },
-    kv: { type: 'string', default: '8' },
-    math: { type: 'string', default: 'auto' },
-    prompt: { type: 'string', default: '128' },
-    new: { type: 'string', default: '128' },
-    runs: { type: 'string', default: '5' },
-    'browser-flags': { type: 'string' },
-    json: { type: 'string' },
-    built: { type: 'string' },
-    vendor: { type: 'string' },
-  },
+const { values } = readArguments({
+  model: { type: 'string', default: at('../../public/models/starter/') },
+  weights: { type: 'string', default: 'w4' },
+  kv: { type: 'string', default: '8' },
+  math: { type: 'string', default: 'auto' },
+  prompt: { type: 'string', default: '128' },
+  new: { type: 'string', default: '128' },
+  runs: { type: 'string', default: '5' },
+  'browser-flags': { type: 'string' },
+  json: { type: 'string' },
+  built: { type: 'string' },
+  vendor: { type: 'string' },
 });
 const root = values.built ?? (await buildPage(at('.'), 'bench'));
 const { page, url, close } = await openPage({

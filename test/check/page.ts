@@ -29,7 +29,8 @@ async function compare(ids: readonly number[], completion: readonly number[]) {
 }
 
 async function generate(ids: readonly number[], count: number) {
-  const result = await engine.generate({ ids, max_tokens: count, temperature: 0, ignore_eos: true });
+  const plain = { temperature: 0, repetition_penalty: 1, ignore_eos: true };
+  const result = await engine.generate({ ids, max_tokens: count, ...plain });
   return result.ids;
 }
 

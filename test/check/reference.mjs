@@ -50,7 +50,8 @@ export function readReference(folder) {
       ids: [read(folder, 'config.json').bos_token_id],
       logits: expected.bos_only_first_logits,
       std: null,
-      greedy: expected.bos_only_greedy_ids,
+      // The recorded ids open with the BOS itself; beyond 200 steps the gaps were not recorded to be safe.
+      greedy: expected.bos_only_greedy_ids.slice(1, 201),
       gaps: null,
       argmax: null,
       argmaxGaps: null,

@@ -5,23 +5,20 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readArguments } from '../arguments.mjs';
 import { openPage } from '../browser.mjs';
 import { buildPage } from '../build-page.mjs';
 import { acceptedError, comparePrompt } from './compare.mjs';
 import { readReference } from './reference.mjs';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    weights: { type: 'string', default: 'w16' },
-    kv: { type: 'string', default: '16' },
-    f16: { type: 'boolean', default: false },
-    'browser-flags': { type: 'string' },
-    json: { type: 'string' },
-    built: { type: 'string' },
-    vendor: { type: 'string' },
-  },
+const { values, positionals } = readArguments({
+  weights: { type: 'string', default: 'w16' },
+  kv: { type: 'string', default: '16' },
+  f16: { type: 'boolean', default: false },
+  'browser-flags': { type: 'string' },
+  json: { type: 'string' },
+  built: { type: 'string' },
+  vendor: { type: 'string' },
 });
 if (positionals.length === 0) {
   console.error(

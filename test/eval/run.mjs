@@ -3,22 +3,20 @@
 // --rows N takes N rows spread evenly over the 40; only all 40 compare with the recorded figure.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readArguments } from '../arguments.mjs';
 import { openPage } from '../browser.mjs';
 import { buildPage } from '../build-page.mjs';
 
-const { values } = parseArgs({
-  options: {
-    weights: { type: 'string', default: 'w4' },
-    head: { type: 'string', default: 'w8' },
-    kv: { type: 'string', default: '8' },
-    rows: { type: 'string', default: '40' },
-    math: { type: 'string', default: 'f32' },
-    model: { type: 'string' },
-    'browser-flags': { type: 'string' },
-    json: { type: 'string' },
-    built: { type: 'string' },
-  },
+const { values } = readArguments({
+  weights: { type: 'string', default: 'w4' },
+  head: { type: 'string', default: 'w8' },
+  kv: { type: 'string', default: '8' },
+  rows: { type: 'string', default: '40' },
+  math: { type: 'string', default: 'f32' },
+  model: { type: 'string' },
+  'browser-flags': { type: 'string' },
+  json: { type: 'string' },
+  built: { type: 'string' },
 });
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 const fixtures = at('../fixtures/starter/');

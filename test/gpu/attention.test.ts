@@ -4,6 +4,7 @@ import type { KvBits } from '../../src/kernels/kv-layout';
 import { prefillAttention } from '../../src/kernels/prefill-attention';
 import { attentionTwin } from '../reference/attention';
 import { attentionMergeTwin } from '../reference/attention-merge';
+import type { Random } from '../reference/random';
 import { assertClose, type GpuTest, gpuTest, nans } from './harness';
 import { fillCache, kvScene } from './kv-scene';
 
@@ -11,53 +12,69 @@ interface Shape {
   readonly kvBits: KvBits;
   readonly headDim: number;
   readonly ratio: number;
-  readonly numKvHeads?: number;
-  readonly blockTokens?: 16 | 32;
-  readonly window?: number;
+  readonly numKvHeads: number;
+  readonly blockTokens: 16 | 32;
   readonly softcap?: number;
 }
-interface DecodeShape extends Shape {
+
+interface DecodeRun {
+  /** Tokens of each row. */
   readonly lengths: readonly number[];
-  readonly numSplits?: number;
+  readonly numSplits: number;
+  readonly window: number;
 }
-interface PrefillShape extends Shape {
+
+interface PrefillRun {
   readonly start: number;
   readonly numRows: number;
+  readonly window: number;
 }
 
-const DECODE: readonly DecodeShape[] = [
-  { kvBits: 8, headDim: 64, ratio: 7, numKvHeads: 2, lengths: [1, 16, 17, 150] },
-  { kvBits: 8, headDim: 128, ratio: 6, numKvHeads: 2, lengths: [31, 200], numSplits: 5 },
-  { kvBits: 8, headDim: 128, ratio: 2, lengths: [64, 65, 63], blockTokens: 32, numSplits: 2 },
-  { kvBits: 8, headDim: 80, ratio: 1, numKvHeads: 3, lengths: [33, 129] },
-  { kvBits: 8, headDim: 8, ratio: 4, lengths: [5, 100], numSplits: 2 },
-  { kvBits: 8, headDim: 256, ratio: 8, lengths: [70], softcap: 3 },
-  { kvBits: 8, headDim: 64, ratio: 3, numKvHeads: 2, lengths: [10, 90, 170], window: 37, numSplits: 2 },
-  { kvBits: 8, headDim: 32, ratio: 16, lengths: [40, 3], numSplits: 5 },
-  { kvBits: 8, headDim: 96, ratio: 11, lengths: [81] },
-  { kvBits: 4, headDim: 64, ratio: 2, lengths: [15, 66], blockTokens: 32 },
-  { kvBits: 4, headDim: 8, ratio: 3, numKvHeads: 2, lengths: [20, 21] },
-  { kvBits: 4, headDim: 80, ratio: 4, lengths: [99], numSplits: 2 },
-  { kvBits: 16, headDim: 64, ratio: 6, lengths: [48, 49] },
-  { kvBits: 16, headDim: 96, ratio: 1, numKvHeads: 2, lengths: [130], window: 16, blockTokens: 32 },
-  { kvBits: 32, headDim: 8, ratio: 2, numKvHeads: 4, lengths: [7, 80], numSplits: 5 },
-  { kvBits: 32, headDim: 256, ratio: 4, lengths: [34], window: 40, softcap: 5 },
+const run = (lengths: readonly number[], numSplits = 1, window = 0): DecodeRun => ({
+  lengths,
+  numSplits,
+  window,
+});
+const chunk = (start: number, numRows: number, window = 0): PrefillRun => ({ start, numRows, window });
+
+// Few shapes with several runs each: compiling takes most of the time on a software GPU.
+const DECODE: readonly (readonly [Shape, ...DecodeRun[]])[] = [
+  [
+    { kvBits: 8, headDim: 64, ratio: 7, numKvHeads: 2, blockTokens: 16 },
+    run([1, 16, 17, 150]),
+    run([10, 90, 170], 1, 37),
+    run([63, 64, 65, 128]),
+  ],
+  [
+    { kvBits: 8, headDim: 128, ratio: 6, numKvHeads: 2, blockTokens: 32 },
+    run([31, 200], 5),
+    run([64, 65, 1], 2),
+    run([130, 40], 2, 33),
+  ],
+  [{ kvBits: 8, headDim: 80, ratio: 1, numKvHeads: 3, blockTokens: 16 }, run([33, 129]), run([70], 1, 1)],
+  [{ kvBits: 8, headDim: 256, ratio: 8, numKvHeads: 1, blockTokens: 16, softcap: 3 }, run([70, 5])],
+  [{ kvBits: 8, headDim: 32, ratio: 12, numKvHeads: 2, blockTokens: 16 }, run([40, 3], 5)],
+  [{ kvBits: 8, headDim: 8, ratio: 4, numKvHeads: 1, blockTokens: 16 }, run([5, 100])],
+  [{ kvBits: 4, headDim: 96, ratio: 2, numKvHeads: 1, blockTokens: 32 }, run([15, 66])],
+  [{ kvBits: 4, headDim: 8, ratio: 3, numKvHeads: 2, blockTokens: 16 }, run([20, 21, 99], 2)],
+  [{ kvBits: 16, headDim: 80, ratio: 6, numKvHeads: 2, blockTokens: 32 }, run([130, 3], 1, 16)],
+  [{ kvBits: 32, headDim: 64, ratio: 2, numKvHeads: 4, blockTokens: 16 }, run([7, 80], 5)],
 ];
 
-const PREFILL: readonly PrefillShape[] = [
-  { kvBits: 8, headDim: 64, ratio: 7, numKvHeads: 2, start: 0, numRows: 1 },
-  { kvBits: 8, headDim: 64, ratio: 7, start: 0, numRows: 45 },
-  { kvBits: 8, headDim: 128, ratio: 6, start: 21, numRows: 13 },
-  { kvBits: 8, headDim: 128, ratio: 2, start: 50, numRows: 40, blockTokens: 32, window: 20 },
-  { kvBits: 8, headDim: 256, ratio: 4, start: 7, numRows: 20, softcap: 3 },
-  { kvBits: 8, headDim: 8, ratio: 1, numKvHeads: 3, start: 0, numRows: 70 },
-  { kvBits: 8, headDim: 80, ratio: 3, start: 33, numRows: 9 },
-  { kvBits: 4, headDim: 32, ratio: 8, start: 16, numRows: 16 },
-  { kvBits: 4, headDim: 96, ratio: 2, numKvHeads: 2, start: 90, numRows: 5, window: 33 },
-  { kvBits: 16, headDim: 64, ratio: 4, start: 5, numRows: 28, blockTokens: 32 },
-  { kvBits: 16, headDim: 80, ratio: 16, start: 31, numRows: 3 },
-  { kvBits: 32, headDim: 8, ratio: 2, numKvHeads: 4, start: 15, numRows: 34 },
-  { kvBits: 32, headDim: 256, ratio: 1, start: 0, numRows: 33, window: 5 },
+const PREFILL: readonly (readonly [Shape, ...PrefillRun[]])[] = [
+  [
+    { kvBits: 8, headDim: 64, ratio: 7, numKvHeads: 2, blockTokens: 16 },
+    chunk(0, 1),
+    chunk(0, 45),
+    chunk(21, 13),
+    chunk(50, 20, 20),
+  ],
+  [{ kvBits: 8, headDim: 128, ratio: 6, numKvHeads: 1, blockTokens: 32 }, chunk(33, 9), chunk(16, 40, 33)],
+  [{ kvBits: 8, headDim: 256, ratio: 4, numKvHeads: 1, blockTokens: 16, softcap: 3 }, chunk(7, 20)],
+  [{ kvBits: 4, headDim: 96, ratio: 2, numKvHeads: 2, blockTokens: 32 }, chunk(90, 5), chunk(15, 34, 5)],
+  [{ kvBits: 4, headDim: 8, ratio: 3, numKvHeads: 2, blockTokens: 16 }, chunk(31, 12)],
+  [{ kvBits: 16, headDim: 80, ratio: 8, numKvHeads: 1, blockTokens: 16 }, chunk(31, 6)],
+  [{ kvBits: 32, headDim: 32, ratio: 1, numKvHeads: 3, blockTokens: 16 }, chunk(0, 70), chunk(64, 32, 40)],
 ];
 
 /**
@@ -69,98 +86,130 @@ function tolerance(test: GpuTest, shape: Shape): { rel: number } {
 }
 
 function name(kernel: string, shape: Shape): string {
-  const { kvBits, headDim, ratio, blockTokens = 16, window = 0, softcap = 0 } = shape;
-  return `${kernel} kv${kvBits} d${headDim} ratio ${ratio} T${blockTokens} window ${window} cap ${softcap}`;
+  const { kvBits, headDim, ratio, blockTokens } = shape;
+  return `${kernel} kv${kvBits} d${headDim} ratio ${ratio} T${blockTokens}`;
 }
 
-for (const shape of DECODE)
-  gpuTest(`${name('decode_attention', shape)} splits ${shape.numSplits ?? 1}`, async (test) => {
-    const { random, gpu, runStep } = test;
-    const { headDim, ratio, lengths, window = 0, softcap = 0, numSplits = 1, numKvHeads = 1 } = shape;
-    const scene = kvScene({ ...shape, numKvHeads, blockTokens: shape.blockTokens ?? 16 }, random);
-    fillCache(scene, lengths, random);
-    const numHeads = numKvHeads * ratio;
-    const numRows = lengths.length;
-    const [qAt, qStride] = [4, numHeads * headDim + 12];
-    const outAt = qAt + numRows * qStride;
-    const outEnd = outAt + numRows * numHeads * headDim;
-    const partialsAt = outEnd + 8;
-    const end = partialsAt + partialFloats({ numRows, numHeads, headDim, numSplits });
-    const scratch = nans(end + 8);
-    const queries = lengths.map((_, row) => {
-      const q = random.normals(numHeads * headDim, 2 / Math.sqrt(headDim));
-      scratch.set(q, qAt + row * qStride);
-      return q;
-    });
-    const dispatches = decodeAttention(gpu, scene.stateLayout, scene.layout, {
-      numRows,
-      numHeads,
-      numSplits,
-      qAt,
-      qStride,
-      outAt,
-      partialsAt,
-      window,
-      softcap,
-      layerAt: scene.kv.layerAt,
-    });
-    const result = await runStep({ scratch, kv: scene.kv.words, state: scene.state }, dispatches);
-    for (const [row, q] of queries.entries()) {
-      const table = scene.tables[row] ?? [];
-      const position = (lengths[row] ?? 0) - 1;
-      const at = outAt + row * numHeads * headDim;
-      assertClose(
-        result.scratch.subarray(at, at + numHeads * headDim),
-        attentionTwin(q, { kv: scene.kv, table, position, numHeads, window, softcap }),
-        tolerance(test, shape),
-        `row ${row}, ${lengths[row]} tokens`,
-      );
-    }
-    assertPoison(result.scratch, outEnd, partialsAt);
-    assertPoison(result.scratch, end, end + 8);
+for (const [shape, ...runs] of DECODE)
+  gpuTest(name('decode_attention', shape), async (test) => {
+    for (const each of runs) await checkDecode(test, shape, each);
   });
 
-for (const shape of PREFILL)
-  gpuTest(`${name('prefill_attention', shape)} ${shape.numRows} rows from ${shape.start}`, async (test) => {
-    const { random, gpu, runStep } = test;
-    const { headDim, ratio, start, numRows, window = 0, softcap = 0, numKvHeads = 1 } = shape;
-    const lengths = [random.between(1, 40), start + numRows];
-    const scene = kvScene({ ...shape, numKvHeads, lengths, blockTokens: shape.blockTokens ?? 16 }, random);
-    fillCache(scene, lengths, random);
-    const numHeads = numKvHeads * ratio;
-    const [qAt, qStride] = [8, numHeads * headDim + 4];
-    const outAt = qAt + numRows * qStride;
-    const end = outAt + numRows * numHeads * headDim;
-    const scratch = nans(end + 8);
-    const queries = Array.from({ length: numRows }, (_, row) => {
-      const q = random.normals(numHeads * headDim, 2 / Math.sqrt(headDim));
-      scratch.set(q, qAt + row * qStride);
-      return q;
-    });
-    const dispatch = prefillAttention(gpu, scene.stateLayout, scene.layout, {
-      prefill: { slot: scene.slots[1] ?? 0, startPosition: start },
-      numRows,
-      numHeads,
-      qAt,
-      qStride,
-      outAt,
-      window,
-      softcap,
-      layerAt: scene.kv.layerAt,
-    });
-    const result = await runStep({ scratch, kv: scene.kv.words, state: scene.state }, [dispatch]);
-    for (const [row, q] of queries.entries()) {
-      const at = outAt + row * numHeads * headDim;
-      const table = scene.tables[1] ?? [];
-      assertClose(
-        result.scratch.subarray(at, at + numHeads * headDim),
-        attentionTwin(q, { kv: scene.kv, table, position: start + row, numHeads, window, softcap }),
-        tolerance(test, shape),
-        `row ${row}`,
-      );
-    }
-    assertPoison(result.scratch, end, end + 8);
+for (const [shape, ...chunks] of PREFILL)
+  gpuTest(name('prefill_attention', shape), async (test) => {
+    for (const each of chunks) await checkPrefill(test, shape, each);
   });
+
+/** Random queries of `numRows` rows written into `scratch`, and the same by row. */
+function makeQueries(
+  random: Random,
+  scratch: Float32Array,
+  numRows: number,
+  shape: QueryShape,
+): Float32Array[] {
+  return Array.from({ length: numRows }, (_, row) => {
+    const q = random.normals(shape.rowFloats, 2 / Math.sqrt(shape.headDim));
+    scratch.set(q, shape.qAt + row * shape.qStride);
+    return q;
+  });
+}
+
+interface QueryShape {
+  readonly qAt: number;
+  readonly qStride: number;
+  readonly rowFloats: number;
+  readonly headDim: number;
+}
+
+async function checkDecode(
+  test: GpuTest,
+  shape: Shape,
+  { lengths, numSplits, window }: DecodeRun,
+): Promise<void> {
+  const { random, gpu, runStep } = test;
+  const { headDim, ratio, numKvHeads, softcap = 0 } = shape;
+  const scene = kvScene({ ...shape, lengths }, random);
+  fillCache(scene, lengths, random);
+  const numHeads = numKvHeads * ratio;
+  const numRows = lengths.length;
+  const rowFloats = numHeads * headDim;
+  const [qAt, qStride] = [4, rowFloats + 12];
+  const outAt = qAt + numRows * qStride;
+  const outEnd = outAt + numRows * rowFloats;
+  const partialsAt = outEnd + 8;
+  const end = partialsAt + partialFloats({ numRows, numHeads, headDim, numSplits });
+  const scratch = nans(end + 8);
+  const queries = makeQueries(random, scratch, numRows, { qAt, qStride, rowFloats, headDim });
+  const call = { numRows, numHeads, numSplits, qAt, qStride, outAt, partialsAt, window, softcap };
+  const dispatches = decodeAttention(gpu, scene.stateLayout, scene.layout, {
+    ...call,
+    layerAt: scene.kv.layerAt,
+  });
+  const result = await runStep({ scratch, kv: scene.kv.words, state: scene.state }, dispatches);
+  for (const [row, q] of queries.entries()) {
+    const table = scene.tables[row] ?? [];
+    const position = (lengths[row] ?? 0) - 1;
+    const at = outAt + row * rowFloats;
+    assertClose(
+      result.scratch.subarray(at, at + rowFloats),
+      attentionTwin(q, { kv: scene.kv, table, position, numHeads, window, softcap }),
+      tolerance(test, shape),
+      `${numSplits} splits, window ${window}, row ${row} of ${lengths[row]} tokens`,
+    );
+  }
+  assertPoison(result.scratch, outEnd, partialsAt);
+  assertPoison(result.scratch, end, end + 8);
+}
+
+async function checkPrefill(
+  test: GpuTest,
+  shape: Shape,
+  { start, numRows, window }: PrefillRun,
+): Promise<void> {
+  const { random, gpu, runStep } = test;
+  const { headDim, ratio, numKvHeads, softcap = 0 } = shape;
+  const lengths = [random.between(1, 40), start + numRows];
+  const scene = kvScene({ ...shape, lengths }, random);
+  fillCache(scene, lengths, random);
+  const numHeads = numKvHeads * ratio;
+  const rowFloats = numHeads * headDim;
+  const [qAt, qStride] = [8, rowFloats + 4];
+  const outAt = qAt + numRows * qStride;
+  const end = outAt + numRows * rowFloats;
+  const scratch = nans(end + 8);
+  const queries = makeQueries(random, scratch, numRows, { qAt, qStride, rowFloats, headDim });
+  const prefill = { slot: scene.slots[1] ?? 0, startPosition: start };
+  const call = {
+    prefill,
+    numRows,
+    numHeads,
+    qAt,
+    qStride,
+    outAt,
+    window,
+    softcap,
+    layerAt: scene.kv.layerAt,
+  };
+  const dispatch = prefillAttention(gpu, scene.stateLayout, scene.layout, call);
+  const result = await runStep({ scratch, kv: scene.kv.words, state: scene.state }, [dispatch]);
+  for (const [row, q] of queries.entries()) {
+    const at = outAt + row * rowFloats;
+    assertClose(
+      result.scratch.subarray(at, at + rowFloats),
+      attentionTwin(q, {
+        kv: scene.kv,
+        table: scene.tables[1] ?? [],
+        position: start + row,
+        numHeads,
+        window,
+        softcap,
+      }),
+      tolerance(test, shape),
+      `chunk of ${numRows} from ${start}, window ${window}, row ${row}`,
+    );
+  }
+  assertPoison(result.scratch, end, end + 8);
+}
 
 for (const numSplits of [1, 2, 7, 128])
   gpuTest(`attention_merge ${numSplits} splits`, async ({ gpu, random, runStep }) => {

@@ -29,6 +29,9 @@ export interface KvSceneShape {
 }
 
 const MAX_SLOTS = 16;
+/** Fixed, so that every scene has the same state layout and pipelines are compiled once a shape. */
+const MAX_BLOCKS = 16;
+const MAX_TOKENS = 256;
 
 function shuffled(count: number, random: Random): number[] {
   const ids = Array.from({ length: count }, (_, i) => i);
@@ -48,9 +51,9 @@ export function kvScene(shape: KvSceneShape, random: Random): KvScene {
   const states = stateLayout({
     maxSlots: MAX_SLOTS,
     maxChunkTokens: 8,
-    maxBlocksPerSequence: Math.max(...needs) + 1,
+    maxBlocksPerSequence: MAX_BLOCKS,
     vocabSize: 8,
-    contextLength: Math.max(...lengths) + 1,
+    contextLength: MAX_TOKENS,
     rotaryDim: shape.rotaryDim ?? 2,
     numRopeTables: shape.numRopeTables ?? 1,
   });

@@ -16,6 +16,7 @@ interface Shape {
   readonly prefill?: boolean;
   readonly blockTokens?: 16 | 32;
   readonly flat?: boolean;
+  readonly growth?: { readonly beta: number; readonly span: number };
 }
 
 const SHAPES: readonly Shape[] = [
@@ -30,6 +31,8 @@ const SHAPES: readonly Shape[] = [
   { kvBits: 16, headDim: 256, rotaryDim: 128, norm: 'before' },
   { kvBits: 32, headDim: 80, rotaryDim: 80, prefill: true },
   { kvBits: 32, headDim: 128, rotaryDim: 64, norm: 'before' },
+  { kvBits: 16, headDim: 64, rotaryDim: 64, growth: { beta: 0.1, span: 7 } },
+  { kvBits: 32, headDim: 32, rotaryDim: 32, growth: { beta: 0.3, span: 16 }, prefill: true },
 ];
 
 for (const shape of SHAPES)
@@ -80,6 +83,7 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
     rope: rotaryDim === 0 ? null : { table: 1, rotaryDim, interleaved: shape.interleaved ?? false },
     qkNorm: shape.norm ? { q, k, eps, when: shape.norm } : undefined,
     queryScale: 0.25,
+    queryGrowth: shape.growth ?? null,
     layerAt: scene.kv.layerAt,
     prefill: shape.prefill ? { slot: scene.slots[0] ?? 0, startPosition: start } : null,
   });
@@ -92,6 +96,8 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
   for (let row = 0; row < numRows; row++) {
     const position = shape.prefill ? start + row : (lengths[row] ?? 0) - 1;
     const table = scene.tables[shape.prefill ? 0 : row] ?? [];
+    const { beta, span } = shape.growth ?? { beta: 0, span: 1 };
+    const queryScale = 0.25 * (1 + beta * Math.log(1 + Math.floor(position / span)));
     const anglesAt = stateLayout.ropeTableWords + position * rotaryDim;
     for (let head = 0; head < numHeads + 2 * numKvHeads; head++) {
       const at = row * stride + head * headDim;
@@ -107,7 +113,7 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
       const y = head < numHeads + numKvHeads ? rotateTwin(x, rotated) : Array.from(x);
       if (head < numHeads)
         expected.set(
-          y.map((value) => 0.25 * value),
+          y.map((value) => queryScale * value),
           qkvAt + at,
         );
       else

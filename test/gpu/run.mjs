@@ -3,19 +3,17 @@
 // --built serves an existing build of test/gpu instead of making one; --vendor fails unless the adapter is of that vendor.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readArguments } from '../arguments.mjs';
 import { openPage } from '../browser.mjs';
 import { buildPage } from '../build-page.mjs';
 
-const { values } = parseArgs({
-  options: {
-    filter: { type: 'string' },
-    seed: { type: 'string' },
-    'browser-flags': { type: 'string' },
-    built: { type: 'string' },
-    json: { type: 'string' },
-    vendor: { type: 'string' },
-  },
+const { values } = readArguments({
+  filter: { type: 'string' },
+  seed: { type: 'string' },
+  'browser-flags': { type: 'string' },
+  built: { type: 'string' },
+  json: { type: 'string' },
+  vendor: { type: 'string' },
 });
 const root = values.built ?? (await buildPage(fileURLToPath(new URL('.', import.meta.url)), 'gpu'));
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));

@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { TabmindError } from '../../src/errors';
-import { parseModelConfig } from '../../src/models/config';
-import { fixturePath } from '../reference/folder-source';
+import { parseModelConfig } from '../../src/models/registry';
 
 const LLAMA = {
   model_type: 'llama',
@@ -31,10 +29,6 @@ function failure(change: object): TabmindError {
   throw new Error('no TabmindError');
 }
 
-function fixture(path: string): string {
-  return readFileSync(fixturePath(path), 'utf8');
-}
-
 describe('parseModelConfig', () => {
   it('reads a plain config', () => {
     const { raw: _, ...config } = parse({});
@@ -51,20 +45,22 @@ describe('parseModelConfig', () => {
       rmsNormEps: 1e-5,
       activation: 'silu',
       tieEmbeddings: false,
-      attentionBias: false,
+      qkvBias: false,
+      outputBias: false,
       mlpBias: false,
-      rope: { theta: 500000, rotaryDim: 16, scaling: null },
+      ropes: [{ theta: 500000, rotaryDim: 16, scaling: null }],
+      layerRopes: [0, 0, 0],
       layerWindows: [0, 0, 0],
+      attentionScale: 0.25,
+      attentionSoftcap: 0,
+      queryGrowth: null,
+      embeddingScale: 1,
+      residualScale: 1,
+      logitsScale: 1,
+      logitsSoftcap: 0,
       bosTokenIds: [],
       eosTokenIds: [],
     });
-  });
-
-  it.each(['llama', 'qwen2', 'qwen3'])('gives the same for both spellings of %s', (name) => {
-    const { raw: _, ...old } = parseModelConfig(fixture(`models/${name}/config.json`));
-    const { raw: __, ...modern } = parseModelConfig(fixture(`models/${name}/config.v5.json`));
-    expect(modern).toEqual(old);
-    expect(old.modelType).toBe(name);
   });
 
   it('takes every head as a key-value head where config.json does not say', () => {
@@ -74,11 +70,14 @@ describe('parseModelConfig', () => {
   it('knows the head size and the bias that a family implies', () => {
     expect(parse({ model_type: 'qwen3' }).headDim).toBe(128);
     expect(parse({ model_type: 'qwen3', head_dim: 32 }).headDim).toBe(32);
-    expect(parse({ model_type: 'qwen2' }).attentionBias).toBe(true);
+    expect(parse({ model_type: 'ernie4_5', head_dim: null }).headDim).toBe(16);
+    expect(parse({ model_type: 'qwen2' })).toMatchObject({ qkvBias: true, outputBias: false });
     expect(parse({ attention_bias: true, mlp_bias: true })).toMatchObject({
-      attentionBias: true,
+      qkvBias: true,
+      outputBias: true,
       mlpBias: true,
     });
+    expect(parse({ model_type: 'mistral', attention_bias: true }).qkvBias).toBe(false);
   });
 
   it('finds the family by the architecture', () => {
@@ -91,30 +90,6 @@ describe('parseModelConfig', () => {
     expect(parse({ eos_token_id: 7 }, { eos_token_id: [8, 9] }).eosTokenIds).toEqual([8, 9]);
     expect(parse({ eos_token_id: 7 }, { eos_token_id: null }).eosTokenIds).toEqual([7]);
     expect(failure({ eos_token_id: 'x' }).message).toContain('eos_token_id');
-  });
-
-  it('maps old rope keys and fills in the trained length', () => {
-    expect(parse({ rope_scaling: { type: 'linear', factor: 4 } }).rope.scaling).toEqual({
-      rope_type: 'linear',
-      factor: 4,
-      original_max_position_embeddings: 512,
-    });
-    const modern = { rope_parameters: { rope_type: 'dynamic', factor: 2, rope_theta: 7 } };
-    expect(parse(modern).rope).toMatchObject({ theta: 7, scaling: { rope_type: 'dynamic', factor: 2 } });
-    expect(parse({ rope_parameters: { rope_type: 'default', rope_theta: 9 } }).rope).toEqual({
-      theta: 9,
-      rotaryDim: 16,
-      scaling: null,
-    });
-    expect(parse({ partial_rotary_factor: 0.5 }).rope.rotaryDim).toBe(8);
-  });
-
-  it('refuses a rope without its numbers', () => {
-    expect(failure({ rope_scaling: { rope_type: 'llama3', factor: 8 } }).message).toContain(
-      'low_freq_factor',
-    );
-    expect(failure({ rope_scaling: { type: 'linear' } }).message).toContain('factor');
-    expect(failure({ rope_scaling: 'yes' }).message).toContain('rope_scaling');
   });
 
   it('gives layers their windows', () => {
@@ -130,6 +105,71 @@ describe('parseModelConfig', () => {
     expect(parse({ ...sliding, layer_types: types }).layerWindows).toEqual([12, 0, 12]);
     expect(failure({ ...sliding, layer_types: ['full_attention'] }).message).toContain('layer_types');
     expect(failure({ model_type: 'qwen2', layer_types: types }).message).toContain('sliding_window');
+    const odd = ['full_attention', 'linear_attention', 'full_attention'];
+    expect(failure({ ...sliding, layer_types: odd }).message).toContain('linear_attention');
+  });
+
+  it('tells an absent window from none', () => {
+    expect(parse({ model_type: 'mistral' }).layerWindows).toEqual([4096, 4096, 4096]);
+    expect(parse({ model_type: 'mistral', sliding_window: null }).layerWindows).toEqual([0, 0, 0]);
+    expect(parse({ model_type: 'phi3' }).layerWindows).toEqual([0, 0, 0]);
+    expect(parse({ model_type: 'gemma2', sliding_window: 8 }).layerWindows).toEqual([8, 0, 8]);
+  });
+
+  it('knows which layers of EXAONE and SmolLM have no positions', () => {
+    const layers = (model_type: string, change: object = {}) => {
+      const { layerRopes, layerWindows } = parse({ model_type, num_hidden_layers: 6, ...change });
+      return [layerRopes, layerWindows];
+    };
+    const window = { sliding_window: 9 };
+    const fourths = [
+      [0, 0, 0, null, 0, 0],
+      [9, 9, 9, 0, 9, 9],
+    ];
+    expect(layers('exaone4', window)).toEqual(fourths);
+    const letters = { ...window, sliding_window_pattern: 'LG' };
+    expect(layers('exaone4', letters)).toEqual([
+      [0, null, 0, null, 0, null],
+      [9, 0, 9, 0, 9, 0],
+    ]);
+    // the last layer sees all, whatever its letter
+    expect(layers('exaone4', { ...window, sliding_window_pattern: 'LLLLL' })[1]).toEqual([9, 9, 9, 9, 9, 0]);
+    expect(layers('exaone4', { sliding_window: null })).toEqual([
+      [0, 0, 0, 0, 0, 0],
+      [0, 0, 0, 0, 0, 0],
+    ]);
+    expect(layers('smollm3')[0]).toEqual([0, 0, 0, null, 0, 0]);
+    expect(layers('smollm3', { no_rope_layer_interval: 2 })[0]).toEqual([0, null, 0, null, 0, null]);
+    expect(layers('smollm3', { no_rope_layers: [0, 0, 1, 1, 0, 1, 1] })[0]).toEqual([
+      null,
+      null,
+      0,
+      0,
+      null,
+      0,
+    ]);
+    const hybrid = { ...window, use_sliding_window: true };
+    expect(layers('smollm3', hybrid)[1]).toEqual([0, 0, 0, 9, 0, 0]);
+    expect(failure({ model_type: 'smollm3', no_rope_layers: [1, 1] }).message).toContain('no_rope_layers');
+    expect(failure({ model_type: 'smollm3', no_rope_layers: [1, 1, 2] }).message).toContain('no_rope_layers');
+  });
+
+  it('reads the scales of Gemma and Granite', () => {
+    expect(parse({ model_type: 'gemma' })).toMatchObject({ embeddingScale: 8, tieEmbeddings: true });
+    expect(parse({ model_type: 'gemma2', hidden_act: 'gelu' })).toMatchObject({
+      activation: 'gelu_tanh',
+      attentionScale: 1 / 16,
+      attentionSoftcap: 50,
+      logitsSoftcap: 30,
+    });
+    expect(parse({ model_type: 'gemma2', final_logit_softcapping: null }).logitsSoftcap).toBe(0);
+    const bidirectional = { model_type: 'gemma3_text', use_bidirectional_attention: true };
+    expect(failure(bidirectional).code).toBe('unsupported-model');
+    expect(parse({ model_type: 'granite', logits_scaling: 8, residual_multiplier: 0.5 })).toMatchObject({
+      logitsScale: 0.125,
+      residualScale: 0.5,
+      attentionScale: 1,
+    });
   });
 
   it.each([
@@ -145,6 +185,9 @@ describe('parseModelConfig', () => {
     [{ rms_norm_eps: 0 }, 'rms_norm_eps'],
     [{ tie_word_embeddings: 'no' }, 'tie_word_embeddings'],
     [{ rope_theta: -1 }, 'rope_theta'],
+    [{ model_type: 'granite', logits_scaling: 0 }, 'logits_scaling'],
+    [{ model_type: 'exaone4', sliding_window_pattern: 'LX' }, 'sliding_window_pattern'],
+    [{ model_type: 'qwen2', max_window_layers: -1 }, 'max_window_layers'],
   ])('names the wrong key in %o', (change, key) => {
     const error = failure(change);
     expect(error.code).toBe('bad-checkpoint');
@@ -154,7 +197,12 @@ describe('parseModelConfig', () => {
 
   it.each([
     [{ model_type: 'mamba' }, 'mamba'],
+    [{ model_type: 'qwen3_moe' }, 'qwen3_moe'],
+    [{ model_type: 'lfm2' }, 'lfm2'],
+    [{ model_type: 'qwen3_5_text' }, 'qwen3_5_text'],
+    [{ model_type: 'gemma3' }, 'gemma3'],
     [{ hidden_act: 'snake' }, 'snake'],
+    [{ hidden_act: 'gelu' }, 'gelu'],
     [{ rope_scaling: { rope_type: 'spiral', factor: 2 } }, 'spiral'],
   ])('refuses what it does not know in %o', (change, name) => {
     const error = failure(change);

@@ -1,8 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { TabmindError } from '../../src/errors';
-import { parseModelConfig } from '../../src/models/config';
-import { architectureOf } from '../../src/models/registry';
+import { architectureOf, parseModelConfig } from '../../src/models/registry';
 import { readModelTexts } from '../../src/weights/model-texts';
 import { weightIdentity } from '../../src/weights/weight-identity';
 import { fillWeights } from '../../src/weights/weight-loader';

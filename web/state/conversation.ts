@@ -11,7 +11,8 @@ import {
 } from '../../src/index';
 import { words } from '../i18n/locale';
 import { announce } from './announcement';
-import { dropModel, engine, refreshStats, whenReady } from './engine';
+import { dropModel, engine, whenReady } from './engine';
+import { watchStats } from './engine-numbers';
 import { greedy } from './settings';
 
 export type AnswerState =
@@ -60,8 +61,6 @@ const MODEL_IS_LOST: ReadonlySet<ErrorCode> = new Set([
   'no-model',
   'internal',
 ]);
-
-const STATS_INTERVAL_MS = 400;
 
 let nextId = 1;
 
@@ -139,7 +138,7 @@ async function answer(): Promise<void> {
 
 /** Stopping throws or ends the stream, and then nothing of it is an error. */
 async function stream(request: ChatRequest, turn: Answer, controller: AbortController): Promise<void> {
-  const timer = setInterval(() => void watchStats(), STATS_INTERVAL_MS);
+  const unwatch = watchStats();
   try {
     let last: ChatChunk | null = null;
     for await (const chunk of engine().chat(request, { signal: controller.signal })) {
@@ -154,17 +153,7 @@ async function stream(request: ChatRequest, turn: Answer, controller: AbortContr
       timings: last?.timings ?? null,
     };
   } finally {
-    clearInterval(timer);
-    void watchStats();
-  }
-}
-
-/** The numbers are an extra: when they fail, the answer's own error already says why. */
-async function watchStats(): Promise<void> {
-  try {
-    await refreshStats();
-  } catch (thrown) {
-    console.warn('tabmind could not read the engine numbers.', thrown);
+    unwatch();
   }
 }
 

@@ -1,0 +1,65 @@
+// The tiles of prefill_attention.wgsl in workgroup memory, loaded slice by slice of 32 dims, four dims an element.
+
+const SLICES = (HEAD_DIM + 31) / 32;
+// Rows of tiles are padded by one vector so that eight threads reading a column meet eight bank groups.
+const PITCH = 9u;
+#if RESIDENT
+const Q_PITCH = 8u * SLICES + 1u;
+#else
+const Q_PITCH = PITCH;
+#endif
+
+var<workgroup> q_tile: array<real4, 32 * Q_PITCH>;
+var<workgroup> kv_tile: array<real4, 32 * PITCH>;
+var<workgroup> p_tile: array<vec4<f32>, 32 * PITCH>;
+var<workgroup> k_fold: array<vec2<f32>, 32>;
+var<workgroup> v_fold: array<vec2<f32>, 32>;
+var<workgroup> tile_blocks: array<u32, 32 / BLOCK_TOKENS>;
+
+// Query rows' dims of one slice, to columns from `column` of q_tile. Rows past the chunk and dims past the head are 0.
+fn load_query(wg: vec3<u32>, slice: u32, column: u32, index: u32) {
+  for (var i = index; i < 256u; i += 128u) {
+    let query = wg.x * 32u + i / 8u;
+    let row = query / RATIO;
+    let d = slice * 32u + (i % 8u) * 4u;
+    var q = vec4<f32>();
+    if (row < params.num_rows && d < HEAD_DIM) {
+      q = scratch[(params.q_at + row * params.q_stride + (wg.y * RATIO + query % RATIO) * HEAD_DIM + d) / 4u];
+    }
+    q_tile[(i / 8u) * Q_PITCH + column + i % 8u] = real4(q);
+  }
+}
+
+// One slice of the tile's K (side 0) or V (side 1). K rows are stored as 0, 4, 8 .. 28, 1, 5 ..: a thread's tokens lie
+// eight rows apart, and the eight threads of a query row read neighbouring rows.
+fn load_tile(kv_head: u32, side: u32, slice: u32, num_tokens: u32, index: u32) {
+  for (var i = index; i < 256u; i += 128u) {
+    let token = i / 8u;
+    let d4 = slice * 8u + i % 8u;
+    var x = real4();
+    if (token < num_tokens && d4 * 4u < HEAD_DIM) {
+      let at = kv_codes_at(tile_blocks[token / BLOCK_TOKENS], kv_head, side, token % BLOCK_TOKENS);
+      x = quad(row_quad(at, d4), 0u);
+    }
+    let row = select((token % 4u) * 8u + token / 4u, token, side == 1u);
+    kv_tile[row * PITCH + i % 8u] = x;
+  }
+}
+
+fn load_folds(kv_head: u32, num_tokens: u32, index: u32) {
+#if KV_BITS < 16
+  if (index < 64u) {
+    let token = index % 32u;
+    let side = index / 32u;
+    var pair = vec2<f32>();
+    if (token < num_tokens) {
+      pair = fold(kv_word(kv_params_at(tile_blocks[token / BLOCK_TOKENS], kv_head, side, token % BLOCK_TOKENS)));
+    }
+    if (side == 0u) {
+      k_fold[token] = pair;
+    } else {
+      v_fold[token] = pair;
+    }
+  }
+#endif
+}
