@@ -1,19 +1,15 @@
-import { existsSync } from 'node:fs';
 import { defineConfig } from '@playwright/test';
+import { CHROMIUM_FLAGS, chromiumPath } from './test/chromium.mjs';
 
 const PORT = 4173;
 
-/** A browser of the system before Playwright's own, which a checkout may not have downloaded. */
-const executablePath = [
-  process.env.CHROMIUM_PATH,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-].find((path) => path !== undefined && existsSync(path));
-
 /** GPU_ADAPTER=hardware runs on the machine's own graphics card; the default is the software adapter every machine has. */
-const adapter = process.env.GPU_ADAPTER === 'hardware' ? [] : ['--use-webgpu-adapter=swiftshader'];
+const args =
+  process.env.GPU_ADAPTER === 'hardware'
+    ? CHROMIUM_FLAGS.filter((flag) => !flag.startsWith('--use-webgpu-adapter'))
+    : CHROMIUM_FLAGS;
+
+const executablePath = chromiumPath();
 
 export default defineConfig({
   testDir: 'test/e2e',
@@ -30,13 +26,7 @@ export default defineConfig({
     screenshot: 'only-on-failure',
     launchOptions: {
       ...(executablePath === undefined ? {} : { executablePath }),
-      args: [
-        '--no-sandbox',
-        '--enable-unsafe-webgpu',
-        '--enable-features=Vulkan',
-        '--disable-background-networking',
-        ...adapter,
-      ],
+      args,
     },
   },
   webServer: {

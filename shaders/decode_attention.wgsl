@@ -140,7 +140,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     if (seen) {
       s = cells[cell] + cells[TILE * HEAD_GROUPS + cell];
 #if SOFTCAP
-      s = params.softcap * tanh(clamp(s / params.softcap, vec4<f32>(-15.0), vec4<f32>(15.0)));
+      s = params.softcap * precise_tanh(s / params.softcap);
 #endif
     }
     let new_top = max(top, lanes_max4(s, index));

@@ -18,7 +18,7 @@
 const HIDDEN = -3.0e38;
 fn capped(s: vec4<f32>) -> vec4<f32> {
 #if SOFTCAP
-  return params.softcap * tanh(clamp(s / params.softcap, vec4<f32>(-15.0), vec4<f32>(15.0)));
+  return params.softcap * precise_tanh(s / params.softcap);
 #else
   return s;
 #endif

@@ -6,8 +6,11 @@ import type {
   ChatMessage,
   ChatRequest,
   EngineStats,
+  FolderFile,
   GenerateRequest,
   GenerateResult,
+  Inspection,
+  KernelTime,
   LoadOptions,
   LoadProgress,
   ModelInfo,
@@ -31,9 +34,16 @@ export interface ChatOptions {
 /** The page's handle on the engine. Everything that computes lives in the worker behind it. */
 export interface Engine {
   load(model: ModelRef, settings?: LoadSettings): Promise<ModelInfo>;
+  /** The load in progress begins no further read until `resume()`. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** What `load` would need, and whether it fits, before any weights are downloaded. */
+  inspect(model: ModelRef, options?: LoadOptions): Promise<Inspection>;
   chat(request: ChatRequest, options?: ChatOptions): AsyncIterable<ChatChunk>;
   generate(request: GenerateRequest, options?: ChatOptions): Promise<GenerateResult>;
   score(request: ScoreRequest): Promise<ScoreResult>;
+  /** GPU time of each kernel of a decode step at `position`; needs timestamp-query. */
+  profile(position: number): Promise<readonly KernelTime[]>;
   tokenize(text: string): Promise<readonly number[]>;
   renderChat(messages: readonly ChatMessage[]): Promise<readonly number[]>;
   stats(): Promise<EngineStats>;
@@ -56,12 +66,16 @@ export function createEngine(): Engine {
   const call = <T>(work: Promise<T>): Promise<T> => Promise.race([work, crashed]);
   return {
     load: (model, settings = {}) => call(load(api, model, settings)),
+    pause: () => call(api.pauseLoad()),
+    resume: () => call(api.resumeLoad()),
+    inspect: async (model, options = {}) => call(api.inspect(forWorker(model), options)),
     chat: (request, options = {}) => chat(api, call, request, options),
     generate: async (request, { signal } = {}) => {
       const requestId = crypto.randomUUID();
       return abortable(signal, () => api.abort(requestId), call(api.generate(requestId, request)));
     },
     score: (request) => call(api.score(request)),
+    profile: (position) => call(api.profile(position)),
     tokenize: (text) => call(api.tokenize(text)),
     renderChat: (messages) => call(api.renderChat(messages)),
     stats: () => call(api.stats()),
@@ -82,10 +96,36 @@ function workerError(message: string | undefined): TabmindError {
   });
 }
 
-function load(api: Remote<WorkerApi>, model: ModelRef, settings: LoadSettings): Promise<ModelInfo> {
+async function load(api: Remote<WorkerApi>, model: ModelRef, settings: LoadSettings): Promise<ModelInfo> {
   const { onProgress = () => undefined, signal, ...options } = settings;
-  const url = new URL(model.url, globalThis.location.href).href;
-  return abortable(signal, () => api.cancelLoad(), api.load({ ...model, url }, options, proxy(onProgress)));
+  if (options.cache !== false) askToPersist();
+  return abortable(signal, () => api.cancelLoad(), api.load(forWorker(model), options, proxy(onProgress)));
+}
+
+/** What the page alone knows: its address, and the paths of dropped files. */
+function forWorker(model: ModelRef): ModelRef {
+  if (model.kind === 'hub') return model;
+  if (model.kind !== 'folder') return { ...model, url: new URL(model.url, globalThis.location.href).href };
+  const { files } = model;
+  return 'kind' in files ? model : { ...model, files: files.map(withPath) };
+}
+
+function withPath(entry: File | FolderFile): FolderFile {
+  return entry instanceof File ? { path: entry.webkitRelativePath || entry.name, file: entry } : entry;
+}
+
+let hasAskedToPersist = false;
+
+/**
+ * Asks the browser, once, not to evict the cached models: only a page may. Some browsers show the question to the person,
+ * so nothing waits for the answer, and nothing depends on it.
+ */
+function askToPersist(): void {
+  const storage: StorageManager | undefined = globalThis.navigator.storage;
+  if (hasAskedToPersist || !storage) return;
+  hasAskedToPersist = true;
+  // without a reply the cache is used all the same
+  storage.persist().catch(() => undefined);
 }
 
 async function abortable<T>(

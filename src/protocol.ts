@@ -61,13 +61,46 @@ export interface ChatChunk {
 export type WeightBits = 4 | 8 | 16;
 export type KvBits = 4 | 8 | 16 | 32;
 
-/** Where a checkpoint lies: a folder URL (relative ones resolve against the page). */
-export interface ModelRef {
+interface ModelName {
   /** Shown to people and used as the cache key together with `revision`. */
   readonly id: string;
-  readonly url: string;
+  /** Branch, tag or commit. */
   readonly revision?: string;
 }
+
+/**
+ * A folder on a web server; relative URLs resolve against the page. A page of a known hub
+ * (https://huggingface.co/owner/name, any tab of it) counts as that repository.
+ */
+export interface UrlModel extends ModelName {
+  readonly kind?: 'url';
+  readonly url: string;
+}
+
+/** A repository of a model hub; `id` is `owner/name` or `owner/name@revision`. */
+export interface HubModel extends ModelName {
+  readonly kind: 'hub';
+  /** Default 'huggingface'. A base URL may be any server that speaks like huggingface.co. */
+  readonly host?: HubPreset | URL['href'];
+}
+
+/** Hubs known by name: huggingface.co, hf-mirror.com, modelscope.cn. */
+export type HubPreset = 'huggingface' | 'hf-mirror' | 'modelscope';
+
+/** A folder on this computer: what a directory picker gave, or the files of a drop or of an `<input webkitdirectory>`. */
+export interface FolderModel extends ModelName {
+  readonly kind: 'folder';
+  readonly files: FileSystemDirectoryHandle | readonly File[] | readonly FolderFile[];
+}
+
+/** A file with its place, because a File loses its path on the way to the worker. */
+export interface FolderFile {
+  readonly path: string;
+  readonly file: File;
+}
+
+/** Where a checkpoint lies. */
+export type ModelRef = UrlModel | HubModel | FolderModel;
 
 export interface LoadOptions {
   /** Bits of the packed linears made from float checkpoints. Default 4. */
@@ -86,6 +119,8 @@ export interface LoadOptions {
   readonly math?: 'auto' | 'f32' | 'f16';
   /** Off: never read or write the IndexedDB cache. Default true. */
   readonly cache?: boolean;
+  /** Access token for gated and private repositories: sent to the model's hub and nowhere else, and never stored. */
+  readonly token?: string;
 }
 
 export type LoadPhase = 'inspect' | 'download' | 'convert' | 'read-cache' | 'compile' | 'ready';
@@ -95,6 +130,39 @@ export interface LoadProgress {
   readonly phase: LoadPhase;
   readonly loadedBytes: number;
   readonly totalBytes: number;
+  /** Mean of the last seconds; unset until there is enough to tell. */
+  readonly bytesPerSecond?: number;
+  /** Of this phase, at that speed. */
+  readonly secondsLeft?: number;
+  /** Set while the load stands still because of `pause()`. */
+  readonly paused?: true;
+}
+
+/** 'tight': it fits, but nothing else of size does while it loads. */
+export type Fit = 'fits' | 'tight' | 'too-big';
+
+/** What a model would need, found out without downloading its weights. Sizes in bytes. */
+export interface Inspection {
+  readonly id: string;
+  readonly architecture: string;
+  readonly parameters: number;
+  readonly contextLength: number;
+  /** The model is in the cache: nothing has to be downloaded. */
+  readonly cached: boolean;
+  /** To be downloaded; 0 when cached. */
+  readonly checkpointBytes: number;
+  /** Weights in GPU memory, and in the cache. */
+  readonly packedBytes: number;
+  /** The KV pool at this context length and these bits. */
+  readonly kvBytes: number;
+  /** Activations and step state. */
+  readonly scratchBytes: number;
+  /** Further GPU memory while the checkpoint is being converted; 0 when cached. */
+  readonly conversionBytes: number;
+  readonly limits: { readonly maxBufferSize: number; readonly maxStorageBufferBindingSize: number };
+  readonly fits: Fit;
+  /** The verdict in words, with its numbers. */
+  readonly reason: string;
 }
 
 export interface ModelInfo {
@@ -171,6 +239,12 @@ export interface GenerateResult {
   readonly timings: Timings;
 }
 
+/** GPU time of one kernel launch. */
+export interface KernelTime {
+  readonly kernel: string;
+  readonly microseconds: number;
+}
+
 export interface CachedModel {
   readonly key: string;
   readonly id: string;
@@ -186,6 +260,11 @@ export interface WorkerApi {
   ): Promise<ModelInfo>;
   /** Makes a load in progress reject with code 'cancelled'; what is cached so far stays. */
   cancelLoad(): Promise<void>;
+  /** The load in progress begins no further read until `resumeLoad`. Without one, nothing happens. */
+  pauseLoad(): Promise<void>;
+  resumeLoad(): Promise<void>;
+  /** Reads config and headers only, and tries whether the GPU gives the memory. Rejects for what `load` would refuse. */
+  inspect(model: ModelRef, options: LoadOptions): Promise<Inspection>;
   unload(): Promise<void>;
   chat(
     requestId: string,
@@ -194,6 +273,7 @@ export interface WorkerApi {
   ): Promise<void>;
   generate(requestId: string, request: GenerateRequest): Promise<GenerateResult>;
   score(request: ScoreRequest): Promise<ScoreResult>;
+  profile(position: number): Promise<readonly KernelTime[]>;
   abort(requestId: string): Promise<void>;
   stats(): Promise<EngineStats>;
   tokenize(text: string): Promise<readonly number[]>;

@@ -23,6 +23,7 @@ export async function openPage({ root, roots = {}, flags, path = '/', userDataDi
   await page.goto(new URL(path, server.url).href);
   return {
     page,
+    context: page.context(),
     url: server.url,
     async close() {
       await browser.close();

@@ -36,7 +36,7 @@ const RULES: readonly Rule[] = [
   rule('src/chat/', 'src/chat/', 'src/protocol', 'src/errors'),
   rule('src/engine/', 'src/engine/', 'src/kvcache/block-allocator', 'src/protocol', 'src/errors'),
   rule('src/kvcache/block-allocator', 'src/errors'),
-  rule('src/kvcache/kv-pool', 'src/gpu/', 'src/errors'),
+  rule('src/kvcache/kv-pool', 'src/gpu/', 'src/kernels/kv-layout', 'src/errors'),
   rule(
     'src/runner/',
     ...rooms('runner', 'models', 'layers', 'kernels', 'kvcache', 'gpu'),
@@ -52,7 +52,13 @@ const RULES: readonly Rule[] = [
   rule(
     'src/weights/',
     ...rooms('weights', 'gpu'),
-    ...['src/kernels/quantize', 'src/kernels/kernel', 'src/models/config', 'src/models/weight-spec'],
+    ...[
+      'src/kernels/quantize',
+      'src/kernels/repack',
+      'src/kernels/kernel',
+      'src/models/config',
+      'src/models/weight-spec',
+    ],
     ...['src/protocol', 'src/errors'],
   ),
   rule('src/gpu/', 'src/gpu/', 'type:src/protocol', 'src/errors', 'shaders/shared/'),

@@ -207,7 +207,15 @@ export class Scheduler {
     );
     const sample = sequence.schedulePrefill(tokenIds.length);
     return {
-      batch: { phase: 'prefill', slot, tokenIds, startPosition, blockTable: blockTable.blockIds, sample },
+      batch: {
+        phase: 'prefill',
+        slot,
+        tokenIds,
+        startPosition,
+        totalTokens: sequence.tokenIds.length,
+        blockTable: blockTable.blockIds,
+        sample,
+      },
       sequences: [sequence],
       numSampled: sample ? 1 : 0,
       admitted: prefilling === undefined ? sequence : null,

@@ -18,6 +18,8 @@ export interface Gpu {
   readonly math: 'f32' | 'f16';
   /** 0: kernels reduce through workgroup memory. */
   readonly subgroupSize: number;
+  /** The adapter is a program on the CPU (SwiftShader): threads cost more than loops there. */
+  readonly isSoftware: boolean;
   /** Scalars go to kernels as immediates; otherwise through a uniform buffer. */
   readonly immediates: boolean;
   /** Defines that every shader gets: F16, SUBGROUP_SIZE. */
@@ -111,6 +113,7 @@ function describe(adapter: GPUAdapter, device: GPUDevice, options: GpuOptions): 
     info: { vendor, architecture, description, features: [...device.features], subgroupSize, f16: hasF16 },
     math,
     subgroupSize,
+    isSoftware: adapter.info.isFallbackAdapter,
     immediates,
     defines: { F16: math === 'f16', SUBGROUP_SIZE: subgroupSize },
     pipelines: new PipelineCache(device, immediates),

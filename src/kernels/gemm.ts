@@ -35,7 +35,7 @@ const MIN_WORKGROUPS = 128;
  * out[m, n] = Σ_k W[n, k] · x[m, k] with all that LinearCall fuses, for any number of rows. The norm costs no pass of
  * its own: the row's squares are summed while its tiles are loaded, and its scale is applied to the finished sums.
  */
-export function gemm(gpu: Gpu, call: LinearCall, tile: GemmTile = gemmTile(call)): Dispatch[] {
+export function gemm(gpu: Gpu, call: LinearCall, tile: GemmTile = gemmTile(gpu, call)): Dispatch[] {
   const { weight, numRows } = call;
   const pipeline = gpu.pipelines.request(PROGRAM, {
     ...gpu.defines,
@@ -52,7 +52,8 @@ export function gemm(gpu: Gpu, call: LinearCall, tile: GemmTile = gemmTile(call)
 }
 
 /** The largest tile that the rows fill and that leaves work for every processor. */
-export function gemmTile(call: LinearCall): GemmTile {
+export function gemmTile(gpu: Pick<Gpu, 'isSoftware'>, call: LinearCall): GemmTile {
+  if (gpu.isSoftware) return GEMM_TILES['64x64'];
   const { numRows, weight } = call;
   const wide = weight.rows / 32 >= MIN_WORKGROUPS;
   if (numRows <= 8) return GEMM_TILES[wide ? '8x32' : '8x16'];

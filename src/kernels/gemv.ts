@@ -27,7 +27,7 @@ const MAX_WORKGROUPS = 65535;
 const FULL_THREADS = 1 << 17;
 
 /** out[m, n] = Σ_k W[n, k] · x[m, k] with all that LinearCall fuses, for 1 to 4 rows. */
-export function gemv(gpu: Gpu, call: LinearCall, tile: GemvTile = gemvTile(call)): Dispatch {
+export function gemv(gpu: Gpu, call: LinearCall, tile: GemvTile = gemvTile(gpu, call)): Dispatch {
   const { weight, numRows, gate } = call;
   if (numRows < 1 || numRows > MAX_GEMV_ROWS)
     throw new TabmindError('internal', `gemv takes 1 to ${MAX_GEMV_ROWS} rows, not ${numRows}`);
@@ -63,7 +63,8 @@ function unitCols(call: LinearCall): number {
  * Enough threads along K that every one of them has work; more where there are few rows, so that a large GPU is filled;
  * several rows a thread where there are many, so that a load of x serves them all.
  */
-export function gemvTile(call: LinearCall): GemvTile {
+export function gemvTile(gpu: Pick<Gpu, 'isSoftware'>, call: LinearCall): GemvTile {
+  if (gpu.isSoftware) return { lanes: 4, rowsPerThread: 4, threads: 32 };
   const { rows, cols } = call.weight;
   const units = Math.ceil(cols / unitCols(call));
   const wanted = rows >= 32768 && call.numRows <= 2 ? 4 : rows >= 8192 ? 2 : 1;

@@ -25,7 +25,7 @@ export const TOO_LARGE = 2;
 
 const SOURCES = { F32: 0, F16: 1, BF16: 2 } as const;
 export type FloatDtype = keyof typeof SOURCES;
-export type LinearFormat = Exclude<PackedFormat, 'f32'>;
+export type LinearFormat = Exclude<PackedFormat, 'f32' | 'u32'>;
 
 const WORKGROUP_SIZE = 64;
 const MAX_WORKGROUPS = 65535;

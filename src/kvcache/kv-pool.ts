@@ -3,6 +3,8 @@ import { allocateBuffer } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { type KvLayout, type KvShape, kvLayout } from '../kernels/kv-layout';
 
+export { type KvShape, kvLayout } from '../kernels/kv-layout';
+
 /** Which layers share a buffer: slab i holds layers [firstLayer, firstLayer + numLayers). */
 export interface SlabPlan {
   readonly firstLayer: number;

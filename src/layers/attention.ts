@@ -2,51 +2,83 @@ import { decodeAttention } from '../kernels/decode-attention';
 import { prefillAttention } from '../kernels/prefill-attention';
 import { ropeAppend } from '../kernels/rope-append';
 import type { ForwardContext } from './forward-context';
+import { rmsNormInPlace } from './norm';
 
-export interface AttentionLayer {
-  readonly layer: number;
-  /** Tokens a query sees, itself included; 0 = all before it. */
-  readonly window: number;
-  /** Multiplies q · k. */
-  readonly scale: number;
-  readonly softcap?: number;
-  /** Names of per-head norm weights of q and k, and whether they come before or after RoPE. */
-  readonly qkNorm: { readonly q: string; readonly k: string; readonly when: 'before' | 'after' } | null;
-  /** Rope table to use; null = no rotation. Default 0. */
-  readonly ropeTable?: number | null;
+export interface AttentionHeads {
+  /**
+   * RMS norm of q and k with the layer's q_norm and k_norm: over each head, before or after the rope, or over all heads
+   * at once (before it). Default: none.
+   */
+  readonly qkNorm?: 'before rope' | 'after rope' | 'all heads';
   /** Rotary pairs are (2i, 2i + 1) instead of (i, i + rotaryDim / 2). */
   readonly interleaved?: boolean;
 }
 
 /** attended = softmax(scale · q Kᵀ) V over the paged cache, after q and k were rotated and k, v appended to it. */
-export function attention(step: ForwardContext, call: AttentionLayer): void {
+export function attention(step: ForwardContext, layer: number, heads: AttentionHeads): void {
+  const { config, scratch } = step;
+  const { numHeads, numKvHeads, headDim } = config;
+  if (heads.qkNorm === 'all heads') {
+    const { at, stride } = scratch.qkv;
+    const [qCols, kCols] = [numHeads * headDim, numKvHeads * headDim];
+    rmsNormInPlace(step, `layers.${layer}.q_norm`, { at, stride }, qCols);
+    rmsNormInPlace(step, `layers.${layer}.k_norm`, { at: at + qCols, stride }, kCols);
+  }
+  appendKeysAndValues(step, layer, heads);
+  attend(step, layer);
+}
+
+/** Where rope_append norms each head; null: nowhere (the norm over all heads comes before it). */
+const NORM_PLACES = {
+  'before rope': 'before',
+  'after rope': 'after',
+  'all heads': null,
+  none: null,
+} as const;
+
+function appendKeysAndValues(step: ForwardContext, layer: number, heads: AttentionHeads): void {
   const { gpu, state, kv, config, scratch, numRows, prefill, weights } = step;
-  const { numHeads, rope, rmsNormEps } = config;
-  const layerAt = step.layerAt(call.layer);
-  const norm = call.qkNorm;
-  const table = call.ropeTable === undefined ? 0 : call.ropeTable;
-  const qkNorm = norm && { q: weights.get(norm.q), k: weights.get(norm.k), eps: rmsNormEps, when: norm.when };
+  const ropeIndex = config.layerRopes[layer] ?? null;
+  const rope = ropeIndex === null ? undefined : config.ropes[ropeIndex];
+  const when = NORM_PLACES[heads.qkNorm ?? 'none'];
+  const qkNorm = when && {
+    q: weights.get(`layers.${layer}.q_norm`),
+    k: weights.get(`layers.${layer}.k_norm`),
+    eps: config.rmsNormEps,
+    when,
+  };
   const append = ropeAppend(gpu, state, kv, {
     numRows,
-    numHeads,
-    layerAt,
+    numHeads: config.numHeads,
+    layerAt: step.layerAt(layer),
     prefill,
     qkvAt: scratch.qkv.at,
     rope:
-      table === null ? null : { table, rotaryDim: rope.rotaryDim, interleaved: call.interleaved ?? false },
-    queryScale: call.scale,
+      rope === undefined || ropeIndex === null
+        ? null
+        : {
+            table: step.ropeTable(ropeIndex),
+            rotaryDim: rope.rotaryDim,
+            interleaved: heads.interleaved ?? false,
+          },
+    queryScale: config.attentionScale,
+    queryGrowth: config.queryGrowth,
     qkNorm: qkNorm ?? undefined,
   });
-  step.push([append], qkNorm?.q.slab ?? 0, call.layer);
+  step.push([append], qkNorm?.q.slab ?? 0, layer);
+}
+
+function attend(step: ForwardContext, layer: number): void {
+  const { gpu, state, kv, config, scratch, numRows, prefill } = step;
   const reads = {
     numRows,
-    numHeads,
-    layerAt,
+    numHeads: config.numHeads,
+    layerAt: step.layerAt(layer),
     qAt: scratch.qkv.at,
     qStride: scratch.qkv.stride,
     outAt: scratch.attended.at,
-    window: call.window,
-    softcap: call.softcap ?? 0,
+    window: config.layerWindows[layer] ?? 0,
+    softcap: config.attentionSoftcap,
   };
   const dispatches = prefill
     ? [prefillAttention(gpu, state, kv, { ...reads, prefill })]
@@ -55,5 +87,5 @@ export function attention(step: ForwardContext, call: AttentionLayer): void {
         numSplits: step.numSplits,
         partialsAt: scratch.partials.at,
       });
-  step.push(dispatches, qkNorm?.q.slab ?? 0, call.layer);
+  step.push(dispatches, 0, layer);
 }

@@ -20,8 +20,12 @@ export interface ScratchRegions {
   readonly qkv: Region;
   /** [rows][numHeads · headDim] */
   readonly attended: Region;
+  /** What a block adds to the residual stream, before its norm [rows][hiddenSize] */
+  readonly branch: Region;
   /** MLP inner [rows][intermediateSize] */
   readonly inner: Region;
+  /** Input of a linear whose columns are in an order of their own [rows][the widest of them]; empty without any. */
+  readonly permuted: Region;
   /** [logit rows][vocabSize rounded up to 4] */
   readonly logits: Region;
   /** Partial results of split attention. */
@@ -63,6 +67,8 @@ export interface ForwardContext {
   readonly numSplits: number;
   /** Word offset of a layer's blocks in its KV slab. */
   layerAt(layer: number): number;
+  /** Rope table for the rows of this step, of a rope of the config. */
+  ropeTable(rope: number): number;
   /** Appends dispatches that read weight slab `slab` and, where given, the KV of `layer`. */
   push(dispatches: readonly Dispatch[], slab: number, layer?: number): void;
 }

@@ -1,6 +1,8 @@
 import { gemm } from '../kernels/gemm';
 import { gemv, MAX_GEMV_ROWS } from '../kernels/gemv';
 import type { LinearCall } from '../kernels/linear-call';
+import { permute } from '../kernels/permute';
+import { orderName } from '../weights/packed-tensor';
 import type { ForwardContext, Region } from './forward-context';
 
 export interface LinearLayer {
@@ -13,8 +15,14 @@ export interface LinearLayer {
   readonly out: Region;
   /** Added to the result; may be the output itself. */
   readonly residual?: Region;
+  /** Multiplies the result before the residual is added; default 1. */
+  readonly residualScale?: number;
   /** rows = gate ‖ up: out = act(gate) · up */
   readonly gate?: 'silu' | 'gelu_tanh';
+  /** Multiplies W · x + bias; default 1. */
+  readonly outScale?: number;
+  /** After outScale: cap · tanh(y / cap); 0 (the default) = none. */
+  readonly softcap?: number;
   /** First input row; default 0. */
   readonly firstRow?: number;
   /** Default: all rows of the step. */
@@ -26,18 +34,47 @@ export function linear(step: ForwardContext, layer: LinearLayer): void {
   const weight = step.weights.get(layer.weight);
   const bias = layer.bias === undefined ? undefined : step.weights.find(layer.bias);
   const numRows = layer.numRows ?? step.numRows;
+  const input = linearInput(step, layer, numRows);
   const call: LinearCall = {
     weight,
     numRows,
-    inAt: layer.in.at + (layer.firstRow ?? 0) * layer.in.stride,
-    inStride: layer.in.stride,
+    inAt: input.at,
+    inStride: input.stride,
     outAt: layer.out.at,
     outStride: layer.out.stride,
     ...(bias ? { bias } : {}),
-    ...(layer.norm ? { norm: { weight: step.weights.get(layer.norm), eps: step.config.rmsNormEps } } : {}),
+    ...(input.norm ? { norm: input.norm } : {}),
     ...(layer.gate ? { gate: layer.gate } : {}),
     ...(layer.residual ? { residualAt: layer.residual.at } : {}),
+    residualScale: layer.residualScale ?? 1,
+    outScale: layer.outScale ?? 1,
+    softcap: layer.softcap ?? 0,
   };
   // More rows are worth a tile kernel, which dequantises once for all of them.
   step.push(numRows <= MAX_GEMV_ROWS ? [gemv(step.gpu, call)] : gemm(step.gpu, call), weight.slab);
+}
+
+/** The rows to be multiplied. A weight with columns in an order of its own gets them gathered, and normed already. */
+function linearInput(
+  step: ForwardContext,
+  layer: LinearLayer,
+  numRows: number,
+): Region & Pick<LinearCall, 'norm'> {
+  const { gpu, weights, config, scratch } = step;
+  const norm = layer.norm ? { norm: { weight: weights.get(layer.norm), eps: config.rmsNormEps } } : {};
+  const at = layer.in.at + (layer.firstRow ?? 0) * layer.in.stride;
+  const order = weights.find(orderName(layer.weight));
+  if (!order) return { at, stride: layer.in.stride, ...norm };
+  const { permuted } = scratch;
+  const gather = permute(gpu, {
+    numRows,
+    inAt: at,
+    inStride: layer.in.stride,
+    outAt: permuted.at,
+    outStride: permuted.stride,
+    order,
+    ...norm,
+  });
+  step.push([gather], order.slab);
+  return permuted;
 }

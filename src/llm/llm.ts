@@ -9,6 +9,8 @@ import type {
   EngineStats,
   GenerateRequest,
   GenerateResult,
+  Inspection,
+  KernelTime,
   LoadOptions,
   LoadProgress,
   ModelInfo,
@@ -18,15 +20,24 @@ import type {
   Usage,
   WorkerApi,
 } from '../protocol';
+import { LoadGate } from '../weights/load-gate';
 import { WeightStore } from '../weights/weight-store';
 import { ChatStream } from './chat-stream';
 import { samplingParams } from './generation-defaults';
+import { inspectModel } from './inspection';
 import { LoadedModel } from './loaded-model';
+import { type LoadStep, ProgressMeter } from './progress-meter';
+
+interface Loading {
+  readonly stop: AbortController;
+  readonly gate: LoadGate;
+  readonly meter: ProgressMeter;
+}
 
 /** The engine as the page sees it: one model at a time, any number of requests. Sees text and tokens both. */
 export class Llm implements WorkerApi {
   #model: LoadedModel | null = null;
-  #loading: AbortController | null = null;
+  #loading: Loading | null = null;
 
   async load(
     model: ModelRef,
@@ -34,28 +45,47 @@ export class Llm implements WorkerApi {
     onProgress: (progress: LoadProgress) => void,
   ): Promise<ModelInfo> {
     await this.unload();
-    const loading = new AbortController();
+    const meter = new ProgressMeter(onProgress);
+    const loading: Loading = { stop: new AbortController(), gate: new LoadGate(), meter };
+    const { signal } = loading.stop;
     this.#loading = loading;
     try {
-      this.#model = await LoadedModel.load(model, options, onProgress, loading.signal);
+      const report = (step: LoadStep) => meter.report(step);
+      this.#model = await LoadedModel.load(model, options, report, signal, loading.gate);
       return this.#model.info;
     } catch (thrown) {
-      if (loading.signal.aborted)
+      if (signal.aborted)
         throw new TabmindError('cancelled', 'Loading was cancelled.', {
           remedy: 'Load the model again to go on.',
         });
       throw TabmindError.from(thrown);
     } finally {
+      meter.flush();
       if (this.#loading === loading) this.#loading = null;
     }
   }
 
   async cancelLoad(): Promise<void> {
-    this.#loading?.abort();
+    this.#loading?.stop.abort();
+  }
+
+  async pauseLoad(): Promise<void> {
+    this.#loading?.gate.pause();
+    this.#loading?.meter.pause(true);
+  }
+
+  async resumeLoad(): Promise<void> {
+    this.#loading?.gate.resume();
+    this.#loading?.meter.pause(false);
+  }
+
+  async inspect(model: ModelRef, options: LoadOptions): Promise<Inspection> {
+    const { weightBytes, kvBytes } = await this.stats();
+    return inspectModel(model, options, weightBytes + kvBytes);
   }
 
   async unload(): Promise<void> {
-    this.#loading?.abort();
+    this.#loading?.stop.abort();
     const model = this.#model;
     this.#model = null;
     await model?.close();
@@ -99,6 +129,10 @@ export class Llm implements WorkerApi {
     const model = this.#loaded();
     checkIds(ids, model.info.vocabSize);
     return { vocabSize: model.info.vocabSize, logits: await model.score(ids, positions) };
+  }
+
+  async profile(position: number): Promise<readonly KernelTime[]> {
+    return this.#loaded().profile(position);
   }
 
   async abort(requestId: string): Promise<void> {

@@ -1,29 +1,21 @@
 import { Engine } from '../engine/engine';
-import { TabmindError } from '../errors';
 import { type Gpu, openGpu } from '../gpu/device';
-import { type KvShape, kvLayout } from '../kernels/kv-layout';
 import { KvPool } from '../kvcache/kv-pool';
-import { type ModelConfig, parseJsonObject, parseModelConfig } from '../models/config';
-import { architectureOf } from '../models/registry';
-import type { EngineStats, LoadOptions, LoadProgress, ModelInfo, ModelRef, ScoreRequest } from '../protocol';
+import { type ModelConfig, parseJsonObject } from '../models/config';
+import { architectureOf, parseModelConfig } from '../models/registry';
+import type { EngineStats, KernelTime, LoadOptions, ModelInfo, ModelRef, ScoreRequest } from '../protocol';
 import { ModelRunner } from '../runner/model-runner';
-import { createHttpSource } from '../weights/http-source';
-import { readModelTexts } from '../weights/model-texts';
+import { selfTest } from '../runner/self-test';
+import type { LoadGate } from '../weights/load-gate';
 import type { ModelSource, ModelTexts } from '../weights/source';
-import { type WeightIdentity, weightIdentity } from '../weights/weight-identity';
+import type { WeightIdentity } from '../weights/weight-identity';
 import { type LoadedWeights, loadWeights } from '../weights/weight-loader';
-import { WeightStore } from '../weights/weight-store';
+import type { WeightStore } from '../weights/weight-store';
+import { openCheckpoint } from './checkpoint';
 import { type GenerationDefaults, generationDefaults } from './generation-defaults';
+import { loadShape } from './load-shape';
+import type { LoadStep } from './progress-meter';
 import { TextModel } from './text-model';
-
-const BLOCK_TOKENS = 32;
-const DEFAULT_SEQUENCES = 8;
-const MAX_SEQUENCES = 64;
-const MAX_DEFAULT_CONTEXT = 8192;
-const MAX_CHUNK_TOKENS = 256;
-/** Full contexts that the pool holds unless the request says otherwise, and the most memory that this may take. */
-const DEFAULT_CONTEXTS = 4;
-const MAX_DEFAULT_POOL_BYTES = 2 ** 30;
 
 /** Everything that one model in memory consists of. */
 export class LoadedModel {
@@ -58,17 +50,16 @@ export class LoadedModel {
   static async load(
     model: ModelRef,
     options: LoadOptions,
-    onProgress: (progress: LoadProgress) => void,
+    onProgress: (progress: LoadStep) => void,
     signal: AbortSignal,
+    gate: LoadGate,
   ): Promise<LoadedModel> {
     const start = performance.now();
     const gpu = await openGpu({ math: options.math ?? 'auto' });
     try {
-      const source = createHttpSource(model.id, model.url);
-      const store = options.cache === false ? null : new WeightStore();
-      const identity = weightIdentity(model, options);
-      const texts = await readModelTexts(source, store, identity, signal);
-      const parts = await loadParts({ gpu, source, store, identity, texts, options, onProgress, signal });
+      const checkpoint = await openCheckpoint(model, options, signal, gate);
+      const parts = await loadParts({ gpu, ...checkpoint, options, onProgress, signal });
+      await checkpoint.deleteOldVersions();
       const info = describe(model, options, parts, performance.now() - start);
       onProgress({ phase: 'ready', loadedBytes: info.weightBytes, totalBytes: info.weightBytes });
       return new LoadedModel(parts, info);
@@ -94,6 +85,7 @@ export class LoadedModel {
           slot,
           tokenIds,
           startPosition,
+          totalTokens: ids.length,
           blockTable: blockTable.blockIds,
           sample: false,
         } as const;
@@ -102,6 +94,10 @@ export class LoadedModel {
       }
       return logits;
     });
+  }
+
+  profile(position: number): Promise<readonly KernelTime[]> {
+    return this.engine.borrow(1, () => this.#runner.profileDecode(position));
   }
 
   stats(): EngineStats {
@@ -134,7 +130,7 @@ interface Ingredients {
   readonly identity: WeightIdentity;
   readonly texts: ModelTexts;
   readonly options: LoadOptions;
-  readonly onProgress: (progress: LoadProgress) => void;
+  readonly onProgress: (progress: LoadStep) => void;
   readonly signal: AbortSignal;
 }
 
@@ -162,9 +158,8 @@ async function loadParts(from: Ingredients): Promise<Parts> {
       ? null
       : new TextModel({ ...texts, tokenizer: texts.tokenizer }, config.vocabSize);
   const weights = await loadWeights({ ...from, specs: architecture.weights(config) });
-  const contextLength = contextLengthOf(config, options);
-  const maxSlots = Math.min(MAX_SEQUENCES, options.maxSequences ?? DEFAULT_SEQUENCES);
-  const pool = await KvPool.allocate(gpu, kvShape(config, options, contextLength, maxSlots));
+  const { kv, ...shape } = loadShape(config, options);
+  const pool = await KvPool.allocate(gpu, kv);
   onProgress({ phase: 'compile', loadedBytes: 0, totalBytes: 0 });
   const runner = await ModelRunner.create({
     gpu,
@@ -173,11 +168,10 @@ async function loadParts(from: Ingredients): Promise<Parts> {
     tensors: weights.placed,
     slabs: weights.slabs,
     pool,
-    contextLength,
-    maxSlots,
-    maxChunkTokens: Math.min(MAX_CHUNK_TOKENS, contextLength),
+    ...shape,
   });
   await runner.warmUp();
+  await selfTest({ gpu, config, tensors: weights.placed, slabs: weights.slabs, kv: pool.shape, ...shape });
   signal.throwIfAborted();
   const textWarnings = text?.tokenizer.warnings ?? [
     'There is no tokenizer.json: the model takes token ids only.',
@@ -190,42 +184,9 @@ async function loadParts(from: Ingredients): Promise<Parts> {
     weights,
     pool,
     runner,
-    contextLength,
+    contextLength: shape.contextLength,
     warnings: [...weights.warnings, ...textWarnings],
   };
-}
-
-function contextLengthOf(config: ModelConfig, options: LoadOptions): number {
-  const wanted = options.contextLength ?? Math.min(config.maxPositions, MAX_DEFAULT_CONTEXT);
-  if (!Number.isInteger(wanted) || wanted < 1)
-    throw new TabmindError(
-      'bad-request',
-      `The context length is ${wanted}; it must be a whole number of tokens, 1 or more.`,
-    );
-  return Math.min(wanted, config.maxPositions);
-}
-
-function kvShape(
-  config: ModelConfig,
-  options: LoadOptions,
-  contextLength: number,
-  maxSlots: number,
-): KvShape {
-  const { numLayers, numKvHeads, headDim } = config;
-  const shape = {
-    numLayers,
-    numKvHeads,
-    headDim,
-    kvBits: options.kvBits ?? 8,
-    blockTokens: BLOCK_TOKENS,
-  } as const;
-  const { blockBytes } = kvLayout({ ...shape, numBlocks: 1 });
-  const perContext = Math.ceil(contextLength / BLOCK_TOKENS);
-  if (options.kvPoolMiB !== undefined)
-    return { ...shape, numBlocks: Math.floor((options.kvPoolMiB * 2 ** 20) / blockBytes) };
-  const affordable = Math.floor(MAX_DEFAULT_POOL_BYTES / blockBytes);
-  const wanted = perContext * Math.min(DEFAULT_CONTEXTS, maxSlots);
-  return { ...shape, numBlocks: Math.max(perContext, Math.min(wanted, affordable)) };
 }
 
 function describe(model: ModelRef, options: LoadOptions, parts: Parts, loadMs: number): ModelInfo {

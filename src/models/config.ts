@@ -163,7 +163,10 @@ function readHeads(raw: JsonObject, defaults: ConfigDefaults): HeadShape {
 }
 
 function readActivation(raw: JsonObject, fallback: ModelConfig['activation']): ModelConfig['activation'] {
-  const key = raw.hidden_activation === undefined || raw.hidden_activation === null ? 'hidden_act' : 'hidden_activation';
+  const key =
+    raw.hidden_activation === undefined || raw.hidden_activation === null
+      ? 'hidden_act'
+      : 'hidden_activation';
   const named = raw[key] ?? null;
   if (named === null) return fallback;
   // Gemma's first configs say gelu and mean its tanh approximation

@@ -38,7 +38,10 @@ export const LLAMA_NAMES: CheckpointNames = {
   norms: { input_norm: 'input_layernorm', mlp_norm: 'post_attention_layernorm' },
 };
 
-/** The weight table of a dense decoder. Ours: embed, norm, lm_head, and layers.N. qkv, o, gate_up, down, their _bias, and the norms. */
+/**
+ * The weight table of a dense decoder. Our names: embed, norm, lm_head (untied), and for every layer `layers.N.` with
+ * qkv, o, gate_up, down, their `_bias`, and the norms.
+ */
 export function decoderWeights(config: ModelConfig, names: CheckpointNames): readonly WeightSpec[] {
   const embedGroup = config.tieEmbeddings ? 'head' : 'embed';
   const specs: WeightSpec[] = [
@@ -51,14 +54,23 @@ export function decoderWeights(config: ModelConfig, names: CheckpointNames): rea
 }
 
 function layerWeights(config: ModelConfig, names: CheckpointNames, layer: number): readonly WeightSpec[] {
-  const { hiddenSize, intermediateSize, headDim, numHeads, numKvHeads, qkvBias, outputBias, mlpBias } = config;
+  const { hiddenSize, intermediateSize, headDim, numHeads, numKvHeads, qkvBias, outputBias, mlpBias } =
+    config;
   const [ours, theirs, group] = [`layers.${layer}`, `${names.layers}.${layer}`, `layer ${layer}`];
   const specs: WeightSpec[] = [];
   const linear = (name: string, parts: readonly ModuleRows[], rows: number, cols: number, bias: boolean) => {
     const modules = parts.map((part) => ({ ...part, module: `${theirs}.${part.module}` }));
     const weight = modules.map((part) => ({ ...part, leaf: 'weight' }) as const);
     const [kind, role] = ['linear', 'projection'] as const;
-    specs.push({ kind, role, name: `${ours}.${name}`, parts: weight, group, rows, cols } satisfies LinearSpec);
+    specs.push({
+      kind,
+      role,
+      name: `${ours}.${name}`,
+      parts: weight,
+      group,
+      rows,
+      cols,
+    } satisfies LinearSpec);
     if (bias) specs.push(vector(`${ours}.${name}_bias`, modules, 'bias', rows, group));
   };
   const norm = (name: string, module: string, cols: number) =>

@@ -98,7 +98,7 @@ export function parseRope(
   return { theta, rotaryDim, scaling: readScaling(fields, { maxPositions, trainedLength, rotaryDim }) };
 }
 
-/** All that config.json says about a rope, in one object whatever the spelling; older top-level keys come last. */
+/** All that config.json says about a rope, in one object whatever the spelling; older top-level keys last. */
 export function ropeFields(
   raw: JsonObject,
   defaults: RopeDefaults = {},

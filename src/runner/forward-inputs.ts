@@ -1,6 +1,7 @@
 import type { Batch } from '../engine/batch';
 import type { SamplingParams } from '../engine/sampling-params';
 import { SLOT, SLOT_WORDS, type StateLayout } from '../kernels/step-state';
+import type { RopeTables } from './rope-tables';
 
 /**
  * Keeps the state buffer in step with the batches: writes only what changed (new block-table entries, a changed row
@@ -11,14 +12,25 @@ export class ForwardInputs {
   readonly #queue: GPUQueue;
   readonly #state: GPUBuffer;
   readonly #layout: StateLayout;
+  readonly #ropes: RopeTables;
   /** Block ids that the GPU already has, per slot. */
   readonly #tables: number[][] = [];
   #rows = '';
 
-  constructor(queue: GPUQueue, state: GPUBuffer, layout: StateLayout) {
+  constructor(queue: GPUQueue, state: GPUBuffer, layout: StateLayout, ropes: RopeTables) {
     this.#queue = queue;
     this.#state = state;
     this.#layout = layout;
+    this.#ropes = ropes;
+  }
+
+  /** Writes the rope tables, once. */
+  writeRopes(contextLength: number): void {
+    let at = this.#layout.ropeAt;
+    for (const table of this.#ropes.tables(contextLength)) {
+      this.#write(at, table);
+      at += this.#layout.ropeTableWords;
+    }
   }
 
   startSlot(slot: number, params: SamplingParams, seenIds: ArrayLike<number>): void {
@@ -44,6 +56,10 @@ export class ForwardInputs {
     if (batch.phase === 'prefill') {
       this.#write(this.#layout.chunkAt, batch.tokenIds);
       this.#writeTable(batch.slot, batch.blockTable);
+      for (const { table, position, rows } of this.#ropes.chunkRows(batch)) {
+        const rowWords = rows.length / batch.tokenIds.length;
+        this.#write(this.#layout.ropeAt + table * this.#layout.ropeTableWords + position * rowWords, rows);
+      }
       return;
     }
     const rows = Uint32Array.from(batch.rows, (row) => row.slot);
@@ -65,7 +81,7 @@ export class ForwardInputs {
     this.#tables[slot] = [...table];
   }
 
-  #write(wordAt: number, words: Uint32Array): void {
+  #write(wordAt: number, words: Uint32Array | Float32Array): void {
     this.#queue.writeBuffer(
       this.#state,
       wordAt * 4,

@@ -4,6 +4,7 @@ import { TabmindError } from '../errors';
 import { allocateBuffer, readBuffer } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { Recorder } from '../gpu/dispatch';
+import { type DispatchTime, profileDispatches } from '../gpu/profiler';
 import { partialFloats } from '../kernels/decode-attention';
 import { STEP_BINDINGS } from '../kernels/step-bindings';
 import { type StateLayout, stateLayout } from '../kernels/step-state';
@@ -13,11 +14,11 @@ import { lmHead } from '../layers/lm-head';
 import { sample } from '../layers/sampler';
 import type { Architecture } from '../models/architecture';
 import type { ModelConfig } from '../models/config';
-import { ropeTable } from '../models/rope';
 import type { PlacedTensor } from '../weights/packed-tensor';
 import { ForwardInputs } from './forward-inputs';
 import { type Graph, GraphBuilder } from './graph';
 import { ReadbackRing } from './readback-ring';
+import { RopeTables } from './rope-tables';
 import { planScratch } from './scratch';
 
 /** A step with more parts than this gains nothing: the merge grows while each part gets too short. */
@@ -41,6 +42,18 @@ export interface RunnerOptions {
   readonly maxChunkTokens: number;
 }
 
+interface RunnerParts extends RunnerOptions {
+  readonly layout: StateLayout;
+  readonly regions: ScratchRegions;
+  readonly maxLogitRows: number;
+  readonly scratch: GPUBuffer;
+  readonly state: GPUBuffer;
+  readonly ropes: RopeTables;
+  readonly inputs: ForwardInputs;
+}
+
+type Prefill = Pick<PrefillBatch, 'slot' | 'startPosition' | 'totalTokens'>;
+
 /** Turns batches into recorded command lists. Owns scratch and step state; weights and KV pool belong to its maker. */
 export class ModelRunner implements StepRunner {
   readonly maxSlots: number;
@@ -54,6 +67,7 @@ export class ModelRunner implements StepRunner {
   readonly #weights: WeightTable;
   readonly #recorder: Recorder;
   readonly #inputs: ForwardInputs;
+  readonly #ropes: RopeTables;
   readonly #ring: ReadbackRing;
   readonly #bindGroups = new Map<string, GPUBindGroup>();
   readonly #decodeGraphs = new Map<string, Graph>();
@@ -62,14 +76,15 @@ export class ModelRunner implements StepRunner {
   static async create(options: RunnerOptions): Promise<ModelRunner> {
     const { gpu, config, pool, contextLength, maxSlots, maxChunkTokens } = options;
     const { blockTokens } = pool.shape;
+    const ropes = new RopeTables(config.ropes);
     const layout = stateLayout({
       maxSlots,
       maxChunkTokens,
       maxBlocksPerSequence: Math.ceil(contextLength / blockTokens),
       vocabSize: config.vocabSize,
       contextLength,
-      rotaryDim: config.rope.rotaryDim,
-      numRopeTables: 1,
+      rotaryDim: config.ropes[0]?.rotaryDim ?? 0,
+      numRopeTables: ropes.numTables,
     });
     const maxLogitRows = Math.max(
       maxSlots,
@@ -79,34 +94,30 @@ export class ModelRunner implements StepRunner {
       maxRows: Math.max(maxSlots, maxChunkTokens),
       maxLogitRows,
       partialFloats: partialFloats({ numRows: maxSlots, numSplits: MAX_SPLITS, ...config }),
+      permutedCols: permutedCols(options.tensors),
     });
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
     const scratch = await allocateBuffer(gpu.device, 'activations', totalFloats * 4, usage);
     const state = await allocateBuffer(gpu.device, 'step state', layout.totalWords * 4, usage);
-    gpu.device.queue.writeBuffer(state, layout.ropeAt * 4, ropeTable(config.rope, contextLength));
-    return new ModelRunner(options, layout, regions, maxLogitRows, scratch, state);
+    const inputs = new ForwardInputs(gpu.device.queue, state, layout, ropes);
+    inputs.writeRopes(contextLength);
+    return new ModelRunner({ ...options, layout, regions, maxLogitRows, scratch, state, ropes, inputs });
   }
 
-  private constructor(
-    options: RunnerOptions,
-    layout: StateLayout,
-    regions: ScratchRegions,
-    maxLogitRows: number,
-    scratch: GPUBuffer,
-    state: GPUBuffer,
-  ) {
-    const { gpu, maxSlots, maxChunkTokens, tensors } = options;
+  private constructor(parts: RunnerParts) {
+    const { gpu, maxSlots, maxChunkTokens, tensors } = parts;
     this.maxSlots = maxSlots;
     this.maxChunkTokens = maxChunkTokens;
-    this.#options = options;
-    this.#layout = layout;
-    this.#regions = regions;
-    this.#maxLogitRows = maxLogitRows;
-    this.#scratch = scratch;
-    this.#state = state;
+    this.#options = parts;
+    this.#layout = parts.layout;
+    this.#regions = parts.regions;
+    this.#maxLogitRows = parts.maxLogitRows;
+    this.#scratch = parts.scratch;
+    this.#state = parts.state;
+    this.#ropes = parts.ropes;
+    this.#inputs = parts.inputs;
     this.#weights = new WeightTable(tensors);
     this.#recorder = new Recorder(gpu);
-    this.#inputs = new ForwardInputs(gpu.device.queue, state, layout);
     this.#ring = new ReadbackRing(gpu.device, maxSlots * 4);
   }
 
@@ -117,7 +128,7 @@ export class ModelRunner implements StepRunner {
   /** Compiles what the first prompt and the first tokens need, in parallel. */
   async warmUp(): Promise<void> {
     for (const numRows of [1, this.maxChunkTokens])
-      this.#prefillGraph({ slot: 0, startPosition: 0 }, numRows, true);
+      this.#prefillGraph({ slot: 0, startPosition: 0, totalTokens: numRows }, numRows, true);
     for (const position of [0, this.#options.contextLength - 1])
       this.#decodeGraph(1, this.#numSplits(1, position));
     await this.#options.gpu.pipelines.ready();
@@ -170,6 +181,12 @@ export class ModelRunner implements StepRunner {
     return out;
   }
 
+  /** GPU time of every kernel of one decode step at `position` of slot 0, whatever the cache holds there. */
+  async profileDecode(position: number): Promise<readonly DispatchTime[]> {
+    await this.#options.gpu.pipelines.ready();
+    return profileDispatches(this.#options.gpu, this.#decodeGraph(1, this.#numSplits(1, position)).runs);
+  }
+
   /** What a decode step of one row costs in launches, and the bindings of each. */
   decodeCost(): { readonly dispatches: number; readonly bindings: number } {
     return { dispatches: this.#decodeGraph(1, 1).numDispatches, bindings: STEP_BINDINGS.length };
@@ -201,9 +218,8 @@ export class ModelRunner implements StepRunner {
     return 2 ** Math.floor(Math.log2(Math.max(1, Math.min(useful, free, MAX_SPLITS))));
   }
 
-  #prefillGraph(prefill: { slot: number; startPosition: number }, numRows: number, sampled: boolean): Graph {
-    const { slot, startPosition } = prefill;
-    const { context, builder } = this.#context(numRows, { slot, startPosition }, 1);
+  #prefillGraph(prefill: Prefill, numRows: number, sampled: boolean): Graph {
+    const { context, builder } = this.#context(numRows, prefill, 1);
     this.#options.architecture.forward(this.#options.config, context);
     if (sampled) {
       lmHead(context, numRows - 1, 1);
@@ -226,7 +242,7 @@ export class ModelRunner implements StepRunner {
     return graph;
   }
 
-  #context(numRows: number, prefill: ForwardContext['prefill'], numSplits: number) {
+  #context(numRows: number, prefill: Prefill | null, numSplits: number) {
     const { gpu, config, pool } = this.#options;
     const builder = new GraphBuilder(
       (weightSlab, kvSlab) => this.#bindGroup(weightSlab, kvSlab),
@@ -243,6 +259,7 @@ export class ModelRunner implements StepRunner {
       prefill,
       numSplits,
       layerAt: (layer) => pool.layerAt(layer),
+      ropeTable: (rope) => this.#ropes.tableOf(rope, prefill?.totalTokens ?? null),
       push: (dispatches, slab, layer) => builder.push(dispatches, slab, layer),
     };
     return { context, builder };
@@ -268,4 +285,10 @@ export class ModelRunner implements StepRunner {
     }
     return group;
   }
+}
+
+/** Orders of columns are tensors of their own, as long as the columns are many. */
+function permutedCols(tensors: RunnerOptions['tensors']): number {
+  const orders = [...tensors.values()].filter(({ format }) => format === 'u32');
+  return orders.reduce((widest, { cols }) => Math.max(widest, cols), 0);
 }

@@ -8,6 +8,8 @@ export interface ScratchShape {
   readonly maxLogitRows: number;
   /** Floats that split attention needs. */
   readonly partialFloats: number;
+  /** Columns of the widest linear that has them in an order of its own; default 0. */
+  readonly permutedCols?: number;
 }
 
 /** Where the activations lie in the one scratch buffer; regions start at multiples of 64 floats. */
@@ -27,7 +29,9 @@ export function planScratch(
     hidden: region(maxRows, config.hiddenSize),
     qkv: region(maxRows, (numHeads + 2 * numKvHeads) * headDim),
     attended: region(maxRows, numHeads * headDim),
+    branch: region(maxRows, config.hiddenSize),
     inner: region(maxRows, config.intermediateSize),
+    permuted: region(maxRows, Math.ceil((shape.permutedCols ?? 0) / 4) * 4),
     logits: region(maxLogitRows, Math.ceil(config.vocabSize / 4) * 4),
     partials: region(1, partialFloats),
   };

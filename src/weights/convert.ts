@@ -1,11 +1,16 @@
 import { TabmindError } from '../errors';
-import { type FloatDtype, type LinearFormat, maxQuantizeRows, NOT_FINITE } from '../kernels/quantize';
+import { NOT_FINITE } from '../kernels/quantize';
+import { codeLayout } from './code-block';
+import { type Job, makeJobs, type Piece, pieceBytes } from './conversion-job';
+import { dequantisedRows } from './dequantise';
 import { floatValues } from './float-values';
 import { prefetch } from './prefetch';
+import { badTensor } from './safetensors';
+import { type ScaleRemark, scaleWarnings, scaleWords } from './scale-words';
 import type { ImageTensor, SlabLayout } from './slab-layout';
-import type { ConversionNeeds, SlabMemory } from './slab-memory';
+import type { SlabMemory } from './slab-memory';
 import type { ModelSource } from './source';
-import { badTensor, type RowRun, type WeightPlan } from './weight-plan';
+import type { WeightPlan } from './weight-plan';
 
 export interface ConversionRequest {
   readonly source: ModelSource;
@@ -25,96 +30,97 @@ export interface ConversionRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One tensor to be made, and the blocks of rows that it is made of. */
-interface Job {
-  readonly tensor: ImageTensor;
-  readonly plan: WeightPlan;
-  readonly blocks: readonly Block[];
-}
-
-interface Block {
-  readonly run: RowRun;
-  readonly firstRow: number;
-  readonly rows: number;
-  readonly flagAt: number;
-}
-
+const EMPTY = new Uint8Array(0);
 const MAX_READS = 6;
 /** Blocks of full size that may be read ahead. */
 const MAX_BLOCKS_AHEAD = 3;
 /** Without a cache nothing waits for the GPU; this keeps the copies queued for it bounded. */
 const SETTLE_BYTES = 64 * 2 ** 20;
 
-/** What conversion needs from the GPU, from the plan alone. */
-export function conversionNeeds(
-  plans: readonly WeightPlan[],
-  layout: SlabLayout,
-  maxBlockBytes: number,
-): ConversionNeeds {
-  const programs = new Map<string, { dtype: FloatDtype; format: LinearFormat; groupSize: number }>();
-  let [largestBytes, numFlags] = [16, 0];
-  for (const { tensor, blocks } of makeJobs(plans, layout, maxBlockBytes))
-    for (const { run, rows, flagAt } of blocks) {
-      numFlags = Math.max(numFlags, flagAt + 1);
-      if (tensor.format === 'f32') continue;
-      largestBytes = Math.max(largestBytes, rows * run.rowBytes);
-      const { format, groupSize } = tensor;
-      programs.set(`${run.dtype} ${format} ${groupSize}`, { dtype: run.dtype, format, groupSize });
-    }
-  return {
-    maxBlockBytes: largestBytes + 4,
-    numFlags: Math.max(1, numFlags),
-    programs: [...programs.values()],
-  };
-}
-
 /**
  * Reads the tensors of the missing chunks in the order of the image, packs them into `memory`, and saves every chunk as
- * soon as it is whole. Throws `bad-checkpoint` naming a tensor that holds values which cannot be packed; no chunk with
- * such a value is ever saved.
+ * soon as it is whole. Returns warnings. Throws `bad-checkpoint` naming a tensor that holds values which cannot be packed;
+ * no chunk with such a value is ever saved.
  */
-export async function convertWeights(request: ConversionRequest): Promise<void> {
+export async function convertWeights(request: ConversionRequest): Promise<readonly string[]> {
   const { source, memory, layout, signal } = request;
   const all = makeJobs(request.plans, layout, request.maxBlockBytes);
   const jobs = all.filter(({ tensor }) =>
     request.missing.some((chunk) => overlaps(tensor, chunk, request.chunkBytes)),
   );
-  const blocks = jobs.flatMap((job) => job.blocks.map((block) => ({ job, block })));
-  const blockBytes = ({ block }: { readonly block: Block }) => block.rows * block.run.rowBytes;
-  const totalBytes = blocks.reduce((sum, block) => sum + blockBytes(block), 0);
+  const pieces = jobs.flatMap((job) => job.pieces);
+  const totalBytes = pieces.reduce((sum, piece) => sum + pieceBytes(piece), 0);
   const saver = new ChunkSaver(request, all);
+  const remarks: ScaleRemark[] = [];
   let [loadedBytes, unsettledBytes] = [0, 0];
   const ahead = { maxItems: MAX_READS, maxCost: MAX_BLOCKS_AHEAD * request.maxBlockBytes };
-  const reads = prefetch(blocks, ahead, blockBytes, ({ block: { run, firstRow, rows } }) => {
-    const begin = run.begin + firstRow * run.rowBytes;
-    return source.readRange(run.file, begin, begin + rows * run.rowBytes, signal);
-  });
+  const reads = prefetch(pieces, ahead, pieceBytes, (piece) =>
+    Promise.all(piece.reads.map(({ file, begin, end }) => source.readRange(file, begin, end, signal))),
+  );
   for (const job of jobs) {
     await saver.saveUpTo(job.tensor.imageOffset);
     const vector = job.tensor.format === 'f32' ? startVector(job) : null;
-    for (const block of job.blocks) {
+    for (const piece of job.pieces) {
       const { value } = await reads.next();
       signal?.throwIfAborted();
-      if (!value || value[0].block !== block) throw new TabmindError('internal', 'blocks out of order');
-      const bytes = value[1];
-      if (vector) fillVector(vector, job, block, bytes);
-      else
-        memory.pack(
-          job.tensor,
-          { ...block, dtype: block.run.dtype, destRow: block.run.destRow + block.firstRow },
-          bytes,
-        );
-      loadedBytes += bytes.length;
-      unsettledBytes += bytes.length;
+      if (!value || value[0] !== piece) throw new TabmindError('internal', 'pieces out of order');
+      if (vector) fillVector(vector, job, piece, value[1]);
+      else remarks.push(...packPiece(memory, job, piece, value[1]));
+      loadedBytes += pieceBytes(piece);
+      unsettledBytes += pieceBytes(piece);
       request.onBytes(loadedBytes, totalBytes);
       if (unsettledBytes < SETTLE_BYTES) continue;
       await memory.settled();
       unsettledBytes = 0;
     }
     if (vector) memory.write(job.tensor.imageOffset, new Uint8Array(vector.buffer));
+    if (job.order) memory.write(job.tensor.imageOffset, new Uint8Array(job.order.buffer));
   }
   await saver.saveUpTo(layout.imageBytes);
   await saver.finish();
+  return scaleWarnings(remarks);
+}
+
+/** Hands one piece of a linear to the memory. */
+function packPiece(
+  memory: SlabMemory,
+  { tensor }: Job,
+  piece: Piece,
+  bytes: readonly Uint8Array<ArrayBuffer>[],
+): readonly ScaleRemark[] {
+  const [first = EMPTY, second = EMPTY, third = null] = bytes;
+  if (piece.kind === 'rows') {
+    const { run, firstRow, rows, flagAt } = piece;
+    memory.pack(tensor, { dtype: run.dtype, destRow: run.destRow + firstRow, rows, flagAt }, first);
+    return [];
+  }
+  const { module, slices } = piece.run;
+  if (piece.kind === 'codes') {
+    const layout = codeLayout(module.layout);
+    memory.repack(
+      tensor,
+      { layout, sourceRows: module.rows, slices, first: piece.first, count: piece.count },
+      first,
+    );
+    return [];
+  }
+  if (piece.kind === 'scales')
+    return slices.flatMap((slice) => {
+      const scales = { scales: first, zeros: bytes[1] ?? null };
+      const { words, remarks } = scaleWords(module, scales, slice, tensor.groupSize);
+      const at = tensor.imageOffset + tensor.codesBytes + slice.destRow * tensor.numGroups * 4;
+      memory.write(at, new Uint8Array(words.buffer));
+      return remarks;
+    });
+  return slices.flatMap((slice) => {
+    const { words, remarks } = scaleWords(module, { scales: second, zeros: third }, slice, module.groupSize);
+    for (const { row, values } of dequantisedRows(module, first, words, slice.sourceRow, piece.maxRows)) {
+      const rows = values.length / module.cols;
+      const block = { dtype: 'F32', destRow: slice.destRow + row, rows, flagAt: piece.flagAt } as const;
+      memory.pack(tensor, block, new Uint8Array(values.buffer));
+    }
+    return remarks;
+  });
 }
 
 /** Saves chunks behind the conversion: one is read back and stored while the next is being made. */
@@ -155,37 +161,12 @@ class ChunkSaver {
 
   async #checkFlags(): Promise<void> {
     const flags = await this.#request.memory.flags();
-    for (const { blocks } of this.#jobs)
-      for (const { run, flagAt } of blocks) {
-        const flag = flags[flagAt] ?? 0;
-        if (flag !== 0) throw unusable(run, (flag & NOT_FINITE) !== 0);
+    for (const { pieces } of this.#jobs)
+      for (const piece of pieces) {
+        const flag = 'flagAt' in piece ? (flags[piece.flagAt] ?? 0) : 0;
+        if (flag !== 0) throw unusable(piece, (flag & NOT_FINITE) !== 0);
       }
   }
-}
-
-function makeJobs(plans: readonly WeightPlan[], layout: SlabLayout, maxBlockBytes: number): readonly Job[] {
-  const byName = new Map(plans.map((plan) => [plan.spec.name, plan]));
-  let numFlags = 0;
-  return layout.tensors.map((tensor) => {
-    const plan = byName.get(tensor.name);
-    if (!plan) throw new TabmindError('internal', `no plan for ${tensor.name}`);
-    const blocks = plan.runs.flatMap((run) => {
-      const flagAt = numFlags++;
-      const maxRows = rowsPerBlock(tensor, run, maxBlockBytes);
-      const count = Math.ceil(run.rows / maxRows);
-      return Array.from({ length: count }, (_, i) => {
-        const firstRow = i * maxRows;
-        return { run, firstRow, rows: Math.min(maxRows, run.rows - firstRow), flagAt };
-      });
-    });
-    return { tensor, plan, blocks };
-  });
-}
-
-function rowsPerBlock(tensor: ImageTensor, run: RowRun, maxBlockBytes: number): number {
-  const fitting = Math.max(1, Math.floor(maxBlockBytes / run.rowBytes));
-  if (tensor.format === 'f32') return fitting;
-  return Math.min(fitting, maxQuantizeRows(tensor.format, tensor.groupSize, tensor.paddedCols));
 }
 
 function overlaps(tensor: ImageTensor, chunk: number, chunkBytes: number): boolean {
@@ -199,17 +180,25 @@ function startVector({ tensor, plan }: Job): Float32Array<ArrayBuffer> {
   return values.fill(offset, 0, tensor.cols);
 }
 
-function fillVector(vector: Float32Array, { plan }: Job, block: Block, bytes: Uint8Array<ArrayBuffer>): void {
-  const { run, firstRow } = block;
+function fillVector(
+  vector: Float32Array,
+  { plan }: Job,
+  piece: Piece,
+  [bytes = EMPTY]: readonly Uint8Array<ArrayBuffer>[],
+): void {
+  if (piece.kind !== 'rows') throw new TabmindError('internal', `${plan.spec.name} is a vector`);
+  const { run, firstRow } = piece;
   const offset = plan.spec.kind === 'vector' ? (plan.spec.offset ?? 0) : 0;
   const values = floatValues(bytes, run.dtype);
   for (const [i, value] of values.entries()) {
-    if (!Number.isFinite(value)) throw unusable(run, true);
+    if (!Number.isFinite(value)) throw unusable(piece, true);
     vector[run.destRow + firstRow + i] = value + offset;
   }
 }
 
-function unusable(run: RowRun, notFinite: boolean): TabmindError {
-  if (notFinite) return badTensor(run.file, run.tensor, 'holds a NaN or an infinity');
-  return badTensor(run.file, run.tensor, 'holds a value that is too large for 16-bit floats');
+function unusable(piece: Piece, notFinite: boolean): TabmindError {
+  const { file, name } =
+    piece.kind === 'rows' ? { file: piece.run.file, name: piece.run.tensor } : piece.run.module.codes;
+  if (notFinite) return badTensor(file, name, 'holds a NaN or an infinity');
+  return badTensor(file, name, 'holds a value that is too large for 16-bit floats');
 }

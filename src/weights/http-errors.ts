@@ -32,6 +32,60 @@ export function refused(url: string, status: number): TabmindError {
   });
 }
 
+/** Hubs answer so for repositories whose terms must be accepted, and for private ones. */
+export function gated(repository: string, pageUrl: string, status: number, hadToken: boolean): TabmindError {
+  return new TabmindError(
+    'network',
+    `${repository} is gated or private: the hub answered with status ${status}.`,
+    {
+      meaning: hadToken
+        ? 'The access token that was given does not open this model.'
+        : 'Its owner asks everyone to log in, and perhaps to accept terms, before downloading.',
+      remedy: hadToken
+        ? `Open ${pageUrl}, accept the terms with the account of the token, and check that the token may read it.`
+        : `Open ${pageUrl}, log in and accept the terms, then load it again with an access token of your account.`,
+      details: { repository, url: pageUrl, status },
+    },
+  );
+}
+
+export function noRepository(repository: string, pageUrl: string): TabmindError {
+  return new TabmindError('not-found', `${pageUrl} does not exist, or is private.`, {
+    meaning: `The hub knows no public repository ${repository}.`,
+    remedy: 'Check the name. For a private repository, give an access token.',
+    details: { repository, url: pageUrl },
+  });
+}
+
+export function noRevision(repository: string, revision: string): TabmindError {
+  return new TabmindError('not-found', `${repository} has no revision "${revision}".`, {
+    meaning: 'There is no branch, tag or commit of this name.',
+    remedy: 'Check the part behind the @, or leave it out.',
+    details: { repository, revision },
+  });
+}
+
+export function fileChanged(url: string): TabmindError {
+  return new TabmindError('network', `${url}: the file changed while it was being read.`, {
+    meaning: 'Parts of two versions would be mixed; what was read so far is not used.',
+    remedy: 'Load the model again.',
+    details: { url },
+  });
+}
+
+export function askedToWait(url: string, status: number, waitMs: number): TabmindError {
+  const seconds = Math.ceil(waitMs / 1000);
+  return new TabmindError(
+    'network',
+    `${url}: the server answered with status ${status} and asks to come back in ${seconds} s.`,
+    {
+      meaning: 'The server limits how much may be asked of it. What was downloaded so far is kept.',
+      remedy: 'Load the model again after that time; it goes on where it stopped.',
+      details: { url, status, seconds },
+    },
+  );
+}
+
 export function unreachable(url: string, numTries: number, cause: unknown): TabmindError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new TabmindError('network', `${url} could not be read after ${numTries} tries: ${reason}`, {

@@ -1,40 +1,37 @@
 import { TabmindError } from '../errors';
+import { sha256 } from './digest';
 import {
+  fileChanged,
   htmlInstead,
   noRanges,
   notFound,
   refused,
   shorterThanSaid,
   unknownSize,
-  unreachable,
 } from './http-errors';
-import type { ModelSource } from './source';
+import { type Answer, HttpClient, type HttpOptions } from './http-request';
+import { RangeReader } from './range-reader';
+import type { VersionedSource } from './versioned-source';
 
-export interface HttpSourceOptions {
-  readonly fetch?: typeof fetch;
-  /** Requests made for one piece before giving up. Default 4. */
-  readonly maxTries?: number;
-  /** Pause after the first failure; doubles each time. Default 500. */
-  readonly retryDelayMs?: number;
+export interface HttpSourceOptions extends HttpOptions {
   /** Largest file that is held in memory when the server ignores Range. Default 64 MiB. */
   readonly maxWholeBytes?: number;
+  /** Words for a status that is neither success nor absence. Default: `refused`. */
+  readonly refuse?: (url: string, status: number) => TabmindError;
 }
 
-const RETRY_STATUS = new Set([408, 425, 429, 500, 502, 503, 504]);
-const MAX_RETRY_AFTER_MS = 30_000;
-
 /** The checkpoint in a folder on a web server, read with range requests. `url` must be absolute. */
-export function createHttpSource(id: string, url: string, options: HttpSourceOptions = {}): ModelSource {
+export function createHttpSource(id: string, url: string, options: HttpSourceOptions = {}): VersionedSource {
   return new HttpSource(id, url, options);
 }
 
-class HttpSource implements ModelSource {
+class HttpSource implements VersionedSource {
   readonly id: string;
   readonly #folder: URL;
-  readonly #fetch: typeof fetch;
-  readonly #maxTries: number;
-  readonly #retryDelayMs: number;
-  readonly #maxWholeBytes: number;
+  readonly #client: HttpClient;
+  readonly #options: HttpSourceOptions;
+  /** By path: what the server called the version that was read first, and its size. */
+  readonly #seen = new Map<string, Seen>();
   /** The one file kept whole for a server without ranges. */
   #whole: { readonly path: string; readonly bytes: Promise<Uint8Array<ArrayBuffer>> } | null = null;
 
@@ -47,10 +44,8 @@ class HttpSource implements ModelSource {
     this.id = id;
     this.#folder = new URL(url);
     if (!this.#folder.pathname.endsWith('/')) this.#folder.pathname += '/';
-    this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
-    this.#maxTries = options.maxTries ?? 4;
-    this.#retryDelayMs = options.retryDelayMs ?? 500;
-    this.#maxWholeBytes = options.maxWholeBytes ?? 64 * 2 ** 20;
+    this.#client = new HttpClient(options);
+    this.#options = options;
   }
 
   async readText(path: string, signal?: AbortSignal): Promise<string> {
@@ -66,23 +61,25 @@ class HttpSource implements ModelSource {
 
   size(path: string, signal?: AbortSignal): Promise<number | null> {
     const init = { headers: { Range: 'bytes=0-0' }, cache: 'no-store' } as const;
-    return this.#request(path, init, signal, async (response, url) => {
-      if (isAbsent(response) || isHtml(response)) return discard(response, null);
-      const total = /\/(\d+)\s*$/.exec(response.headers.get('Content-Range') ?? '')?.[1];
-      if ((response.status === 206 || response.status === 416) && total !== undefined)
-        return discard(response, Number(total));
+    return this.#request(path, init, signal, async (answer) => {
+      const { response, url } = answer;
+      if (isAbsent(response) || isHtml(response)) return answer.discard(null);
+      const total = totalOf(response);
+      if ((response.status === 206 || response.status === 416) && total !== null) {
+        this.#check(path, url, response, total);
+        return answer.discard(total);
+      }
       if (response.status === 200) {
         const length = plainLength(response);
-        return length === null
-          ? (await this.#keepWhole(path, response, url)).length
-          : discard(response, length);
+        return length === null ? (await this.#keepWhole(path, answer)).length : answer.discard(length);
       }
-      await discard(response, null);
-      if (response.status !== 206 && response.status !== 416) throw refused(url, response.status);
+      await answer.discard(null);
+      if (response.status !== 206 && response.status !== 416) throw this.#refused(answer);
       return this.#sizeByHead(path, signal);
     });
   }
 
+  /** A piece that is cut off goes on at the byte where it stopped. */
   async readRange(
     path: string,
     start: number,
@@ -95,44 +92,77 @@ class HttpSource implements ModelSource {
       const whole = await this.#whole.bytes.catch(() => null);
       if (whole) return slice(whole, start, end, this.#url(path));
     }
-    const init = { headers: { Range: `bytes=${start}-${end - 1}` }, cache: 'no-store' } as const;
-    return this.#request(path, init, signal, async (response, url) => {
-      if (isAbsent(response)) throw await discard(response, notFound(url));
-      if (response.status === 416) throw await discard(response, shorterThanSaid(url, start, end));
-      if (response.ok && isHtml(response)) throw await discard(response, htmlInstead(url));
-      if (response.status === 200) return slice(await this.#keepWhole(path, response, url), start, end, url);
-      if (response.status !== 206) throw await discard(response, refused(url, response.status));
-      const bytes = new Uint8Array(await response.arrayBuffer());
-      // an ordinary error: a cut connection is worth another try
-      if (bytes.length !== end - start)
-        throw new Error(`${bytes.length} bytes came instead of ${end - start}`);
-      return bytes;
+    const reader = new RangeReader(start, end);
+    return this.#client.request({
+      url: this.#url(path),
+      init: () => ({ headers: { Range: reader.header }, cache: 'no-store' }),
+      signal,
+      progress: () => reader.filled,
+      consume: async (answer) => {
+        const { response, url } = answer;
+        if (isAbsent(response)) throw await answer.discard(notFound(url));
+        const total = totalOf(response);
+        if (response.status === 206 || response.status === 416) this.#check(path, url, response, total);
+        if (response.status === 416) throw await answer.discard(shorterThanSaid(url, start, end));
+        if (response.ok && isHtml(response)) throw await answer.discard(htmlInstead(url));
+        if (response.status === 200) return slice(await this.#keepWhole(path, answer), start, end, url);
+        if (response.status !== 206) throw await answer.discard(this.#refused(answer));
+        return reader.read(answer);
+      },
+    });
+  }
+
+  /** From the ETags (or dates) and sizes of config.json and of the weights or their index. */
+  async version(signal?: AbortSignal): Promise<string | null> {
+    // one try: a start from the cache must not wait for a server that is down
+    const client = new HttpClient({ ...this.#options, maxTries: 1, stallMs: 5000 });
+    const [config, single] = await Promise.all(
+      ['config.json', 'model.safetensors'].map((path) => this.#mark(client, path, signal)),
+    );
+    const marks = [config, single ?? (await this.#mark(client, 'model.safetensors.index.json', signal))];
+    const known = marks.filter((mark) => typeof mark === 'string');
+    return known.length === 0 ? null : (await sha256(known.join('\n'))).slice(0, 16);
+  }
+
+  /** Name, version and size of a file; null where there is none or the server does not say. */
+  #mark(client: HttpClient, path: string, signal: AbortSignal | undefined): Promise<string | null> {
+    return client.request({
+      url: this.#url(path),
+      init: () => ({ method: 'HEAD', cache: 'no-cache' }),
+      signal,
+      consume: async (answer) => {
+        const { response } = answer;
+        const mark = response.ok && !isHtml(response) ? validator(response) : null;
+        return answer.discard(mark === null ? null : `${path} ${mark} ${plainLength(response)}`);
+      },
     });
   }
 
   /** The text, or the error that says that it is not there. */
   #text(path: string, signal?: AbortSignal): Promise<string | TabmindError> {
-    return this.#request(path, { cache: 'no-cache' }, signal, async (response, url) => {
-      if (isAbsent(response)) return discard(response, notFound(url));
-      if (!response.ok) throw await discard(response, refused(url, response.status));
-      const text = await response.text();
+    return this.#request(path, { cache: 'no-cache' }, signal, async (answer) => {
+      const { response, url } = answer;
+      if (isAbsent(response)) return answer.discard(notFound(url));
+      if (!response.ok) throw await answer.discard(this.#refused(answer));
+      const text = await answer.text();
       return isHtml(response) || /^\s*<(!doctype html|html[\s>])/i.test(text) ? htmlInstead(url) : text;
     });
   }
 
   #sizeByHead(path: string, signal?: AbortSignal): Promise<number> {
-    return this.#request(path, { method: 'HEAD', cache: 'no-store' }, signal, async (response, url) => {
-      const length = plainLength(response);
-      if (!response.ok) throw refused(url, response.status);
-      if (length === null) throw unknownSize(url);
+    return this.#request(path, { method: 'HEAD', cache: 'no-store' }, signal, async (answer) => {
+      const length = plainLength(answer.response);
+      if (!answer.response.ok) throw this.#refused(answer);
+      if (length === null) throw unknownSize(answer.url);
       return length;
     });
   }
 
   /** Keeps the file of a server that ignores Range, for the pieces still to be asked for. */
-  async #keepWhole(path: string, response: Response, url: string): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#whole?.path === path) return discard(response, await this.#whole.bytes);
-    const bytes = readAtMost(response, this.#maxWholeBytes, url);
+  async #keepWhole(path: string, answer: Answer): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#whole?.path === path) return answer.discard(await this.#whole.bytes);
+    this.#check(path, answer.url, answer.response, plainLength(answer.response));
+    const bytes = readAtMost(answer, this.#options.maxWholeBytes ?? 64 * 2 ** 20);
     const whole = { path, bytes };
     this.#whole = whole;
     try {
@@ -143,36 +173,49 @@ class HttpSource implements ModelSource {
     }
   }
 
+  /** Throws when this answer is of another version of the file than the one before. */
+  #check(path: string, url: string, response: Response, totalBytes: number | null): void {
+    // an error answer may carry an ETag of its own
+    const now = { mark: response.ok ? validator(response) : null, totalBytes };
+    const seen = this.#seen.get(path) ?? now;
+    const differs = <T>(a: T | null, b: T | null) => a !== null && b !== null && a !== b;
+    if (differs(seen.mark, now.mark) || differs(seen.totalBytes, now.totalBytes)) throw fileChanged(url);
+    this.#seen.set(path, { mark: seen.mark ?? now.mark, totalBytes: seen.totalBytes ?? totalBytes });
+  }
+
+  #refused({ url, response }: Answer): TabmindError {
+    return (this.#options.refuse ?? refused)(url, response.status);
+  }
+
   #url(path: string): string {
     return new URL(path.split('/').map(encodeURIComponent).join('/'), this.#folder).href;
   }
 
-  /** One request with retries. `consume` throws TabmindError for a final failure, anything else to try again. */
-  async #request<T>(
+  #request<T>(
     path: string,
     init: RequestInit,
     signal: AbortSignal | undefined,
-    consume: (response: Response, url: string) => Promise<T>,
+    consume: (answer: Answer) => Promise<T>,
   ): Promise<T> {
-    const url = this.#url(path);
-    for (let numTries = 1; ; numTries++) {
-      let failure: unknown;
-      let delayMs = this.#retryDelayMs * 2 ** (numTries - 1);
-      try {
-        const response = await this.#fetch(url, signal ? { ...init, signal } : init);
-        if (!RETRY_STATUS.has(response.status)) return await consume(response, url);
-        failure = new Error(`status ${response.status}`);
-        delayMs = Math.max(delayMs, retryAfterMs(response));
-        await discard(response, null);
-      } catch (thrown) {
-        signal?.throwIfAborted();
-        if (thrown instanceof TabmindError) throw thrown;
-        failure = thrown;
-      }
-      if (numTries >= this.#maxTries) throw unreachable(url, numTries, failure);
-      await pause(delayMs, signal);
-    }
+    return this.#client.request({ url: this.#url(path), init: () => init, signal, consume });
   }
+}
+
+interface Seen {
+  readonly mark: string | null;
+  readonly totalBytes: number | null;
+}
+
+/** What the server calls this version of a file. A proxy that recompresses makes a strong ETag weak; both mean the same. */
+function validator(response: Response): string | null {
+  const tag = response.headers.get('ETag')?.replace(/^W\//, '');
+  return tag ?? response.headers.get('Last-Modified');
+}
+
+/** Size of the whole file by Content-Range; null where that header is missing, hidden or silent. */
+function totalOf(response: Response): number | null {
+  const total = /\/(\d+)\s*$/.exec(response.headers.get('Content-Range') ?? '')?.[1];
+  return total === undefined ? null : Number(total);
 }
 
 function isAbsent(response: Response): boolean {
@@ -190,30 +233,15 @@ function plainLength(response: Response): number | null {
   return length === null || isEncoded || !/^\d+$/.test(length) ? null : Number(length);
 }
 
-/** Lets go of the body, so that the connection is free, and hands `result` on. */
-async function discard<T>(response: Response, result: T): Promise<T> {
-  await response.body?.cancel();
-  return result;
-}
-
-async function readAtMost(
-  response: Response,
-  maxBytes: number,
-  url: string,
-): Promise<Uint8Array<ArrayBuffer>> {
-  if ((plainLength(response) ?? 0) > maxBytes) throw await discard(response, noRanges(url, maxBytes));
+async function readAtMost(answer: Answer, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const { response, url } = answer;
+  if ((plainLength(response) ?? 0) > maxBytes) throw await answer.discard(noRanges(url, maxBytes));
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   let total = 0;
-  const reader = response.body?.getReader();
-  while (reader) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    total += value.length;
-    if (total > maxBytes) {
-      await reader.cancel();
-      throw noRanges(url, maxBytes);
-    }
-    pieces.push(value);
+  for await (const piece of answer.pieces()) {
+    total += piece.length;
+    if (total > maxBytes) throw noRanges(url, maxBytes);
+    pieces.push(piece);
   }
   return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }
@@ -226,24 +254,4 @@ function slice(
 ): Uint8Array<ArrayBuffer> {
   if (whole.length < end) throw shorterThanSaid(url, start, end);
   return whole.slice(start, end);
-}
-
-function retryAfterMs(response: Response): number {
-  const seconds = Number(response.headers.get('Retry-After') ?? 0);
-  return Number.isFinite(seconds) ? Math.min(seconds * 1000, MAX_RETRY_AFTER_MS) : 0;
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    if (signal?.aborted) stop();
-    else signal?.addEventListener('abort', stop, { once: true });
-  });
 }

@@ -6,11 +6,11 @@ import type { SlabLayout } from './slab-layout';
 import type { SlabMemory } from './slab-memory';
 import type { ModelTexts } from './source';
 import type { TensorDirectory } from './tensor-directory';
-import type { WeightIdentity } from './weight-identity';
+import type { PackedForms, WeightIdentity } from './weight-identity';
 import { type Manifest, modelKey, type WeightStore } from './weight-store';
 
 /** Raise when the conversion gives other bytes for the same checkpoint. */
-const CONVERTER_VERSION = 1;
+const CONVERTER_VERSION = 2;
 const READ_AHEAD = { maxItems: 3, maxCost: 3 };
 /** Uploads queued before waiting for the GPU, in chunks. */
 const CHUNKS_UNSETTLED = 4;
@@ -21,6 +21,8 @@ export interface ImageCacheRequest {
   readonly texts: ModelTexts;
   /** The image; how it is cut into slabs does not matter. */
   readonly image: SlabLayout;
+  /** What of the image the checkpoint decided. */
+  readonly forms: PackedForms;
   readonly chunkBytes: number;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -106,7 +108,7 @@ export class ImageCache {
 
   /** Writes the manifest, last of all, and removes older versions of the same model. */
   async complete(key: string, fingerprint: string): Promise<void> {
-    const { store, identity, texts, image, chunkBytes } = this.#request;
+    const { store, identity, texts, image, forms, chunkBytes } = this.#request;
     const chunks = Array.from({ length: this.#numChunks() }, (_, index) => {
       const hash = this.#hashes.get(index);
       if (hash === undefined) throw new TabmindError('internal', `chunk ${index} was never saved`);
@@ -115,7 +117,7 @@ export class ImageCache {
     const [configHash, tableHash] = [this.#configHash, this.#tableHash];
     const { imageBytes } = image;
     await store.complete(
-      { key, identity, fingerprint, configHash, tableHash, chunkBytes, imageBytes, chunks },
+      { key, identity, fingerprint, configHash, tableHash, forms, chunkBytes, imageBytes, chunks },
       texts,
     );
     await store.deleteOthers(identity, key);

@@ -9,8 +9,10 @@
  *           w = s · (u − z). z is kept apart from s (TurboMind fuses −z·s) because then both are exact: a repacked
  *           AWQ/GPTQ/compressed-tensors weight loses nothing. Padding columns hold u = 0 and must meet x = 0.
  * vector, f32: [cols] floats (norm weights, biases).
+ * order, u32: `NAME.perm`, [cols] beside a linear NAME whose columns were sorted by group (GPTQ act-order): packed column j
+ *           holds column perm[j] of the matrix, so it meets x[perm[j]].
  */
-export type PackedFormat = 'w4' | 'w8' | 'w16' | 'f32';
+export type PackedFormat = 'w4' | 'w8' | 'w16' | 'f32' | 'u32';
 
 export interface PackedTensor {
   readonly name: string;
@@ -28,7 +30,13 @@ export interface PackedTensor {
   readonly totalBytes: number;
 }
 
-export const FORMAT_BITS: Readonly<Record<PackedFormat, number>> = { w4: 4, w8: 8, w16: 16, f32: 32 };
+export const FORMAT_BITS: Readonly<Record<PackedFormat, number>> = {
+  w4: 4,
+  w8: 8,
+  w16: 16,
+  f32: 32,
+  u32: 32,
+};
 
 export function packedLinear(
   name: string,
@@ -58,10 +66,23 @@ export function packedLinear(
 }
 
 export function packedVector(name: string, cols: number): PackedTensor {
+  return packedRow(name, 'f32', cols);
+}
+
+/** The column order of the linear `linearName`. */
+export function packedOrder(linearName: string, cols: number): PackedTensor {
+  return packedRow(orderName(linearName), 'u32', cols);
+}
+
+export function orderName(linearName: string): string {
+  return `${linearName}.perm`;
+}
+
+function packedRow(name: string, format: 'f32' | 'u32', cols: number): PackedTensor {
   const totalBytes = Math.ceil(cols / 4) * 16;
   return {
     name,
-    format: 'f32',
+    format,
     rows: 1,
     cols,
     paddedCols: Math.ceil(cols / 4) * 4,

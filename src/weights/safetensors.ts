@@ -61,6 +61,14 @@ export function badFile(file: string, what: string, cause?: unknown): TabmindErr
   });
 }
 
+export function badTensor(file: string, name: string, what: string): TabmindError {
+  return new TabmindError('bad-checkpoint', `${file}: tensor ${name} ${what}.`, {
+    meaning: 'The weights do not belong to this config.json, or are damaged.',
+    remedy: 'Download the checkpoint again, or choose another one.',
+    details: { file, tensor: name },
+  });
+}
+
 /** Reads and checks the header of one file of `sizeBytes`. Throws `bad-checkpoint` naming file and tensor. */
 export async function readSafetensors(
   source: ModelSource,

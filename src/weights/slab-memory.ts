@@ -1,8 +1,11 @@
 import { TabmindError } from '../errors';
 import { allocateBuffer, readBuffer } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
-import { Recorder } from '../gpu/dispatch';
+import { type Dispatch, Recorder } from '../gpu/dispatch';
 import { type FloatDtype, QUANTIZE_BINDINGS, quantize, quantizePipeline } from '../kernels/quantize';
+import { type CodeLayout, repack, repackPipeline } from '../kernels/repack';
+import { type CodeBlock, repackCalls } from './code-block';
+import { orderName } from './packed-tensor';
 import { type ImageTensor, type SlabLayout, slabRanges } from './slab-layout';
 
 /** Rows of a checkpoint matrix on their way into a packed tensor. */
@@ -20,6 +23,8 @@ export interface SlabMemory {
   write(imageOffset: number, bytes: Uint8Array<ArrayBuffer>): void;
   /** Packs rows into their place. */
   pack(tensor: ImageTensor, block: RowBlock, bytes: Uint8Array<ArrayBuffer>): void;
+  /** Moves 4-bit codes into their rows; where the tensor has a column order, that was written before. */
+  repack(tensor: ImageTensor, block: CodeBlock, bytes: Uint8Array<ArrayBuffer>): void;
   /** Bytes [start, end) of the image after all work called for so far. */
   read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
   flags(): Promise<Uint32Array>;
@@ -61,6 +66,7 @@ export class GpuSlabMemory implements SlabMemory {
     const { device, pipelines } = this.#gpu;
     for (const { dtype, format, groupSize } of needs.programs)
       quantizePipeline(this.#gpu, dtype, format, groupSize);
+    for (const { layout, permuted } of needs.repacks) repackPipeline(this.#gpu, layout, permuted);
     const flags = await allocateBuffer(device, 'conversion flags', needs.numFlags * 4, slabUsage());
     const source = await allocateBuffer(device, 'checkpoint rows', needs.maxBlockBytes, slabUsage()).catch(
       (thrown: unknown) => {
@@ -93,17 +99,14 @@ export class GpuSlabMemory implements SlabMemory {
   }
 
   pack(tensor: ImageTensor, block: RowBlock, bytes: Uint8Array<ArrayBuffer>): void {
-    if (tensor.format === 'f32') throw new TabmindError('internal', `${tensor.name} is a vector`);
-    const { source, bindGroups } = this.#requireConversion();
-    const bindGroup = bindGroups[tensor.slab];
-    if (!bindGroup) throw new TabmindError('internal', `no slab ${tensor.slab}`);
-    const { device } = this.#gpu;
-    device.queue.writeBuffer(source, 0, padToWords(bytes));
+    const { format } = tensor;
+    if (format === 'f32' || format === 'u32')
+      throw new TabmindError('internal', `${tensor.name} is no matrix`);
     const rowBytes = tensor.codesBytes / tensor.rows;
     const scalesAt = tensor.byteOffset + tensor.codesBytes + block.destRow * tensor.numGroups * 4;
     const dispatch = quantize(this.#gpu, {
       dtype: block.dtype,
-      format: tensor.format,
+      format,
       groupSize: tensor.groupSize,
       rows: block.rows,
       cols: tensor.cols,
@@ -112,8 +115,28 @@ export class GpuSlabMemory implements SlabMemory {
       scalesAt: scalesAt / 4,
       flagAt: block.flagAt,
     });
-    const encoder = device.createCommandEncoder({ label: `quantize ${tensor.name}` });
-    this.#recorder.record(encoder, [{ bindGroup, dispatches: [dispatch] }]);
+    this.#run(tensor, [dispatch], bytes);
+  }
+
+  repack(tensor: ImageTensor, block: CodeBlock, bytes: Uint8Array<ArrayBuffer>): void {
+    const order = this.#layout.tensors.find(({ name }) => name === orderName(tensor.name));
+    const calls = repackCalls(tensor, block, tensor.byteOffset, order?.byteOffset ?? null);
+    this.#run(
+      tensor,
+      calls.map((call) => repack(this.#gpu, call)),
+      bytes,
+    );
+  }
+
+  /** Uploads checkpoint bytes and runs kernels that read them into the slab of `tensor`. */
+  #run(tensor: ImageTensor, dispatches: readonly Dispatch[], bytes: Uint8Array<ArrayBuffer>): void {
+    const { source, bindGroups } = this.#requireConversion();
+    const bindGroup = bindGroups[tensor.slab];
+    if (!bindGroup) throw new TabmindError('internal', `no slab ${tensor.slab}`);
+    const { device } = this.#gpu;
+    device.queue.writeBuffer(source, 0, padToWords(bytes));
+    const encoder = device.createCommandEncoder({ label: `convert ${tensor.name}` });
+    this.#recorder.record(encoder, [{ bindGroup, dispatches }]);
     device.queue.submit([encoder.finish()]);
   }
 
@@ -161,6 +184,7 @@ export interface ConversionNeeds {
     readonly format: 'w4' | 'w8' | 'w16';
     readonly groupSize: number;
   }[];
+  readonly repacks: readonly { readonly layout: CodeLayout; readonly permuted: boolean }[];
 }
 
 interface Conversion {

@@ -1,6 +1,6 @@
 import type { LinearSpec, WeightSpec } from '../models/weight-spec';
 import type { LoadOptions, ModelRef, WeightBits } from '../protocol';
-import { type PackedTensor, packedLinear, packedVector } from './packed-tensor';
+import { type PackedTensor, packedLinear, packedOrder, packedVector } from './packed-tensor';
 
 /** Which model, packed how: what a cached model is found by. */
 export interface WeightIdentity {
@@ -35,7 +35,31 @@ export function sameIdentity(a: WeightIdentity, b: WeightIdentity): boolean {
   );
 }
 
-/** The packed form that a spec gets. */
+/** The packed form of a linear that the checkpoint holds in 4 bits, in whole or in part: the checkpoint decides it. */
+export interface PackedForm {
+  readonly format: 'w4' | 'w16';
+  /** Multiple of 32; 0 for w16. */
+  readonly groupSize: number;
+  /** True: the columns are sorted, and the order is a tensor of its own. */
+  readonly permuted: boolean;
+}
+
+/** By the names of the specs; the identity decides for all others. */
+export type PackedForms = Readonly<Record<string, PackedForm>>;
+
+/** All packed tensors that a spec gets, the column order before what is packed by it. */
+export function packedTensors(
+  spec: WeightSpec,
+  identity: WeightIdentity,
+  forms: PackedForms,
+): readonly PackedTensor[] {
+  const form = forms[spec.name];
+  if (!form || spec.kind === 'vector') return [packedTensor(spec, identity)];
+  const packed = packedLinear(spec.name, form.format, spec.rows, spec.cols, form.groupSize);
+  return form.permuted ? [packedOrder(spec.name, spec.cols), packed] : [packed];
+}
+
+/** The packed form that a spec gets from a float checkpoint. */
 export function packedTensor(spec: WeightSpec, identity: WeightIdentity): PackedTensor {
   if (spec.kind === 'vector') return packedVector(spec.name, spec.cols);
   return packedLinear(spec.name, linearFormat(spec, identity), spec.rows, spec.cols, identity.groupSize);

@@ -3,20 +3,22 @@ import type { Gpu } from '../gpu/device';
 import { parseJsonObject } from '../models/config';
 import type { WeightSpec } from '../models/weight-spec';
 import type { LoadProgress } from '../protocol';
+import { conversionNeeds } from './conversion-job';
 import { withConversionLock } from './conversion-lock';
-import { conversionNeeds, convertWeights } from './convert';
-import { checkpointFormat } from './formats/checkpoint-format';
+import { convertWeights } from './convert';
+import { quantSettings } from './formats/checkpoint-format';
 import { ImageCache } from './image-cache';
 import type { PlacedTensor } from './packed-tensor';
+import { readQuantModules, zeroBiases } from './quant-modules';
 import { layoutSlabs, maxSlabBytes, type SlabLayout } from './slab-layout';
 import { type ConversionNeeds, GpuSlabMemory, type SlabMemory } from './slab-memory';
 import type { ModelSource, ModelTexts } from './source';
 import { openTensorDirectory, type TensorDirectory } from './tensor-directory';
-import { packedTensor, type WeightIdentity } from './weight-identity';
-import { type CheckpointPlan, planWeights, type WeightPlan } from './weight-plan';
+import { type PackedForms, packedTensors, type WeightIdentity } from './weight-identity';
+import { type CheckpointPlan, planWeights, unusedWarning, type WeightPlan } from './weight-plan';
 import type { Manifest, WeightStore } from './weight-store';
 
-const DEFAULT_CHUNK_BYTES = 32 * 2 ** 20;
+const DEFAULT_CHUNK_BYTES = 16 * 2 ** 20;
 const DEFAULT_BLOCK_BYTES = 16 * 2 ** 20;
 
 export interface WeightRequest {
@@ -86,18 +88,24 @@ export async function fillWeights<M extends ConvertibleMemory>(
   request: WeightRequest,
   device: WeightDevice<M>,
 ): Promise<FilledMemory<M>> {
-  checkpointFormat(parseJsonObject('config.json', request.texts.config));
+  // what cannot be read is refused before anything else
+  quantSettings(parseJsonObject('config.json', request.texts.config));
   const chunkBytes = request.chunkBytes ?? DEFAULT_CHUNK_BYTES;
-  const image = layoutWeights(request, Number.POSITIVE_INFINITY);
-  const cache =
-    request.store && (await ImageCache.open({ ...request, store: request.store, image, chunkBytes }));
+  const known = await request.store?.findManifest(request.identity);
+  const openCache = async (forms: PackedForms) => {
+    const image = layoutWeights(request, forms, Number.POSITIVE_INFINITY);
+    return request.store && ImageCache.open({ ...request, store: request.store, image, forms, chunkBytes });
+  };
+  let cache = known ? await openCache(knownForms(request, known)) : null;
   const manifest = cache && (await cache.manifest());
   // shapes are checked against the checkpoint before any memory is asked for
   if (!manifest) request.onProgress?.({ phase: 'inspect', loadedBytes: 0, totalBytes: 0 });
   const checkpoint = manifest ? null : await inspect(request);
-  const layout = layoutWeights(request, device.maxSlabBytes);
+  const forms = checkpoint?.forms ?? manifest?.forms ?? {};
+  if (!manifest) cache = await openCache(forms);
+  const layout = layoutWeights(request, forms, device.maxSlabBytes);
   const memory = await device.allocate(layout);
-  const work = { ...request, chunkBytes, layout, memory };
+  const work = { ...request, chunkBytes, layout, forms, memory };
   try {
     if (cache && manifest && (await cache.restoreComplete(manifest, memory)))
       return { layout, memory, fromCache: true, warnings: [] };
@@ -117,11 +125,13 @@ export async function fillWeights<M extends ConvertibleMemory>(
 interface Work extends WeightRequest {
   readonly chunkBytes: number;
   readonly layout: SlabLayout;
+  readonly forms: PackedForms;
   readonly memory: ConvertibleMemory;
 }
 
 interface Checkpoint extends CheckpointPlan {
   readonly directory: TensorDirectory;
+  readonly warnings: readonly string[];
 }
 
 interface Outcome {
@@ -129,28 +139,41 @@ interface Outcome {
   readonly warnings: readonly string[];
 }
 
-function layoutWeights({ specs, identity }: WeightRequest, maxBytes: number): SlabLayout {
+function layoutWeights({ specs, identity }: WeightRequest, forms: PackedForms, maxBytes: number): SlabLayout {
   return layoutSlabs(
-    specs.map((spec) => ({ packed: packedTensor(spec, identity), group: spec.group })),
+    specs.flatMap((spec) =>
+      packedTensors(spec, identity, forms).map((packed) => ({ packed, group: spec.group })),
+    ),
     maxBytes,
   );
 }
 
+/** The forms of a stored model, where they belong to these specs; a manifest of other ones is of no use anyway. */
+function knownForms({ specs }: WeightRequest, { forms = {} }: Manifest): PackedForms {
+  const names = new Set(specs.flatMap((spec) => (spec.kind === 'linear' ? [spec.name] : [])));
+  return Object.keys(forms).every((name) => names.has(name)) ? forms : {};
+}
+
 async function inspect({ source, texts, specs, signal }: WeightRequest): Promise<Checkpoint> {
-  const directory = await openTensorDirectory(source, parseJsonObject('config.json', texts.config), signal);
-  return { directory, ...planWeights(specs, directory) };
+  const rawConfig = parseJsonObject('config.json', texts.config);
+  const directory = await openTensorDirectory(source, rawConfig, signal);
+  const { modules, warnings } = await readQuantModules(source, rawConfig, specs, directory, signal);
+  const plan = planWeights(specs, directory, modules);
+  const idle = await zeroBiases(source, directory, modules, plan.unused, signal);
+  const unused = plan.unused.filter((name) => !idle.has(name));
+  return {
+    directory,
+    ...plan,
+    warnings: [...warnings, ...(unused.length > 0 ? [unusedWarning(unused)] : [])],
+  };
 }
 
 async function convertUncached(work: Work, inspected: Checkpoint | null): Promise<Outcome> {
   const { plans, warnings } = inspected ?? (await inspect(work));
   const numChunks = Math.ceil(work.layout.imageBytes / work.chunkBytes);
-  await convert(
-    work,
-    plans,
-    Array.from({ length: numChunks }, (_, index) => index),
-    null,
-  );
-  return { fromCache: false, warnings };
+  const all = Array.from({ length: numChunks }, (_, index) => index);
+  const remarks = await convert(work, plans, all, null);
+  return { fromCache: false, warnings: [...warnings, ...remarks] };
 }
 
 /** Under the lock: another tab may have finished the model, or an earlier visit a part of it. */
@@ -159,23 +182,30 @@ async function convertCached(work: Work, cache: ImageCache, inspected: Checkpoin
   const manifest = await cache.manifest();
   if (manifest && (await cache.restoreComplete(manifest, memory))) return { fromCache: true, warnings: [] };
   if (manifest) await checkUnchanged(work, manifest);
-  const { directory, plans, warnings } = inspected ?? (await inspect(work));
+  const { directory, plans, forms, warnings } = inspected ?? (await inspect(work));
+  // the memory is laid out for the stored model
+  if (JSON.stringify(forms) !== JSON.stringify(work.forms)) throw await changedSource(work, manifest);
   if (manifest) await store?.withdraw(manifest.key);
   const { key, fingerprint } = await cache.key(directory);
   const missing = await cache.restore(key, memory);
   await askToPersist();
+  let remarks: readonly string[];
   try {
-    await convert(work, plans, missing, (index, bytes) => cache.save(key, index, bytes));
+    remarks = await convert(work, plans, missing, (index, bytes) => cache.save(key, index, bytes));
     await cache.complete(key, fingerprint);
   } catch (thrown) {
     // what cannot be finished must not fill the disk
     if (thrown instanceof TabmindError && thrown.code === 'quota') await store?.delete(key);
     throw thrown;
   }
-  if (!manifest) return { fromCache: false, warnings };
+  if (!manifest) return { fromCache: false, warnings: [...warnings, ...remarks] };
   return {
     fromCache: false,
-    warnings: [...warnings, 'A part of the stored model was damaged or gone; it was converted again.'],
+    warnings: [
+      ...warnings,
+      ...remarks,
+      'A part of the stored model was damaged or gone; it was converted again.',
+    ],
   };
 }
 
@@ -184,21 +214,26 @@ async function convert(
   plans: readonly WeightPlan[],
   missing: readonly number[],
   saveChunk: ((index: number, bytes: Uint8Array<ArrayBuffer>) => Promise<void>) | null,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { source, layout, memory, chunkBytes, onProgress, signal } = work;
   const maxBlockBytes = work.maxBlockBytes ?? DEFAULT_BLOCK_BYTES;
   await memory.startConversion(conversionNeeds(plans, layout, maxBlockBytes));
   const onBytes = (loadedBytes: number, totalBytes: number) =>
     onProgress?.({ phase: 'download', loadedBytes, totalBytes });
   const pieces = { chunkBytes, maxBlockBytes, missing };
-  await convertWeights({ source, plans, layout, memory, ...pieces, saveChunk, onBytes, signal });
+  return convertWeights({ source, plans, layout, memory, ...pieces, saveChunk, onBytes, signal });
 }
 
 /** The texts came from the cache; the weights to be read now must be of the same checkpoint. */
-async function checkUnchanged({ source, texts, store, signal }: Work, manifest: Manifest): Promise<void> {
-  if ((await source.readText('config.json', signal)) === texts.config) return;
-  await store?.delete(manifest.key);
-  throw new TabmindError(
+async function checkUnchanged(work: Work, manifest: Manifest): Promise<void> {
+  const { source, texts } = work;
+  if ((await source.readText('config.json', work.signal)) !== texts.config)
+    throw await changedSource(work, manifest);
+}
+
+async function changedSource({ source, store }: Work, manifest: Manifest | null): Promise<TabmindError> {
+  if (manifest) await store?.delete(manifest.key);
+  return new TabmindError(
     'corrupt-cache',
     `${source.id}: the stored model is damaged, and its source has changed since.`,
     {

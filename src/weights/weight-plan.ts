@@ -1,8 +1,12 @@
-import { TabmindError } from '../errors';
+import type { TabmindError } from '../errors';
 import type { FloatDtype } from '../kernels/quantize';
 import type { LinearSpec, TensorPart, VectorSpec, WeightSpec } from '../models/weight-spec';
-import type { TensorEntry } from './safetensors';
+import { hasCodes } from './formats/checkpoint-format';
+import { type QuantRun, quantForm } from './packed-form';
+import type { QuantModule, QuantModules } from './quant-modules';
+import { badTensor, type TensorEntry } from './safetensors';
 import type { TensorDirectory } from './tensor-directory';
+import type { PackedForms } from './weight-identity';
 
 /** Consecutive rows of one checkpoint tensor that become rows `destRow …` of a packed one. Vectors: rows of one element. */
 export interface RowRun {
@@ -16,58 +20,97 @@ export interface RowRun {
   readonly destRow: number;
 }
 
-/** Where the values of one spec come from; rows that no run covers are zeros (optional biases). */
+/** Where the values of one spec come from; rows that nothing covers are zeros (optional biases). */
 export interface WeightPlan {
   readonly spec: WeightSpec;
+  /** What is stored in float. */
   readonly runs: readonly RowRun[];
+  /** What is stored in 4 bits. */
+  readonly quants: readonly QuantRun[];
 }
 
 export interface CheckpointPlan {
   /** One for each spec, in the same order. */
   readonly plans: readonly WeightPlan[];
-  readonly warnings: readonly string[];
+  /** Of the linears that are quantised, at least in part. */
+  readonly forms: PackedForms;
+  /** Names of tensors that nobody asks for. */
+  readonly unused: readonly string[];
 }
 
 const ELEMENT_BYTES: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
 
 /**
  * Finds every part of every spec in the directory and checks dtype and shape, before any of the data is read.
- * Throws `bad-checkpoint` naming the tensor; tensors that nobody asks for are a warning.
+ * Throws `bad-checkpoint` naming the tensor.
  */
-export function planWeights(specs: readonly WeightSpec[], directory: TensorDirectory): CheckpointPlan {
-  const used = new Set<string>();
-  const plans = specs.map((spec) => {
-    const runs = spec.kind === 'linear' ? linearRuns(spec, directory) : vectorRuns(spec, directory);
-    for (const run of runs) used.add(run.tensor);
-    return { spec, runs };
-  });
-  const unused = [...directory.tensors.keys()].filter((name) => !used.has(name));
-  return { plans, warnings: unused.length > 0 ? [unusedWarning(unused)] : [] };
+export function planWeights(
+  specs: readonly WeightSpec[],
+  directory: TensorDirectory,
+  modules: QuantModules['modules'] = new Map(),
+): CheckpointPlan {
+  const plans = specs.map((spec) =>
+    spec.kind === 'linear'
+      ? linearPlan(spec, directory, modules)
+      : { spec, runs: vectorRuns(spec, directory, modules), quants: [] },
+  );
+  const forms = Object.fromEntries(
+    plans.flatMap(({ spec, runs, quants }) =>
+      spec.kind === 'linear' && quants.length > 0
+        ? [[spec.name, quantForm(spec, quants, runs.length > 0)] as const]
+        : [],
+    ),
+  );
+  const used = new Set(plans.flatMap(({ runs }) => runs.map((run) => run.tensor)));
+  for (const { codes, scales, zeros, groupIndex, redundant } of modules.values())
+    for (const name of [codes.name, scales.name, zeros?.name, groupIndex?.name, ...redundant])
+      if (name !== undefined) used.add(name);
+  return { plans, forms, unused: [...directory.tensors.keys()].filter((name) => !used.has(name)) };
 }
 
-function linearRuns(spec: LinearSpec, directory: TensorDirectory): RowRun[] {
+function linearPlan(
+  spec: LinearSpec,
+  directory: TensorDirectory,
+  modules: QuantModules['modules'],
+): WeightPlan {
   const runs: RowRun[] = [];
+  const quants = new Map<string, { module: QuantModule; slices: QuantRun['slices'][number][] }>();
   let destRow = 0;
+  let last: TensorEntry | undefined;
   for (const part of spec.parts) {
-    const { entry, dtype } = findTensor(part, directory);
-    const [rows = 0, cols] = entry.shape;
+    const module = modules.get(part.module);
+    const { entry, dtype } = module ? { entry: module.codes, dtype: null } : findTensor(part, directory);
+    const rows = module?.rows ?? entry.shape[0] ?? 0;
     const [start, count] = [part.rowStart ?? 0, part.rowCount ?? rows - (part.rowStart ?? 0)];
-    if (entry.shape.length !== 2 || cols !== spec.cols || start + count > rows || count < 1)
+    const fits = module
+      ? module.cols === spec.cols
+      : entry.shape.length === 2 && entry.shape[1] === spec.cols;
+    if (!fits || start + count > rows || count < 1)
       throw wrongShape(entry, `[${expectedRows(part, spec.parts, spec.rows)}, ${spec.cols}]`);
-    runs.push(rowRun(entry, dtype, start, count, spec.cols * ELEMENT_BYTES[dtype], destRow));
+    if (module) {
+      const run = quants.get(part.module) ?? { module, slices: [] };
+      run.slices.push({ sourceRow: start, rows: count, destRow });
+      quants.set(part.module, run);
+    } else if (dtype)
+      runs.push(rowRun(entry, dtype, start, count, spec.cols * ELEMENT_BYTES[dtype], destRow));
     destRow += count;
+    last = entry;
   }
-  const last = runs.at(-1);
   if (destRow !== spec.rows) throw wrongTotal(spec.name, last, destRow, spec.rows, 'rows');
-  return runs;
+  return { spec, runs, quants: [...quants.values()] };
 }
 
-function vectorRuns(spec: VectorSpec, directory: TensorDirectory): RowRun[] {
+function vectorRuns(
+  spec: VectorSpec,
+  directory: TensorDirectory,
+  modules: QuantModules['modules'],
+): RowRun[] {
   const runs: RowRun[] = [];
+  let last: TensorEntry | undefined;
   let destRow = 0;
   for (const part of spec.parts) {
     if (spec.optional && !directory.tensors.has(tensorName(part))) {
-      destRow += missingLength(part, spec, directory);
+      destRow += missingLength(part, spec, directory, modules);
       continue;
     }
     const { entry, dtype } = findTensor(part, directory);
@@ -77,9 +120,10 @@ function vectorRuns(spec: VectorSpec, directory: TensorDirectory): RowRun[] {
       throw wrongShape(entry, `[${expectedRows(part, spec.parts, spec.cols)}]`);
     runs.push(rowRun(entry, dtype, start, count, ELEMENT_BYTES[dtype], destRow));
     destRow += count;
+    last = entry;
   }
   if (destRow !== spec.cols && runs.length > 0)
-    throw wrongTotal(spec.name, runs.at(-1), destRow, spec.cols, 'elements');
+    throw wrongTotal(spec.name, last, destRow, spec.cols, 'elements');
   return runs;
 }
 
@@ -89,10 +133,15 @@ function expectedRows(part: TensorPart, parts: readonly TensorPart[], total: num
 }
 
 /** An absent bias is as long as its matrix has rows. */
-function missingLength(part: TensorPart, spec: VectorSpec, directory: TensorDirectory): number {
+function missingLength(
+  part: TensorPart,
+  spec: VectorSpec,
+  directory: TensorDirectory,
+  modules: QuantModules['modules'],
+): number {
   if (part.rowCount !== undefined) return part.rowCount;
   if (spec.parts.length === 1) return spec.cols;
-  return directory.tensors.get(`${part.module}.weight`)?.shape[0] ?? 0;
+  return modules.get(part.module)?.rows ?? directory.tensors.get(`${part.module}.weight`)?.shape[0] ?? 0;
 }
 
 function rowRun(
@@ -125,8 +174,10 @@ function findTensor(
 
 function missingTensor(name: string, part: TensorPart, directory: TensorDirectory): TabmindError {
   const file = directory.files.map((one) => one.file).join(', ');
-  const packed = ['qweight', 'weight_packed'].find((leaf) => directory.tensors.has(`${part.module}.${leaf}`));
-  const hint = packed ? ` (there is a ${packed}, but config.json says nothing of a quantisation)` : '';
+  const isPacked = hasCodes({ module: part.module, directory });
+  const hint = isPacked
+    ? ' (there is a qweight or weight_packed, but config.json says nothing of a quantisation)'
+    : '';
   return badTensor(file, name, `is missing${hint}`);
 }
 
@@ -140,27 +191,19 @@ function wrongShape(entry: TensorEntry, expected: string): TabmindError {
 
 function wrongTotal(
   name: string,
-  last: RowRun | undefined,
+  last: TensorEntry | undefined,
   found: number,
   expected: number,
   unit: string,
 ): TabmindError {
   return badTensor(
     last?.file ?? '',
-    last?.tensor ?? name,
+    last?.name ?? name,
     `does not fit: ${name} gets ${found} ${unit}; config.json asks for ${expected}`,
   );
 }
 
-export function badTensor(file: string, name: string, what: string): TabmindError {
-  return new TabmindError('bad-checkpoint', `${file}: tensor ${name} ${what}.`, {
-    meaning: 'The weights do not belong to this config.json, or are damaged.',
-    remedy: 'Download the checkpoint again, or choose another one.',
-    details: { file, tensor: name },
-  });
-}
-
-function unusedWarning(unused: readonly string[]): string {
+export function unusedWarning(unused: readonly string[]): string {
   const shown = unused.slice(0, 5).join(', ');
   const more = unused.length > 5 ? `, and ${unused.length - 5} more` : '';
   return `The checkpoint holds tensors that this model does not use: ${shown}${more}.`;

@@ -3,7 +3,7 @@ import { TabmindError } from '../errors';
 import type { CachedModel } from '../protocol';
 import { sha256 } from './digest';
 import type { ModelTexts } from './source';
-import { sameIdentity, type WeightIdentity } from './weight-identity';
+import { type PackedForms, sameIdentity, type WeightIdentity } from './weight-identity';
 
 /** A complete cached model. Written last: without it the chunks are only a conversion that may be resumed. */
 export interface Manifest {
@@ -16,6 +16,8 @@ export interface Manifest {
   readonly configHash: string;
   /** SHA-256 of the table of packed tensors. */
   readonly tableHash: string;
+  /** Of the linears that the checkpoint holds in 4 bits; absent in manifests from before there were any. */
+  readonly forms?: PackedForms;
   readonly chunkBytes: number;
   readonly imageBytes: number;
   /** SHA-256 of each chunk. */

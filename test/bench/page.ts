@@ -32,4 +32,20 @@ async function measure({ promptTokens, newTokens, runs }: BenchCase) {
   return results;
 }
 
-Object.assign(globalThis, { tabmindBench: { load, measure } });
+/** Mean GPU microseconds of each kernel in a decode step, and how often it runs. */
+async function profile(position: number) {
+  const rounds = 5;
+  const totals: Record<string, { count: number; microseconds: number }> = {};
+  for (let round = -1; round < rounds; round++)
+    for (const { kernel, microseconds } of await engine.profile(position)) {
+      if (round < 0) continue;
+      const total = totals[kernel] ?? { count: 0, microseconds: 0 };
+      totals[kernel] = {
+        count: total.count + 1 / rounds,
+        microseconds: total.microseconds + microseconds / rounds,
+      };
+    }
+  return totals;
+}
+
+Object.assign(globalThis, { tabmindBench: { load, measure, profile } });

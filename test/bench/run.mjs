@@ -1,6 +1,6 @@
 // Speed of a checkpoint in a real headless browser: TTFT, prefill and decode tok/s, launches per token.
 //   npm run bench [-- --model FOLDER] [--weights w4|w8|w16] [--kv 8|16|4] [--math auto|f32|f16] [--prompt 128] [--new 128]
-//                 [--runs 5] [--browser-flags "…"] [--json FILE] [--built DIR] [--vendor NAME]
+//                 [--runs 5] [--browser-flags "…"] [--json FILE] [--built DIR] [--vendor NAME] [--profile]
 import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +21,7 @@ const { values } = readArguments({
   json: { type: 'string' },
   built: { type: 'string' },
   vendor: { type: 'string' },
+  profile: { type: 'boolean', default: false },
 });
 const root = values.built ?? (await buildPage(at('.'), 'bench'));
 const { page, url, close } = await openPage({
@@ -82,6 +83,13 @@ try {
   console.log(
     `a decode step     ${result.dispatchesPerDecodeStep} dispatches, ${result.bindingsPerDispatch} bindings each`,
   );
+  if (values.profile) {
+    result.kernels = await call('profile', Number(values.prompt));
+    for (const [kernel, { count, microseconds }] of Object.entries(result.kernels))
+      console.log(
+        `  ${kernel.padEnd(20)} ${count.toFixed(0).padStart(4)} launches ${microseconds.toFixed(1).padStart(10)} µs`,
+      );
+  }
   if (values.json) writeFileSync(values.json, JSON.stringify(result, null, 1));
 } finally {
   await close();

@@ -1,13 +1,30 @@
 /** The browser half of `npm run check` and `npm run eval`: the engine as a page gets it, driven from Node. */
 
-import { createEngine, type LoadOptions, type ModelRef, TabmindError } from '../../src/index';
+import {
+  createEngine,
+  type LoadOptions,
+  type LoadProgress,
+  type ModelRef,
+  TabmindError,
+} from '../../src/index';
 
 let engine = createEngine();
+let progress = 'not started';
 
 /** Loads through the normal path; errors come back as data because they are often what is expected. */
 async function load(model: ModelRef, options: LoadOptions) {
   try {
-    return { info: await engine.load(model, options), gpu: (await engine.stats()).gpu };
+    const start = performance.now();
+    let convertMs = 0;
+    const onProgress = ({ phase, loadedBytes, totalBytes }: LoadProgress) => {
+      if (phase === 'compile' && convertMs === 0) convertMs = performance.now() - start;
+      progress = `${phase} ${loadedBytes}/${totalBytes}`;
+    };
+    return {
+      info: await engine.load(model, { ...options, onProgress }),
+      gpu: (await engine.stats()).gpu,
+      convertMs,
+    };
   } catch (thrown) {
     return { error: TabmindError.from(thrown).toPlain() };
   }
@@ -49,10 +66,22 @@ async function negativeLogLikelihood(ids: readonly number[]) {
   return { sum, count: ids.length - 1 };
 }
 
+/** How far the load has come, in words. */
+function reached() {
+  return progress;
+}
+
+/** Removes whatever is cached of a model. */
+async function forget(id: string) {
+  for (const cached of await engine.listCached()) if (cached.id === id) await engine.deleteCached(cached.key);
+}
+
 /** A fresh worker and GPU device for the next folder, so that one that broke cannot spoil the rest. */
 function restart() {
   engine.close();
   engine = createEngine();
 }
 
-Object.assign(globalThis, { tabmindCheck: { load, compare, generate, negativeLogLikelihood, restart } });
+Object.assign(globalThis, {
+  tabmindCheck: { load, compare, generate, negativeLogLikelihood, reached, forget, restart },
+});

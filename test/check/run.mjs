@@ -34,8 +34,6 @@ const root = values.built ?? (await buildPage(here, 'check'));
 const roots = Object.fromEntries(folders.map((folder, i) => [`/models/${i}/`, folder]));
 const { page, url, close } = await openPage({ root, roots, flags: values['browser-flags'] });
 const options = {
-  weightBits,
-  headBits: weightBits,
   kvBits,
   math: values.f16 ? 'f16' : 'f32',
   cache: false,
@@ -52,12 +50,29 @@ function recordedErrors(folder) {
   return JSON.parse(readFileSync(file, 'utf8'))[`${basename(dirname(folder))}/${basename(folder)}`] ?? {};
 }
 
+/**
+ * Linears that a checkpoint holds in 4 bits stay so; the rest of it is kept in 16, because its reference is computed from
+ * its very weights.
+ */
+function bitsOf(folder, reference) {
+  if (reference.expect || !isQuantised(folder)) return weightBits;
+  return 16;
+}
+
+function isQuantised(folder) {
+  if (['quantize_config.json', 'quant_config.json'].some((file) => existsSync(join(folder, file))))
+    return true;
+  const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+  return (config.quantization_config ?? config.compression_config ?? null) !== null;
+}
+
 async function checkFolder(folder, index) {
   const reference = readReference(folder);
+  const bits = bitsOf(folder, reference);
   const loaded = await call(
     'load',
     { id: `check/${basename(folder)}`, url: `${url}models/${index}/` },
-    options,
+    { ...options, weightBits: bits, headBits: bits },
   );
   if (reference.expect) return checkExpectation(reference.expect, loaded);
   if (loaded.error) return { ok: false, lines: [`load failed: ${words(loaded.error)}`] };
@@ -66,7 +81,7 @@ async function checkFolder(folder, index) {
   const recorded = recordedErrors(folder);
   const accepted = acceptedError({
     kv: kvBits,
-    weights: weightBits,
+    weights: bits,
     f16: values.f16,
     int8: recorded.kv_int8,
     biasApart: recorded.kv_int8_bias_apart,

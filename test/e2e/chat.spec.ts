@@ -25,8 +25,7 @@ test.describe
     });
 
     test('answers a greeting and shows its numbers', async () => {
-      const text = await chat.ask('Hi!');
-      expect(text.trim().length).toBeGreaterThan(3);
+      expect(await chat.ask('Hi!')).toBe('Hello! Nice to meet you. What shall we talk about?');
       const numbers = chat.answers.last().locator('.numbers');
       await expect(numbers).toContainText(/[\d.,]+ tok\/s/);
       await expect(numbers).toContainText(/first word [\d.,]+ m?s/);
@@ -54,13 +53,9 @@ test.describe
       expect(await chat.answer()).toBe('The capital of France is Paris.');
     });
 
-    test('answers a Chinese greeting in Chinese, the same way twice', async () => {
+    test('answers a Chinese greeting in Chinese', async () => {
       await chat.newChatButton.click();
-      const first = await chat.ask('你好');
-      expect(first).toMatch(/\p{Script=Han}{2}/u);
-      expect(first).not.toContain('\uFFFD');
-      await chat.newChatButton.click();
-      expect(await chat.ask('你好')).toBe(first);
+      expect(await chat.ask('你好')).toBe('你好！我是 tabmind 入门模型，一个在浏览器里运行的小模型。');
     });
 
     test('copies an answer', async () => {
@@ -91,8 +86,12 @@ test.describe
       await expect(chat.stopButton).toHaveCount(0);
       const stopped = await chat.lastWords();
       await chat.answers.last().getByRole('button', { name: 'Try again' }).click();
-      const whole = await chat.answer();
-      expect(whole.startsWith(stopped)).toBe(true);
+      // Greedy, so the second try begins as the first did; it is stopped too, for a story is long on a software adapter.
+      await expect
+        .poll(async () => (await chat.lastWords()).length, { timeout: 60_000 })
+        .toBeGreaterThan(stopped.length);
+      await chat.stopButton.click();
+      expect((await chat.lastWords()).startsWith(stopped)).toBe(true);
       await expect(chat.answers).toHaveCount(1);
     });
 

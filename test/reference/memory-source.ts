@@ -30,14 +30,18 @@ export class MemorySource implements ModelSource {
   }
 }
 
-export interface FloatTensor {
-  readonly dtype: 'F32' | 'F16' | 'BF16';
+export interface StoredTensor {
+  readonly dtype: string;
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
 }
 
+export interface FloatTensor extends StoredTensor {
+  readonly dtype: 'F32' | 'F16' | 'BF16';
+}
+
 /** A safetensors file. */
-export function safetensorsFile(tensors: Readonly<Record<string, FloatTensor>>): Uint8Array<ArrayBuffer> {
+export function safetensorsFile(tensors: Readonly<Record<string, StoredTensor>>): Uint8Array<ArrayBuffer> {
   let at = 0;
   const header: Record<string, object> = {};
   for (const [name, { dtype, shape, bytes }] of Object.entries(tensors)) {

@@ -1,9 +1,12 @@
+import { type CodeBlock, repackCalls } from '../../src/weights/code-block';
+import { orderName } from '../../src/weights/packed-tensor';
 import type { ImageTensor, SlabLayout } from '../../src/weights/slab-layout';
 import type { ConversionNeeds, RowBlock } from '../../src/weights/slab-memory';
 import type { ConvertibleMemory, WeightDevice } from '../../src/weights/weight-loader';
 import { quantizeTwin } from './quantize';
+import { repackTwin } from './repack';
 
-/** CPU twin of GpuSlabMemory: the image in one array, packed by the twin of the quantize kernel. */
+/** CPU twin of GpuSlabMemory: the image in one array, packed by the twins of the kernels. */
 export class CpuSlabMemory implements ConvertibleMemory {
   readonly image: Uint8Array<ArrayBuffer>;
   readonly layout: SlabLayout;
@@ -33,7 +36,7 @@ export class CpuSlabMemory implements ConvertibleMemory {
   }
 
   pack(tensor: ImageTensor, block: RowBlock, bytes: Uint8Array<ArrayBuffer>): void {
-    if (tensor.format === 'f32') throw new Error('a vector');
+    if (tensor.format === 'f32' || tensor.format === 'u32') throw new Error('no matrix');
     if (!this.needs || bytes.length > this.needs.maxBlockBytes)
       throw new Error('a block that was not announced');
     this.packed.set(tensor.name, (this.packed.get(tensor.name) ?? 0) + block.rows);
@@ -43,13 +46,27 @@ export class CpuSlabMemory implements ConvertibleMemory {
     // the twin sets bits; the kernel stores words
     words.fill(0, codesAt, codesAt + ((tensor.codesBytes / tensor.rows) * block.rows) / 4);
     const { dtype, rows, flagAt } = block;
-    const { format, groupSize, cols, paddedCols } = tensor;
+    const { groupSize, cols, paddedCols, format } = tensor;
     quantizeTwin(
       bytes,
       { dtype, format, groupSize, rows, cols, paddedCols, codesAt, scalesAt, flagAt },
       words,
       this.#flags,
     );
+  }
+
+  repack(tensor: ImageTensor, block: CodeBlock, bytes: Uint8Array<ArrayBuffer>): void {
+    if (!this.needs || bytes.length > this.needs.maxBlockBytes)
+      throw new Error('a block that was not announced');
+    const order = this.layout.tensors.find(({ name }) => name === orderName(tensor.name));
+    const [words, source] = [new Uint32Array(this.image.buffer), new Uint32Array(bytes.buffer)];
+    for (const call of repackCalls(tensor, block, tensor.imageOffset, order?.imageOffset ?? null)) {
+      const { layout, permAt } = call;
+      if (!this.needs.repacks.some((one) => one.layout === layout && one.permuted === (permAt !== null)))
+        throw new Error('a kernel that was not announced');
+      this.packed.set(tensor.name, (this.packed.get(tensor.name) ?? 0) + call.rows);
+      repackTwin(source, call, words);
+    }
   }
 
   async read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { architectureOf, parseModelConfig, supportedModelTypes } from '../../src/models/registry';
 import type { WeightSpec } from '../../src/models/weight-spec';
 import { openTensorDirectory } from '../../src/weights/tensor-directory';
-import { planWeights } from '../../src/weights/weight-plan';
 import { FolderSource, fixturePath } from '../reference/folder-source';
 
 const NAMES = readdirSync(fixturePath('models')).sort();
@@ -37,13 +36,21 @@ describe('every model of the fixtures', () => {
     const config = read(name);
     const specs = architectureOf(config.modelType).weights(config);
     const directory = await openTensorDirectory(new FolderSource(`models/${name}`), config.raw);
-    const { plans, warnings } = planWeights(specs, directory);
-    expect(warnings).toEqual([]);
-    const rows = new Map<string, number>();
-    for (const { runs } of plans)
-      for (const run of runs) rows.set(run.tensor, (rows.get(run.tensor) ?? 0) + run.rows);
-    for (const [tensor, { shape }] of directory.tensors)
-      expect([tensor, rows.get(tensor)]).toEqual([tensor, shape[0]]);
+    const taken = new Map<string, number>();
+    for (const spec of specs) {
+      let specRows = 0;
+      for (const { module, leaf, rowStart = 0, rowCount } of spec.parts) {
+        const tensor = `${module}.${leaf}`;
+        const [length = 0, cols] = directory.tensors.get(tensor)?.shape ?? [];
+        const rows = rowCount ?? length - rowStart;
+        specRows += rows;
+        taken.set(tensor, (taken.get(tensor) ?? 0) + rows);
+        if (spec.kind === 'linear') expect([tensor, cols]).toEqual([tensor, spec.cols]);
+      }
+      expect([spec.name, specRows]).toEqual([spec.name, spec.kind === 'linear' ? spec.rows : spec.cols]);
+    }
+    const stored = [...directory.tensors].map(([tensor, { shape }]) => [tensor, shape[0]]);
+    expect([...taken].sort()).toEqual(stored.sort());
   });
 });
 

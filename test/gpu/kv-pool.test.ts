@@ -1,7 +1,7 @@
 import { KvPool } from '../../src/kvcache/kv-pool';
 import { assertEqual, gpuTest } from './harness';
 
-gpuTest('kv_pool allocates zeroed slabs of whole layers', async ({ gpu, random }) => {
+gpuTest('kv-pool allocates zeroed slabs of whole layers', async ({ gpu, random }) => {
   const numLayers = random.between(1, 9);
   const shape = { numLayers, numKvHeads: 2, headDim: 8, kvBits: 8, blockTokens: 16, numBlocks: 3 } as const;
   const whole = await KvPool.allocate(gpu, shape);

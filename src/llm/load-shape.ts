@@ -1,0 +1,62 @@
+import { TabmindError } from '../errors';
+import { type KvShape, kvLayout } from '../kvcache/kv-pool';
+import type { ModelConfig } from '../models/config';
+import type { LoadOptions } from '../protocol';
+
+const BLOCK_TOKENS = 32;
+const DEFAULT_SEQUENCES = 8;
+const MAX_SEQUENCES = 64;
+const MAX_DEFAULT_CONTEXT = 8192;
+const MAX_CHUNK_TOKENS = 256;
+/** Full contexts that the pool holds unless the request says otherwise, and the most memory that this may take. */
+const DEFAULT_CONTEXTS = 4;
+const MAX_DEFAULT_POOL_BYTES = 2 ** 30;
+
+/** Sizes of everything that is allocated beside the weights. */
+export interface LoadShape {
+  readonly contextLength: number;
+  readonly maxSlots: number;
+  readonly maxChunkTokens: number;
+  readonly kv: KvShape;
+}
+
+/** Options with their defaults filled in for this model. Throws `bad-request` for what makes no sense. */
+export function loadShape(config: ModelConfig, options: LoadOptions): LoadShape {
+  const contextLength = contextLengthOf(config, options);
+  const maxSlots = Math.min(MAX_SEQUENCES, options.maxSequences ?? DEFAULT_SEQUENCES);
+  const maxChunkTokens = Math.min(MAX_CHUNK_TOKENS, contextLength);
+  return { contextLength, maxSlots, maxChunkTokens, kv: kvShape(config, options, contextLength, maxSlots) };
+}
+
+function contextLengthOf(config: ModelConfig, options: LoadOptions): number {
+  const wanted = options.contextLength ?? Math.min(config.maxPositions, MAX_DEFAULT_CONTEXT);
+  if (!Number.isInteger(wanted) || wanted < 1)
+    throw new TabmindError(
+      'bad-request',
+      `The context length is ${wanted}; it must be a whole number of tokens, 1 or more.`,
+    );
+  return Math.min(wanted, config.maxPositions);
+}
+
+function kvShape(
+  config: ModelConfig,
+  options: LoadOptions,
+  contextLength: number,
+  maxSlots: number,
+): KvShape {
+  const { numLayers, numKvHeads, headDim } = config;
+  const shape = {
+    numLayers,
+    numKvHeads,
+    headDim,
+    kvBits: options.kvBits ?? 8,
+    blockTokens: BLOCK_TOKENS,
+  } as const;
+  const { blockBytes } = kvLayout({ ...shape, numBlocks: 1 });
+  const perContext = Math.ceil(contextLength / BLOCK_TOKENS);
+  if (options.kvPoolMiB !== undefined)
+    return { ...shape, numBlocks: Math.floor((options.kvPoolMiB * 2 ** 20) / blockBytes) };
+  const affordable = Math.floor(MAX_DEFAULT_POOL_BYTES / blockBytes);
+  const wanted = perContext * Math.min(DEFAULT_CONTEXTS, maxSlots);
+  return { ...shape, numBlocks: Math.max(perContext, Math.min(wanted, affordable)) };
+}

@@ -1,0 +1,172 @@
+import { TabmindError } from '../errors';
+import type { Gpu } from '../gpu/device';
+import { embedding } from '../kernels/embedding';
+import { gemm, gemmTile } from '../kernels/gemm';
+import { gemv } from '../kernels/gemv';
+import type { LinearCall } from '../kernels/linear-call';
+import type { PlacedTensor } from '../weights/packed-tensor';
+import type {
+  Comparison,
+  Piece,
+  Results,
+  SelfTestMemory,
+  SelfTestRequest,
+  SlabDispatches,
+} from './self-test-memory';
+import { PREFILL_TOKENS } from './self-test-memory';
+import { dot, normalise, unpackRow } from './self-test-twin';
+
+/** Rows of the chunk that go through the embedding and the linear. */
+const CHUNK_ROWS = 8;
+const CHECKED_OUTPUTS = 8;
+/** Part of the spread of a sum that rounding may cost: f32 sums of some thousand terms; f16 factors of 2^-11. */
+const TOLERANCE = { f32: 1e-3, f16: 2e-2 } as const;
+
+export interface LinearRun {
+  readonly runs: readonly SlabDispatches[];
+  /** Weights that the CPU needs, in the order in which checkLinears takes them. */
+  readonly pieces: readonly Piece[];
+  readonly weight: PlacedTensor;
+  readonly hasNorm: boolean;
+  readonly bias: PlacedTensor | undefined;
+  /** Rows of the weight that are compared. */
+  readonly outputs: readonly number[];
+  readonly tokens: readonly number[];
+  readonly hiddenAt: number;
+  readonly outAt: number;
+}
+
+/** The embedding of a chunk and of a decode row, and both linear kernels behind it. The decode row is the last one. */
+export function recordLinears(request: SelfTestRequest, memory: SelfTestMemory): LinearRun {
+  const { gpu, config, tensors, maxChunkTokens } = request;
+  const table = requireTensor(request, 'embed');
+  const weight = requireTensor(request, 'layers.0.qkv');
+  const norm = tensors.get('layers.0.input_norm');
+  const bias = tensors.get('layers.0.qkv_bias');
+  const tokens = Array.from({ length: CHUNK_ROWS + 1 }, (_, i) => (3 + i * 7919) % config.vocabSize);
+  const chunk = Uint32Array.from({ length: PREFILL_TOKENS }, (_, i) => tokens[i % CHUNK_ROWS] ?? 0);
+  memory.writeTokens(chunk, tokens[CHUNK_ROWS] ?? 0);
+  const { cols, rows } = weight;
+  const hiddenAt = memory.region((CHUNK_ROWS + 1) * cols);
+  const outAt = memory.region((CHUNK_ROWS + 1) * rows);
+  const lookUp = (row: number, numRows: number, prefill: { slot: number; startPosition: number } | null) =>
+    embedding(gpu, memory.state, {
+      table,
+      numRows,
+      outAt: hiddenAt + row * cols,
+      scale: config.embeddingScale,
+      prefill,
+    });
+  const call = (row: number, numRows: number): LinearCall => ({
+    weight,
+    numRows,
+    inAt: hiddenAt + row * cols,
+    outAt: outAt + row * rows,
+    ...(bias ? { bias } : {}),
+    ...(norm ? { norm: { weight: norm, eps: config.rmsNormEps } } : {}),
+  });
+  const many = call(0, CHUNK_ROWS);
+  // the tile of a full chunk: that program is compiled already
+  const tile = gemmTile(gpu, { ...many, numRows: maxChunkTokens });
+  const outputs = Array.from({ length: CHECKED_OUTPUTS }, (_, i) =>
+    Math.floor((i * (rows - 1)) / (CHECKED_OUTPUTS - 1)),
+  );
+  const embed = [lookUp(0, CHUNK_ROWS, { slot: 0, startPosition: 0 }), lookUp(CHUNK_ROWS, 1, null)];
+  const runs = [
+    { slab: table.slab, dispatches: embed },
+    { slab: weight.slab, dispatches: [...gemm(gpu, many, tile), gemv(gpu, call(CHUNK_ROWS, 1))] },
+  ];
+  const slab = (tensor: PlacedTensor) => bufferOf(request, tensor);
+  const pieces = [
+    ...tokens.flatMap((token) => rowPieces(slab(table), table, token)),
+    ...outputs.flatMap((row) => rowPieces(slab(weight), weight, row)),
+    ...[norm, bias].map((vector) =>
+      vector ? vectorPiece(slab(vector), vector) : { buffer: slab(weight), offset: 0, sizeBytes: 0 },
+    ),
+  ];
+  return { runs, pieces, weight, hasNorm: norm !== undefined, bias, outputs, tokens, hiddenAt, outAt };
+}
+
+/** Named groups of comparisons. `words` are the pieces of the run. */
+export function* checkLinears(
+  request: SelfTestRequest,
+  run: LinearRun,
+  words: readonly Uint32Array[],
+  { scratch }: Results,
+): Generator<readonly [string, readonly Comparison[]]> {
+  const { config, gpu } = request;
+  const { tokens, outputs, weight } = run;
+  const table = requireTensor(request, 'embed');
+  const unpack = (tensor: PlacedTensor, index: number) =>
+    unpackRow(tensor, { codes: wordsAt(words, 2 * index), scales: wordsAt(words, 2 * index + 1) });
+  const hidden = tokens.map((_, i) => unpack(table, i).map((value) => value * config.embeddingScale));
+  const weights = outputs.map((_, i) => unpack(weight, tokens.length + i));
+  yield [
+    'the embedding',
+    hidden.flatMap((row, r) => {
+      const limit = 1e-5 * largest(row) + 1e-12;
+      const at = run.hiddenAt + r * weight.cols;
+      return Array.from(row, (expected, i) => ({ actual: scratch[at + i] ?? Number.NaN, expected, limit }));
+    }),
+  ];
+  const [gains, biases] = [-2, -1].map((i) => floatsOf(wordsAt(words, words.length + i)));
+  for (const [r, row] of hidden.entries()) {
+    const x = run.hasNorm && gains ? normalise(row, gains, config.rmsNormEps) : row;
+    const what = r < CHUNK_ROWS ? 'a matrix product (prefill)' : 'a matrix-vector product (decode)';
+    yield [
+      what,
+      weights.map((w, i): Comparison => {
+        const output = outputs[i] ?? 0;
+        const { value, spread } = dot(w, x);
+        const added = run.bias ? (biases?.[output] ?? Number.NaN) : 0;
+        return {
+          actual: scratch[run.outAt + r * weight.rows + output] ?? Number.NaN,
+          expected: value + added,
+          limit: toleranceOf(gpu) * (spread + Math.abs(added)) + 1e-9,
+        };
+      }),
+    ];
+  }
+}
+
+function toleranceOf({ math }: Gpu): number {
+  return TOLERANCE[math];
+}
+
+function requireTensor({ tensors }: SelfTestRequest, name: string): PlacedTensor {
+  const tensor = tensors.get(name);
+  if (tensor) return tensor;
+  throw new TabmindError('internal', `the self-test finds no weight ${name}`);
+}
+
+function bufferOf({ slabs }: SelfTestRequest, { name, slab }: PlacedTensor): GPUBuffer {
+  const buffer = slabs[slab];
+  if (buffer) return buffer;
+  throw new TabmindError('internal', `${name} lies in slab ${slab}, which is not there`);
+}
+
+/** Codes and scales of one row. */
+function rowPieces(buffer: GPUBuffer, tensor: PlacedTensor, row: number): readonly [Piece, Piece] {
+  const rowBytes = tensor.codesBytes / tensor.rows;
+  const scaleBytes = tensor.numGroups * 4;
+  return [
+    { buffer, offset: tensor.byteOffset + row * rowBytes, sizeBytes: rowBytes },
+    { buffer, offset: tensor.byteOffset + tensor.codesBytes + row * scaleBytes, sizeBytes: scaleBytes },
+  ];
+}
+
+function vectorPiece(buffer: GPUBuffer, tensor: PlacedTensor): Piece {
+  return { buffer, offset: tensor.byteOffset, sizeBytes: tensor.cols * 4 };
+}
+
+function wordsAt(words: readonly Uint32Array[], index: number): Uint32Array {
+  return words[index] ?? new Uint32Array(0);
+}
+
+function floatsOf(words: Uint32Array): Float32Array {
+  return new Float32Array(words.buffer, words.byteOffset, words.length);
+}
+
+function largest(values: Float64Array): number {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}

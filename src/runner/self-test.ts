@@ -1,0 +1,46 @@
+import { TabmindError } from '../errors';
+import type { Gpu } from '../gpu/device';
+import { checkAttention, recordAttention } from './self-test-attention';
+import { checkLinears, recordLinears } from './self-test-linear';
+import { type Comparison, readPieces, SelfTestMemory, type SelfTestRequest } from './self-test-memory';
+
+/**
+ * Lets a few fixed tokens run through the kernels of a step and compares with the CPU: embedding and the fused linear of
+ * layer 0 (with one row and with several) on the model's own weights; rope, cache and both attentions on made-up numbers.
+ * The programs are those that the model uses, so next to nothing is compiled for it. Throws `wrong-arithmetic`.
+ */
+export async function selfTest(request: SelfTestRequest): Promise<void> {
+  const memory = await SelfTestMemory.allocate(request);
+  try {
+    const linears = recordLinears(request, memory);
+    const attention = recordAttention(request, memory);
+    const rows = await (request.readWeights ?? readPieces)(request.gpu.device, linears.pieces);
+    const results = await memory.run([...linears.runs, ...attention.runs]);
+    for (const [what, comparisons] of [
+      ...checkLinears(request, linears, rows, results),
+      ...checkAttention(request, memory, attention, results),
+    ])
+      compare(request.gpu, what, comparisons);
+  } finally {
+    memory.destroy();
+  }
+}
+
+function compare(gpu: Gpu, what: string, comparisons: readonly Comparison[]): void {
+  // written so that NaN is a failure
+  const wrong = comparisons.find(({ actual, expected, limit }) => !(Math.abs(actual - expected) <= limit));
+  if (!wrong) return;
+  const { actual, expected } = wrong;
+  throw new TabmindError(
+    'wrong-arithmetic',
+    `The graphics card computes ${what} wrongly: ${actual.toPrecision(6)} instead of ${expected.toPrecision(6)}.`,
+    {
+      meaning: 'Answers would be nonsense, so the model was not started. Most often the driver is at fault.',
+      remedy:
+        gpu.math === 'f16'
+          ? "Load the model with f32 arithmetic (math: 'f32'); update the graphics driver and the browser."
+          : 'Update the graphics driver and the browser, or use another graphics card.',
+      details: { what, actual, expected },
+    },
+  );
+}

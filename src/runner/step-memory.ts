@@ -1,0 +1,54 @@
+import { partialFloats } from '../kernels/decode-attention';
+import { type StateLayout, stateLayout } from '../kernels/step-state';
+import type { ScratchRegions } from '../layers/forward-context';
+import type { ModelConfig } from '../models/config';
+import { RopeTables } from './rope-tables';
+import { planScratch } from './scratch';
+
+/** A step with more parts than this gains nothing: the merge grows while each part gets too short. */
+export const MAX_SPLITS = 32;
+/** Logits of many positions are computed in slices of this size at most. */
+const MAX_LOGIT_BYTES = 64 * 2 ** 20;
+
+export interface StepMemoryShape {
+  readonly contextLength: number;
+  readonly blockTokens: number;
+  readonly maxSlots: number;
+  readonly maxChunkTokens: number;
+  /** Columns of the widest linear that has them in an order of its own; default 0. */
+  readonly permutedCols?: number;
+}
+
+/** The two buffers that a runner allocates beside weights and KV pool. */
+export interface StepMemory {
+  readonly layout: StateLayout;
+  readonly stateBytes: number;
+  readonly regions: ScratchRegions;
+  readonly maxLogitRows: number;
+  readonly scratchBytes: number;
+}
+
+export function planStepMemory(config: ModelConfig, shape: StepMemoryShape): StepMemory {
+  const { contextLength, blockTokens, maxSlots, maxChunkTokens } = shape;
+  const layout = stateLayout({
+    maxSlots,
+    maxChunkTokens,
+    maxBlocksPerSequence: Math.ceil(contextLength / blockTokens),
+    vocabSize: config.vocabSize,
+    contextLength,
+    rotaryDim: config.ropes[0]?.rotaryDim ?? 0,
+    numRopeTables: new RopeTables(config.ropes).numTables,
+  });
+  const maxLogitRows = Math.max(
+    maxSlots,
+    Math.min(maxChunkTokens, Math.floor(MAX_LOGIT_BYTES / (config.vocabSize * 4))),
+  );
+  const { regions, totalFloats } = planScratch(config, {
+    maxRows: Math.max(maxSlots, maxChunkTokens),
+    maxLogitRows,
+    partialFloats: partialFloats({ numRows: maxSlots, numSplits: MAX_SPLITS, ...config }),
+    permutedCols: shape.permutedCols ?? 0,
+  });
+  const [stateBytes, scratchBytes] = [layout.totalWords * 4, totalFloats * 4];
+  return { layout, stateBytes, regions, maxLogitRows, scratchBytes };
+}

@@ -1,0 +1,226 @@
+import { TabmindError } from '../../src/errors';
+import type { Gpu } from '../../src/gpu/device';
+import type { ShaderProgram } from '../../src/gpu/pipeline';
+import type { Defines } from '../../src/gpu/shader';
+import { parseModelConfig } from '../../src/models/registry';
+import type { KvBits } from '../../src/protocol';
+import { selfTest } from '../../src/runner/self-test';
+import { readPieces, type SelfTestRequest } from '../../src/runner/self-test-memory';
+import {
+  type PackedTensor,
+  type PlacedTensor,
+  packedLinear,
+  packedVector,
+} from '../../src/weights/packed-tensor';
+import { randomPacked } from '../reference/packed';
+import type { Random } from '../reference/random';
+import { assertEqual, gpuTest } from './harness';
+
+interface Shape {
+  readonly hidden: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly weightBits: 4 | 8 | 16;
+  readonly kvBits: KvBits;
+  readonly contextLength: number;
+  readonly extra?: Readonly<Record<string, unknown>>;
+  readonly modelType?: string;
+  readonly bias?: boolean;
+  readonly norm?: boolean;
+}
+
+const SHAPES: Readonly<Record<string, Shape>> = {
+  'w4 kv8': { hidden: 96, heads: 4, kvHeads: 2, headDim: 32, weightBits: 4, kvBits: 8, contextLength: 256 },
+  'w8 kv4 with bias': {
+    hidden: 160,
+    heads: 5,
+    kvHeads: 1,
+    headDim: 64,
+    weightBits: 8,
+    kvBits: 4,
+    contextLength: 7,
+    bias: true,
+  },
+  'w16 kv16 without norm': {
+    hidden: 64,
+    heads: 2,
+    kvHeads: 2,
+    headDim: 80,
+    weightBits: 16,
+    kvBits: 16,
+    contextLength: 100,
+    norm: false,
+  },
+  'softcap, window, kv32': {
+    ...{ hidden: 64, heads: 4, kvHeads: 2, headDim: 32, weightBits: 4, kvBits: 32, contextLength: 64 },
+    modelType: 'gemma2',
+    extra: {
+      attn_logit_softcapping: 2,
+      final_logit_softcapping: 30,
+      query_pre_attn_scalar: 32,
+      sliding_window: 20,
+      hidden_activation: 'gelu_pytorch_tanh',
+    },
+  },
+};
+
+for (const [name, shape] of Object.entries(SHAPES))
+  gpuTest(`self-test: passes, ${name}`, async ({ gpu, random }) => {
+    for (let round = 0; round < 2; round++) await withModel(gpu, random, shape, selfTest);
+  });
+
+gpuTest('self-test: finds a weight that the GPU has otherwise', async ({ gpu, random }) => {
+  const shape = SHAPES['w4 kv8'] as Shape;
+  // pieces: codes and scales of nine tokens, then codes and scales of eight outputs, then norm and bias
+  for (const [piece, what] of [
+    [0, 'the embedding'],
+    [17, 'the embedding'],
+    [18, 'a matrix product (prefill)'],
+    [33, 'a matrix product (prefill)'],
+    [34, 'a matrix product (prefill)'],
+  ] as const) {
+    const readWeights: typeof readPieces = async (device, pieces) => {
+      const words = await readPieces(device, pieces);
+      const row = words[piece];
+      if (row) row.set(row.map((word) => (word ^ 0x3c3c3c3c) >>> 0));
+      return words;
+    };
+    const error = await failure(
+      withModel(gpu, random, shape, (request) => selfTest({ ...request, readWeights })),
+    );
+    assertEqual([error?.code, error?.details.what], ['wrong-arithmetic', what], `piece ${piece}`);
+  }
+});
+
+/** Changes one thing in a shader, so that it computes something else. */
+const FAULTS: Readonly<Record<string, { readonly edit: readonly [string, string]; readonly what: string }>> =
+  {
+    embedding: { edit: ['params.scale *', 'params.scale * 1.001 *'], what: 'the embedding' },
+    gemm: { edit: ['finish(row[j]', 'finish(0.9 * row[j]'], what: 'a matrix product (prefill)' },
+    gemv: { edit: ['finish(output', 'finish(0.9 * output'], what: 'a matrix-vector product (decode)' },
+    rope_append: {
+      edit: ['pair.x * cosine - pair.y * sine', 'pair.x * cosine + pair.y * sine'],
+      what: 'the key-value cache',
+    },
+    prefill_attention: { edit: ['exp(s0 - top.x)', 'exp(0.3 * (s0 - top.x))'], what: 'attention (prefill)' },
+    decode_attention: {
+      edit: ['p = exp(s - top);', 'p = exp(0.3 * (s - top));'],
+      what: 'attention (decode)',
+    },
+  };
+
+for (const [kernel, { edit, what }] of Object.entries(FAULTS))
+  gpuTest(`self-test: finds a wrong ${kernel}`, async ({ gpu, random }) => {
+    const shape = SHAPES['w4 kv8'] as Shape;
+    const broken = await failure(withModel(faulty(gpu, kernel, edit), random, shape, selfTest));
+    assertEqual([broken?.code, broken?.details.what], ['wrong-arithmetic', what]);
+  });
+
+/** The same GPU with one shader edited. */
+function faulty(gpu: Gpu, kernel: string, [from, to]: readonly [string, string]): Gpu {
+  const { pipelines } = gpu;
+  const request = (program: ShaderProgram, defines: Defines) => {
+    if (program.name !== kernel) return pipelines.request(program, defines);
+    if (!program.source.includes(from)) throw new Error(`${kernel} has no "${from}"`);
+    const source = program.source.replaceAll(from, to);
+    return pipelines.request({ ...program, name: `${kernel} (faulty)`, source }, defines);
+  };
+  const edited = new Proxy(pipelines, {
+    get: (target, key) => {
+      const value: unknown = key === 'request' ? request : Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return { ...gpu, pipelines: edited };
+}
+
+async function failure(work: Promise<void>): Promise<TabmindError | null> {
+  try {
+    await work;
+    return null;
+  } catch (thrown) {
+    if (thrown instanceof TabmindError) return thrown;
+    throw thrown;
+  }
+}
+
+async function withModel(
+  gpu: Gpu,
+  random: Random,
+  shape: Shape,
+  use: (request: SelfTestRequest) => Promise<void>,
+): Promise<void> {
+  const { hidden, heads, kvHeads, headDim, weightBits, kvBits, contextLength } = shape;
+  const config = parseModelConfig(
+    JSON.stringify({
+      model_type: shape.modelType ?? 'llama',
+      hidden_size: hidden,
+      intermediate_size: 64,
+      num_hidden_layers: 2,
+      num_attention_heads: heads,
+      num_key_value_heads: kvHeads,
+      head_dim: headDim,
+      vocab_size: 300,
+      max_position_embeddings: 512,
+      rms_norm_eps: 1e-5,
+      ...shape.extra,
+    }),
+  );
+  const rows = (heads + 2 * kvHeads) * headDim;
+  const table = packedLinear('embed', 'w8', config.vocabSize, hidden, 32);
+  const qkv = packedLinear(
+    'layers.0.qkv',
+    ({ 4: 'w4', 8: 'w8', 16: 'w16' } as const)[weightBits],
+    rows,
+    hidden,
+    64,
+  );
+  const [embedSlab, layerSlab] = [new Slab(gpu, 0), new Slab(gpu, 1)];
+  const placed = [
+    embedSlab.place(table, randomPacked(table, random)),
+    layerSlab.place(qkv, randomPacked(qkv, random)),
+  ];
+  const vector = (name: string, cols: number) => {
+    const values = random.normals(cols).map((value) => 1 + value / 4);
+    placed.push(layerSlab.place(packedVector(name, cols), new Uint32Array(values.buffer)));
+  };
+  if (shape.norm !== false) vector('layers.0.input_norm', hidden);
+  if (shape.bias) vector('layers.0.qkv_bias', rows);
+  try {
+    await use({
+      gpu,
+      config,
+      tensors: new Map(placed.map((tensor) => [tensor.name, tensor])),
+      slabs: [embedSlab.buffer, layerSlab.buffer],
+      kv: { numLayers: 2, numKvHeads: kvHeads, headDim, kvBits, blockTokens: 32, numBlocks: 9 },
+      contextLength,
+      maxSlots: 3,
+      maxChunkTokens: Math.min(256, contextLength),
+    });
+  } finally {
+    for (const slab of [embedSlab, layerSlab]) slab.buffer.destroy();
+  }
+}
+
+/** One buffer of weights. */
+class Slab {
+  readonly buffer: GPUBuffer;
+  readonly #device: GPUDevice;
+  readonly #slab: number;
+  #end = 256;
+
+  constructor(gpu: Gpu, slab: number) {
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    this.buffer = gpu.device.createBuffer({ size: 2 ** 19, usage });
+    this.#device = gpu.device;
+    this.#slab = slab;
+  }
+
+  place(tensor: PackedTensor, words: Uint32Array): PlacedTensor {
+    const byteOffset = this.#end;
+    this.#device.queue.writeBuffer(this.buffer, byteOffset, words as Uint32Array<ArrayBuffer>);
+    this.#end = Math.ceil((byteOffset + tensor.totalBytes) / 256) * 256;
+    return { ...tensor, slab: this.#slab, byteOffset };
+  }
+}

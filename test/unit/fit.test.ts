@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { inWords, judgeFit, memoryNeeds, withoutHeld } from '../../src/llm/fit';
+import { loadShape } from '../../src/llm/load-shape';
+import { architectureOf, parseModelConfig } from '../../src/models/registry';
+import type { LoadOptions } from '../../src/protocol';
+import { packedTensor, weightIdentity } from '../../src/weights/weight-identity';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+/** An 8B model of the Llama 3 shape. */
+const CONFIG = parseModelConfig(
+  JSON.stringify({
+    model_type: 'llama',
+    hidden_size: 4096,
+    intermediate_size: 14336,
+    num_hidden_layers: 32,
+    num_attention_heads: 32,
+    num_key_value_heads: 8,
+    vocab_size: 128256,
+    max_position_embeddings: 131072,
+    rms_norm_eps: 1e-5,
+  }),
+);
+const LARGE = { maxBufferSize: 4 * GIB, maxStorageBufferBindingSize: 2 * GIB - 4 };
+
+function needs(options: LoadOptions = {}, limits = LARGE, checkpointBytes = 16 * GIB) {
+  const identity = weightIdentity({ id: 'x', url: '' }, options);
+  const specs = architectureOf(CONFIG.modelType).weights(CONFIG);
+  const tensors = specs.map((spec) => ({ packed: packedTensor(spec, identity), group: spec.group }));
+  return memoryNeeds({ config: CONFIG, tensors, shape: loadShape(CONFIG, options), limits, checkpointBytes });
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+
+describe('memoryNeeds', () => {
+  it('counts the weights of an 8B model', () => {
+    const { packedBytes } = needs().sizes;
+    // 6.98e9 projection weights at 4 bits and 4 bytes a group of 128; two heads of 128256 · 4096 at 8 bits and the same
+    const layer = 4096 * (4096 + 2 * 1024) + 4096 * 4096 + 3 * 4096 * 14336;
+    const expected = (32 * layer * (4 + 0.25)) / 8 + (2 * 128256 * 4096 * (8 + 0.25)) / 8 + 65 * 4096 * 4;
+    expect(packedBytes / expected).toBeCloseTo(1, 5);
+    expect(needs({ weightBits: 8, headBits: 8 }).sizes.packedBytes).toBeGreaterThan(1.5 * packedBytes);
+  });
+
+  it('counts the cache of four contexts, at most a gibibyte unless one context is more', () => {
+    // a token: 32 layers, 8 heads of 128, K and V: one byte an element, one word a row
+    const token = 32 * 8 * 2 * (128 + 4);
+    expect(needs({ contextLength: 2048 }).sizes.kvBytes / (4 * 2048 * token)).toBeCloseTo(1, 3);
+    expect(needs({ contextLength: 8192 }).sizes.kvBytes).toBeLessThanOrEqual(GIB);
+    expect(needs({ contextLength: 131072 }).sizes.kvBytes / (131072 * token)).toBeCloseTo(1, 3);
+    expect(needs({ contextLength: 2048, kvBits: 4 }).sizes.kvBytes).toBeLessThan(
+      needs({ contextLength: 2048 }).sizes.kvBytes,
+    );
+  });
+
+  it('adds up, and cuts into buffers that the device can bind', () => {
+    for (const limits of [LARGE, { maxBufferSize: GIB, maxStorageBufferBindingSize: 700 * MIB }]) {
+      const { sizes, residentBuffers } = needs({}, limits);
+      expect(sum(residentBuffers)).toBe(sizes.packedBytes + sizes.kvBytes + sizes.scratchBytes);
+      const [mostBytes] = residentBuffers.toSorted((a, b) => b - a);
+      expect(mostBytes).toBeLessThanOrEqual(
+        Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
+      );
+    }
+    expect(needs().sizes.scratchBytes).toBeGreaterThan(64 * MIB);
+  });
+
+  it('needs room for conversion, but never more than twice the checkpoint, and none for a cached model', () => {
+    expect(needs().sizes.conversionBytes).toBe(128 * MIB);
+    expect(needs({}, LARGE, MIB).conversionBuffers).toEqual([2 * MIB]);
+    expect(needs({}, LARGE, 0).conversionBuffers).toEqual([]);
+  });
+
+  it('says which tensor a small device cannot hold', () => {
+    const small = { maxBufferSize: 256 * MIB, maxStorageBufferBindingSize: 128 * MIB };
+    expect(() => needs({}, small)).toThrow(/need \d+ MiB in one buffer; this graphics device offers 128 MiB/);
+  });
+});
+
+describe('withoutHeld', () => {
+  it('leaves out what will be free again', () => {
+    expect(withoutHeld([10, 20, 30], 0)).toEqual([10, 20, 30]);
+    expect(withoutHeld([10, 20, 30], 15)).toEqual([15, 30]);
+    expect(withoutHeld([10, 20, 30], 30)).toEqual([30]);
+    expect(withoutHeld([10, 20, 30], 1000)).toEqual([]);
+  });
+});
+
+describe('judgeFit', () => {
+  const sizes = { packedBytes: 5 * GIB, kvBytes: GIB, scratchBytes: 100 * MIB, conversionBytes: 128 * MIB };
+
+  it.each([
+    ['all', null, 'fits', /6\.1 GiB .*5\.0 GiB weights, 1\.0 GiB context, 100 MiB working memory/],
+    ['all', 6 * GIB, 'fits', /gave that much/],
+    ['resident', null, 'tight', /not 128 MiB more for converting/],
+    ['none', null, 'too-big', /did not give that much.*smaller model/],
+    ['none', 0, 'too-big', /did not give that much/],
+    ['all', 2 * GIB, 'tight', /room for only 2\.0 GiB .*cache off/],
+  ] as const)('given %s, room %s: %s', (given, storageBytes, fits, words) => {
+    const verdict = judgeFit(sizes, given, storageBytes);
+    expect(verdict.fits).toBe(fits);
+    expect(verdict.reason).toMatch(words);
+  });
+
+  it('writes sizes as people read them', () => {
+    expect([0, 3 * MIB, 1023 * MIB, GIB, 13.26 * GIB].map(inWords)).toEqual([
+      '1 MiB',
+      '3 MiB',
+      '1023 MiB',
+      '1.0 GiB',
+      '13.3 GiB',
+    ]);
+  });
+});
