@@ -64,7 +64,7 @@ export type KvBits = 4 | 8 | 16 | 32;
 interface ModelName {
   /** Shown to people and used as the cache key together with `revision`. */
   readonly id: string;
-  /** Branch, tag or commit. */
+  /** Branch, tag or commit; of a plain folder, any name for what lies there, which is believed without asking the server. */
   readonly revision?: string;
 }
 

@@ -27,6 +27,8 @@ const MAX_SPLITS = 32;
 const SPLIT_TOKENS = 128;
 /** Workgroups that fill a large GPU twice; more parts than that only cost. */
 const FULL_WORKGROUPS = 264;
+/** Lengths of prompts for which the kernels differ. */
+const OTHER_CHUNKS = [2, 8, 16, 32, 64];
 /** Logits of many positions are computed in slices of this size at most. */
 const MAX_LOGIT_BYTES = 64 * 2 ** 20;
 
@@ -125,13 +127,26 @@ export class ModelRunner implements StepRunner {
     return this.#stepsSubmitted;
   }
 
-  /** Compiles what the first prompt and the first tokens need, in parallel. */
+  /**
+   * Compiles what the first prompt and the first tokens need, in parallel, and then begins with what other lengths need.
+   * A software adapter has one shape for all, and no processor to spare.
+   */
   async warmUp(): Promise<void> {
-    for (const numRows of [1, this.maxChunkTokens])
+    const { gpu, contextLength } = this.#options;
+    this.#requestPipelines([1, this.maxChunkTokens], [0, contextLength - 1]);
+    await gpu.pipelines.ready();
+    if (gpu.isSoftware) return;
+    const positions = Array.from({ length: Math.log2(MAX_SPLITS) }, (_, i) => SPLIT_TOKENS * 2 ** i);
+    this.#requestPipelines(
+      OTHER_CHUNKS.filter((numRows) => numRows < this.maxChunkTokens),
+      positions.filter((position) => position < contextLength),
+    );
+  }
+
+  #requestPipelines(chunks: readonly number[], positions: readonly number[]): void {
+    for (const numRows of chunks)
       this.#prefillGraph({ slot: 0, startPosition: 0, totalTokens: numRows }, numRows, true);
-    for (const position of [0, this.#options.contextLength - 1])
-      this.#decodeGraph(1, this.#numSplits(1, position));
-    await this.#options.gpu.pipelines.ready();
+    for (const position of positions) this.#decodeGraph(1, this.#numSplits(1, position));
   }
 
   startSlot(slot: number, params: SamplingParams, seenIds: ArrayLike<number>): void {

@@ -9,11 +9,12 @@ import type { StoredModel, WeightStore } from './weight-store';
  * token expired), a complete model that was loaded from the same branch before will do; without one the failure is thrown.
  */
 export async function cachedRevision(
-  { source, id, revision }: OpenedModel,
+  { source, id, revision, isPinned }: OpenedModel,
   store: WeightStore | null,
   identity: Omit<WeightIdentity, 'id' | 'revision'>,
   signal?: AbortSignal,
 ): Promise<string> {
+  if (isPinned) return revision;
   try {
     const version = await source.version(signal);
     return version === null || version === revision ? revision : joined(revision, version);

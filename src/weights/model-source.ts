@@ -11,6 +11,8 @@ export interface OpenedModel {
   readonly id: string;
   /** Branch, tag or commit as asked for; '' where the reference has none. */
   readonly revision: string;
+  /** The reference itself names the version of what it leads to, so the source is not asked. */
+  readonly isPinned: boolean;
 }
 
 /**
@@ -20,7 +22,12 @@ export interface OpenedModel {
 export function openModel(model: ModelRef, options: HubSourceOptions = {}): OpenedModel {
   switch (model.kind) {
     case 'folder':
-      return { source: createFolderSource(model), id: model.id, revision: model.revision ?? '' };
+      return {
+        source: createFolderSource(model),
+        id: model.id,
+        revision: model.revision ?? '',
+        isPinned: false,
+      };
     case 'hub': {
       const repository = repositoryOf(model);
       return openRepository(repository, repository.name, options);
@@ -35,10 +42,10 @@ export function openModel(model: ModelRef, options: HubSourceOptions = {}): Open
 }
 
 function openRepository(repository: Repository, id: string, options: HubSourceOptions): OpenedModel {
-  return { source: createHubSource(repository, options), id, revision: repository.revision };
+  return { source: createHubSource(repository, options), id, revision: repository.revision, isPinned: false };
 }
 
 function openUrl(id: string, url: string, revision: string, options: HubSourceOptions): OpenedModel {
   const { token: _, ...rest }: HttpSourceOptions & HubSourceOptions = options;
-  return { source: createHttpSource(id, url, rest), id, revision };
+  return { source: createHttpSource(id, url, rest), id, revision, isPinned: revision !== '' };
 }

@@ -2,7 +2,7 @@ import 'fake-indexeddb/auto';
 import { describe, expect, it } from 'vitest';
 import { TabmindError } from '../../src/errors';
 import { cachedRevision, deleteOldVersions } from '../../src/weights/cached-revision';
-import type { OpenedModel } from '../../src/weights/model-source';
+import { type OpenedModel, openModel } from '../../src/weights/model-source';
 import type { VersionedSource } from '../../src/weights/versioned-source';
 import { type WeightIdentity, weightIdentity } from '../../src/weights/weight-identity';
 import { modelKey, WeightStore } from '../../src/weights/weight-store';
@@ -21,7 +21,7 @@ function opened(version: string | null | Error, revision = 'main'): OpenedModel 
       return version;
     },
   });
-  return { source, id: 'a/b', revision };
+  return { source, id: 'a/b', revision, isPinned: false };
 }
 
 /** Leaves a model in the store; without a manifest it is a conversion that was cut short. */
@@ -63,6 +63,14 @@ describe('cachedRevision', () => {
   it('is the revision itself where that is all there is to know', async () => {
     expect(await cachedRevision(opened(null), newStore(), FOUR_BITS)).toBe('main');
     expect(await cachedRevision(opened('c1', 'c1'), newStore(), FOUR_BITS)).toBe('c1');
+  });
+
+  it('does not ask where the reference names the version', async () => {
+    const pinned = { ...opened(OFFLINE, 'v7'), isPinned: true };
+    expect(await cachedRevision(pinned, newStore(), FOUR_BITS)).toBe('v7');
+    const reference = { id: 'x', url: 'https://example.org/m/', revision: 'v7' };
+    expect(openModel(reference)).toMatchObject({ revision: 'v7', isPinned: true });
+    expect(openModel({ ...reference, revision: '' }).isPinned).toBe(false);
   });
 
   it('notices that a branch has moved, although an older version is stored', async () => {

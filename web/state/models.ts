@@ -3,9 +3,10 @@ import type { ModelRef } from '../../src/index';
 import { words } from '../i18n/locale';
 import { readLocalRecord, writeLocalRecord } from '../storage/local-record';
 
-/** Ships with the page, so it needs no download and no network. */
+/** Ships with the page, so it needs no download and no network; its revision is the start of the weights' SHA-256. */
 export const STARTER: ModelRef = {
   id: 'tabmind/starter',
+  revision: '2e30fee83e4aca62',
   url: new URL('./models/starter/', document.baseURI).href,
 };
 
