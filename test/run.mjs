@@ -1,7 +1,7 @@
 // `npm test`: install what is missing, then every stage, then one line. Needs nothing but Node.js.
 // `npm test -- unit gpu` runs only the stages named.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,10 +13,15 @@ const MODULES = join(REPOSITORY, 'node_modules');
 /** Signals that end the stage as well: it runs in a process group of its own, which they do not reach. */
 const ENDING = ['SIGINT', 'SIGTERM'];
 const STAGE_TIMEOUT_MS = 20 * 60_000;
+/** Checkpoints that have recorded references, then broken ones. */
 const CHECKPOINTS = [
-  ...['stories260k', 'llama', 'qwen2', 'qwen3'].map((name) => `test/fixtures/models/${name}`),
   'public/models/starter',
+  ...['models', 'quant', 'malformed'].flatMap((kind) => foldersIn(`test/fixtures/${kind}`)),
 ];
+
+function foldersIn(path) {
+  return readdirSync(join(REPOSITORY, path)).map((name) => `${path}/${name}`);
+}
 
 const say = (line) => console.log(line);
 
@@ -40,9 +45,10 @@ const STAGES = {
   gpu: { browser: true, args: ['test/gpu/run.mjs'], count: ({ output }) => lastCount('gpu', output) },
   check: {
     browser: true,
-    args: ['test/check/run.mjs', '--weights', 'w16', '--kv', '16', ...CHECKPOINTS],
+    args: ['test/check/run.mjs', '--weights', 'w16', '--kv', '32,16,8', ...CHECKPOINTS],
     count: ({ output }) => lastCount('check', output),
   },
+  kill: { browser: true, args: ['test/kill/run.mjs'], count: ({ output }) => lastCount('kill', output) },
   e2e: {
     browser: true,
     args: [join(MODULES, 'playwright/cli.js'), 'test', '--reporter=list,json'],

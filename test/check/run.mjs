@@ -1,5 +1,5 @@
 // Compares checkpoints with the reference beside them, in a real browser, through the normal load path.
-//   npm run check -- FOLDER… [--weights w16|w8|w4] [--kv 32|16|8|4] [--f16] [--browser-flags "…"] [--json FILE]
+//   npm run check -- FOLDER… [--weights w16|w8|w4] [--kv 32,16,8] [--f16] [--browser-flags "…"] [--json FILE]
 //                   [--built DIR] [--vendor NAME]
 // A folder with reference.json or expected.json: logits and greedy ids. One with expect.json: must do what that says.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -22,19 +22,18 @@ const { values, positionals } = readArguments({
 });
 if (positionals.length === 0) {
   console.error(
-    'usage: npm run check -- FOLDER… [--weights w16|w8|w4] [--kv 32|16|8|4] [--f16] [--browser-flags "…"] [--json FILE]',
+    'usage: npm run check -- FOLDER… [--weights w16|w8|w4] [--kv 32,16,8] [--f16] [--browser-flags "…"] [--json FILE]',
   );
   process.exit(2);
 }
 const here = fileURLToPath(new URL('.', import.meta.url));
 const weightBits = Number(values.weights.slice(1));
-const kvBits = Number(values.kv);
+const kvWidths = values.kv.split(',').map(Number);
 const folders = positionals.map((folder) => resolve(folder));
 const root = values.built ?? (await buildPage(here, 'check'));
 const roots = Object.fromEntries(folders.map((folder, i) => [`/models/${i}/`, folder]));
 const { page, url, close } = await openPage({ root, roots, flags: values['browser-flags'] });
 const options = {
-  kvBits,
   math: values.f16 ? 'f16' : 'f32',
   cache: false,
   maxSequences: 2,
@@ -66,13 +65,12 @@ function isQuantised(folder) {
   return (config.quantization_config ?? config.compression_config ?? null) !== null;
 }
 
-async function checkFolder(folder, index) {
-  const reference = readReference(folder);
+async function checkFolder(folder, index, reference, kvBits) {
   const bits = bitsOf(folder, reference);
   const loaded = await call(
     'load',
     { id: `check/${basename(folder)}`, url: `${url}models/${index}/` },
-    { ...options, weightBits: bits, headBits: bits },
+    { ...options, kvBits, weightBits: bits, headBits: bits },
   );
   if (reference.expect) return checkExpectation(reference.expect, loaded);
   if (loaded.error) return { ok: false, lines: [`load failed: ${words(loaded.error)}`] };
@@ -123,21 +121,32 @@ function checkExpectation(expect, { info, error }) {
 
 const words = ({ code, message, remedy }) => `[${code}] ${message}${remedy ? ` ${remedy}` : ''}`;
 
+/** A broken checkpoint fails before there is a cache. */
+function checksOf(folder, index) {
+  const reference = readReference(folder);
+  const widths = reference.expect ? kvWidths.slice(0, 1) : kvWidths;
+  return widths.map((kvBits) => ({
+    name: reference.expect ? basename(folder) : `${basename(folder)}, KV${kvBits}`,
+    check: () => checkFolder(folder, index, reference, kvBits),
+  }));
+}
+
 const results = [];
 try {
   await page.waitForFunction('globalThis.tabmindCheck');
-  for (const [index, folder] of folders.entries()) {
-    let result;
-    try {
-      result = await checkFolder(folder, index);
-    } catch (error) {
-      result = { ok: false, lines: [String(error.stack ?? error)] };
+  for (const [index, folder] of folders.entries())
+    for (const { name, check } of checksOf(folder, index)) {
+      let result;
+      try {
+        result = await check();
+      } catch (error) {
+        result = { ok: false, lines: [String(error.stack ?? error)] };
+      }
+      console.log(`${result.ok ? 'ok  ' : 'FAIL'} ${name}`);
+      for (const line of result.lines) console.log(`       ${line}`);
+      results.push({ folder: name, ...result });
+      await call('restart');
     }
-    console.log(`${result.ok ? 'ok  ' : 'FAIL'} ${basename(folder)}`);
-    for (const line of result.lines) console.log(`       ${line}`);
-    results.push({ folder: basename(folder), ...result });
-    await call('restart');
-  }
 } finally {
   await close();
 }

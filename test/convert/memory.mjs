@@ -1,0 +1,64 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+
+const INTERVAL_MS = 50;
+/** Pages of memory that a process has for itself, and not the files that it has open. */
+const FIELD = /^RssAnon:\s+(\d+) kB$/m;
+const SHARED = /^RssShmem:\s+(\d+) kB$/m;
+
+/**
+ * Watches the memory of a browser's processes: anonymous and shared pages in bytes, before and at most until `stop()`.
+ * Nothing is known where there is no /proc.
+ */
+export function watchMemory(userDataDir) {
+  const peak = {};
+  const look = () => {
+    for (const [name, bytes] of Object.entries(memoryOf(userDataDir))) {
+      peak[name] ??= { before: bytes, most: bytes };
+      peak[name].most = Math.max(peak[name].most, bytes);
+    }
+  };
+  look();
+  const timer = setInterval(look, INTERVAL_MS);
+  return {
+    stop() {
+      clearInterval(timer);
+      look();
+      return peak;
+    },
+  };
+}
+
+function memoryOf(userDataDir) {
+  const sums = {};
+  if (!existsSync('/proc')) return sums;
+  for (const { kind, pid } of processesOf(userDataDir)) {
+    const status = tryRead(`/proc/${pid}/status`);
+    const kibibytes = [FIELD, SHARED].reduce((sum, field) => sum + Number(status.match(field)?.[1] ?? 0), 0);
+    sums[kind] = (sums[kind] ?? 0) + kibibytes * 1024;
+  }
+  return sums;
+}
+
+/** Chrome's processes do not all carry the profile's name, but all descend from the one that does. */
+function processesOf(userDataDir) {
+  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const lines = new Map(all.map((pid) => [pid, tryRead(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')]));
+  const parents = new Map(
+    all.map((pid) => [pid, tryRead(`/proc/${pid}/status`).match(/^PPid:\s+(\d+)$/m)?.[1]]),
+  );
+  const isOurs = (pid) =>
+    pid !== undefined && ((lines.get(pid) ?? '').includes(userDataDir) || isOurs(parents.get(pid)));
+  return all.filter(isOurs).flatMap((pid) => {
+    const kind = /--type=([\w-]+)/.exec(lines.get(pid) ?? '')?.[1] ?? 'browser';
+    return ['browser', 'renderer', 'gpu-process'].includes(kind) ? [{ kind, pid }] : [];
+  });
+}
+
+/** A process may end while it is looked at. */
+function tryRead(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,85 @@
+// Converts a large random bf16 checkpoint in a real browser, generates, and loads it again from the cache:
+//   node test/convert/run.mjs [--config FILE] [--dir DIR] [--weights w4|w8|w16] [--browser-flags "…"] [--built DIR]
+//                             [--vendor NAME] [--json FILE]
+// The checkpoint is written to DIR (default: a temporary folder, removed afterwards). Prints times, GB/s and the most
+// memory that the browser's processes held (Linux).
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readArguments } from '../arguments.mjs';
+import { openPage } from '../browser.mjs';
+import { buildPage } from '../build-page.mjs';
+import { watchMemory } from './memory.mjs';
+import { writeCheckpoint } from './random-checkpoint.mjs';
+
+const { values } = readArguments({
+  config: { type: 'string' },
+  dir: { type: 'string' },
+  weights: { type: 'string', default: 'w4' },
+  'browser-flags': { type: 'string' },
+  built: { type: 'string' },
+  vendor: { type: 'string' },
+  json: { type: 'string' },
+});
+const at = (path) => fileURLToPath(new URL(path, import.meta.url));
+const scratch = mkdtempSync(join(values.dir ?? tmpdir(), 'tabmind-convert-'));
+const folder = join(scratch, 'checkpoint');
+const userDataDir = join(scratch, 'profile');
+const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+const perSecond = (bytes, ms) => `${(bytes / 1e6 / ms).toFixed(2)} GB/s`;
+const mebibytes = (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`;
+
+let startedMs = performance.now();
+const checkpointBytes = writeCheckpoint(folder, values.config ?? at('llama-3.1-8b.json'));
+console.log(
+  `checkpoint: ${(checkpointBytes / 1e9).toFixed(2)} GB written in ${seconds(performance.now() - startedMs)}`,
+);
+const root = values.built ?? (await buildPage(at('../check/'), 'check'));
+const { page, url, close } = await openPage({
+  root,
+  roots: { '/checkpoint/': folder },
+  flags: values['browser-flags'],
+  userDataDir,
+});
+page.setDefaultTimeout(0);
+const call = (name, ...args) =>
+  page.evaluate(([name, args]) => globalThis.tabmindCheck[name](...args), [name, args]);
+const model = { id: 'convert/random', url: `${url}checkpoint/`, revision: '1' };
+const options = { weightBits: Number(values.weights.slice(1)), contextLength: 4096, maxSequences: 1 };
+
+async function visit(name, bytes) {
+  const memory = watchMemory(userDataDir);
+  startedMs = performance.now();
+  const { info, gpu, error, convertMs } = await call('load', model, options);
+  const loadMs = performance.now() - startedMs;
+  const peak = memory.stop();
+  if (error) throw new Error(`${name}: [${error.code}] ${error.message}`);
+  if (values.vendor && gpu.vendor !== values.vendor) throw new Error(`adapter is ${gpu.vendor}`);
+  const ids = await call('generate', [1, 2, 3, 4, 5, 6, 7, 8], 16);
+  const moved = bytes ?? info.weightBytes;
+  console.log(
+    `${name}: ready after ${seconds(loadMs)}, weights after ${seconds(convertMs)} (${perSecond(moved, convertMs)}), ${mebibytes(info.weightBytes)} packed`,
+  );
+  for (const [process, { before, most }] of Object.entries(peak))
+    console.log(`  ${process}: ${mebibytes(before)} before, at most ${mebibytes(most)}`);
+  return { name, loadMs, convertMs, peak, ids, fromCache: info.fromCache };
+}
+
+const results = [];
+try {
+  await page.waitForFunction('globalThis.tabmindCheck');
+  results.push(await visit('converting', checkpointBytes));
+  await page.reload();
+  await page.waitForFunction('globalThis.tabmindCheck');
+  results.push(await visit('from the cache'));
+} finally {
+  await close();
+  rmSync(scratch, { recursive: true, force: true });
+}
+const [first, second] = results;
+const isRight = !first.fromCache && second.fromCache && String(first.ids) === String(second.ids);
+console.log(`ids: ${first.ids.join(' ')}`);
+if (values.json) writeFileSync(values.json, JSON.stringify({ checkpointBytes, results }, null, 1));
+console.log(`convert: ${isRight ? 1 : 0} passed, ${isRight ? 0 : 1} failed`);
+process.exitCode = isRight ? 0 : 1;
