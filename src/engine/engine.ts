@@ -84,6 +84,8 @@ export class Engine {
   /** Ends when there is no work left; null while idle. */
   #loop: Promise<void> | null = null;
   #closed = false;
+  /** Why nothing can be computed any more. */
+  #broken: TabmindError | null = null;
   #stepsSubmitted = 0;
   #tokensGenerated = 0;
 
@@ -133,11 +135,21 @@ export class Engine {
     return this.finish(id, 'abort');
   }
 
+  /** Nothing can be computed any more (the device is gone, or made an error): fails every request, now and later. */
+  fail(error: TabmindError): void {
+    this.#broken ??= error;
+    for (const live of [...this.#requests.values()]) {
+      this.#end(live, 'error');
+      live.reject(error);
+    }
+  }
+
   /**
    * Lends a slot and blocks for `numTokens` tokens to work outside the scheduler (scoring); `use` must have waited for
    * its own steps when it resolves. Throws `context-full` when they are taken.
    */
   async borrow<T>(numTokens: number, use: (seat: Seat) => Promise<T>): Promise<T> {
+    if (this.#broken) throw this.#broken;
     const seat = this.#closed ? null : this.#scheduler.lend(numTokens);
     if (seat === null)
       throw new TabmindError('context-full', `There is no room for ${numTokens} tokens in the KV pool now.`, {
@@ -186,6 +198,7 @@ export class Engine {
   #check({ id, promptIds, params }: EngineRequest): void {
     if (this.#closed)
       throw new TabmindError('no-model', 'The model was unloaded.', { remedy: 'Load a model first.' });
+    if (this.#broken) throw this.#broken;
     checkSamplingParams(params);
     if (promptIds.length === 0)
       throw new TabmindError('bad-request', 'The prompt is empty.', { remedy: 'Send at least one token.' });

@@ -44,6 +44,8 @@ export class LoadedModel {
       contextLength: info.contextLength,
       eosTokenIds: config.eosTokenIds,
     });
+    gpu.onError((error) => this.engine.fail(error));
+    void gpu.lost.then((error) => this.engine.fail(error));
   }
 
   /** Config → weights (cache or conversion) → KV pool → pipelines. Throws TabmindError; nothing stays allocated then. */

@@ -67,3 +67,21 @@ test('an adapter that the browser will not give is explained', async ({ page }) 
   await expect(page.getByText('found no graphics card that it may use')).toBeVisible({ timeout: 60_000 });
   await expect(chat.box).toHaveCount(0);
 });
+
+test('a graphics device that goes away in the middle of an answer is explained, and the model comes back', async ({
+  page,
+  context,
+}) => {
+  const chat = new ChatPage(page);
+  await chat.open();
+  await chat.ready();
+  await chat.send('Tell me a story about a dragon');
+  await expect(chat.lastText).toHaveText(/\w{3}/, { timeout: 60_000 });
+  const browser = await context.browser()?.newBrowserCDPSession();
+  await browser?.send('Browser.crashGpuProcess');
+  await expect(chat.answers.last().locator('.error')).toContainText('graphics card', { timeout: 60_000 });
+  await page.getByRole('button', { name: 'Reload model' }).click();
+  await chat.ready();
+  await chat.newChatButton.click();
+  expect(await chat.ask('What is 27 + 15?')).toBe('27 + 15 = 42.');
+});

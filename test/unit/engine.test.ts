@@ -253,6 +253,22 @@ describe('Engine, when the runner fails', () => {
   });
 });
 
+describe('Engine.fail', () => {
+  it('fails every request with the reason, now and later, and frees everything', async () => {
+    const { engine, add, expectEmpty } = setUp();
+    const lost = new TabmindError('device-lost', 'gone');
+    const all = ['a', 'b'].map((id) => expect(add(id, PROMPT)).rejects.toBe(lost));
+    await Promise.resolve();
+    engine.fail(lost);
+    engine.fail(new TabmindError('internal', 'what follows from it'));
+    await Promise.all(all);
+    await expect(add('c', PROMPT)).rejects.toBe(lost);
+    await expect(engine.borrow(4, async () => 0)).rejects.toBe(lost);
+    await engine.close();
+    expectEmpty();
+  });
+});
+
 describe('Engine.borrow', () => {
   it('keeps a place out of scheduling, makes requests wait for it, and puts it back whatever happens', async () => {
     const { engine, add, expectEmpty } = setUp({ numBlocks: 4 });
