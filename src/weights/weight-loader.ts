@@ -31,7 +31,7 @@ export interface WeightRequest {
   readonly store: WeightStore | null;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Size of a cached piece, multiple of 256. Default 32 MiB. */
+  /** Size of a cached piece, multiple of 256. Default 16 MiB. */
   readonly chunkBytes?: number;
   /** Checkpoint bytes converted at once; a few such blocks are in memory together. Default 16 MiB. */
   readonly maxBlockBytes?: number;

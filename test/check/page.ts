@@ -51,6 +51,23 @@ async function generate(ids: readonly number[], count: number) {
   return result.ids;
 }
 
+/** One warm-up, then the times of a request. */
+async function time(ids: readonly number[], count: number) {
+  const request = { ids, max_tokens: count, temperature: 0, ignore_eos: true };
+  await engine.generate(request);
+  return (await engine.generate(request)).timings;
+}
+
+/** GPU time of each kernel of a decode step, summed by kernel; nothing without timestamp-query. */
+async function profile(position: number) {
+  if (!(await engine.stats()).gpu?.features.includes('timestamp-query')) return {};
+  await engine.profile(position);
+  const totals: Record<string, number> = {};
+  for (const { kernel, microseconds } of await engine.profile(position))
+    totals[kernel] = (totals[kernel] ?? 0) + microseconds;
+  return totals;
+}
+
 /** Sum of −ln p(ids[i] | ids[<i]) over i = 1 …, and how many. */
 async function negativeLogLikelihood(ids: readonly number[]) {
   const { logits, vocabSize } = await engine.score({ ids: ids.slice(0, -1), positions: 'all' });
@@ -83,5 +100,5 @@ function restart() {
 }
 
 Object.assign(globalThis, {
-  tabmindCheck: { load, compare, generate, negativeLogLikelihood, reached, forget, restart },
+  tabmindCheck: { load, compare, generate, time, profile, negativeLogLikelihood, reached, forget, restart },
 });

@@ -63,7 +63,15 @@ async function visit(name, bytes) {
   );
   for (const [process, { before, most }] of Object.entries(peak))
     console.log(`  ${process}: ${mebibytes(before)} before, at most ${mebibytes(most)}`);
-  return { name, loadMs, convertMs, peak, ids, fromCache: info.fromCache };
+  const prompt = Array.from({ length: 128 }, (_, i) => i + 1);
+  const timings = await call('time', prompt, 128);
+  const kernels = await call('profile', 128);
+  console.log(
+    `  ${timings.decodeTokensPerSecond.toFixed(1)} tok/s decode, ${timings.ttftMs.toFixed(1)} ms to the first of 128 prompt tokens`,
+  );
+  for (const [kernel, microseconds] of Object.entries(kernels))
+    console.log(`  ${kernel.padEnd(20)} ${microseconds.toFixed(0).padStart(8)} µs a token`);
+  return { name, loadMs, convertMs, peak, ids, timings, kernels, fromCache: info.fromCache };
 }
 
 const results = [];
