@@ -1,24 +1,30 @@
 // GEMV, one to four rows of activations: y[m, n] = sum_k W[n, k] * x[m, k]
-//   NORM: x[m, k] stands for x * g[k] * rsqrt(mean_k(x^2) + eps); the squares are summed in the same loop over k
+//   NORM: x[m, k] stands for x * g[k] * rsqrt(mean_k(x^2) + eps); the squares are summed while x is staged
 //   then bias, gate, scale, softcap and residual as in shared/linear_epilogue.wgsl
 // W: packed w4 | w8 | w16 [N, K] in weights; x: f32 [ROWS, K] in scratch; out: f32 [ROWS, N] (gated: [ROWS, N / 2]).
 // Thread map: LANES threads share R weight rows and cut K between them. A thread's unit is one 16-byte load of each row:
-// 32 | 16 | 8 consecutive k of w4 | w8 | w16, so that neighbours read neighbouring 16 bytes, and x is loaded once for R
-// rows. A workgroup of WG_SIZE threads has WG_SIZE / LANES such groups. Gated: the first half of the R rows lie in
-// [0, N / 2), the second half are their partners, N / 2 further on.
+// 32 | 16 | 8 consecutive k of w4 | w8 | w16, so that neighbours read neighbouring 16 bytes. A workgroup of WG_SIZE threads
+// has WG_SIZE / LANES such groups, which share the staged x; the codes of the next unit are on their way while one is
+// multiplied. Gated: the first half of the R rows lie in [0, N / 2), the second half are their partners, N / 2 further on.
 
 #params
 @group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
+const UNIT_K = 128u / BITS;
 #import packed
 #import dequant
 #import reduce_rows
 #import activations
 #import linear_epilogue
 
-const UNIT_K = 128u / BITS;
-
 // Named fields, because registers cannot be indexed; those beyond R stay zero and are never read.
+struct Codes {
+  r0: vec4<u32>,
+  r1: vec4<u32>,
+  r2: vec4<u32>,
+  r3: vec4<u32>,
+}
+
 struct Scales {
   r0: Scale,
   r1: Scale,
@@ -31,13 +37,10 @@ struct Sums {
   r1: Rows,
   r2: Rows,
   r3: Rows,
-  squares: Rows,
 }
 
 // Eight k of R weight rows against all rows of x.
-fn octet(k: u32, o0: Octet, o1: Octet, o2: Octet, o3: Octet, s: Scales, sums: ptr<function, Sums>) {
-  let x = load_rows(k);
-  (*sums).squares += x.squares;
+fn octet(x: Activations, o0: Octet, o1: Octet, o2: Octet, o3: Octet, s: Scales, sums: ptr<function, Sums>) {
   (*sums).r0 += dots(dequant8(o0, s.r0.zero), x);
 #if R > 1
   (*sums).r1 += dots(dequant8(o1, s.r1.zero), x);
@@ -48,21 +51,21 @@ fn octet(k: u32, o0: Octet, o1: Octet, o2: Octet, o3: Octet, s: Scales, sums: pt
 #endif
 }
 
-// rest * sum of x over a unit. The loads are repeated only for zero points that are not whole.
-fn rest_of(scale: Scale, first: u32) -> Rows {
+// rest * sum of x over a unit, which is nothing for zero points that are whole.
+fn rest_of(scale: Scale, unit: u32) -> Rows {
   var sums = Rows();
 #if F16 && BITS != 16
   if (scale.rest != 0.0) {
     for (var m = 0u; m < ROWS; m++) {
-      var sum = vec4<f32>();
-      for (var k = first; k < first + UNIT_K; k += 8u) {
-        let x = gained(load8(m, k), k);
-        sum += x.a + x.b;
+      var sum = vec2<f32>();
+      for (var o = 0u; o < OCTETS; o++) {
+        let x = get8(m, unit, o);
+        sum += (vec2<f32>(x.p0) + vec2<f32>(x.p1)) + (vec2<f32>(x.p2) + vec2<f32>(x.p3));
       }
 #if ROWS == 1
-      sums = dot(sum, vec4<f32>(1.0));
+      sums = sum.x + sum.y;
 #else
-      sums[m] = dot(sum, vec4<f32>(1.0));
+      sums[m] = sum.x + sum.y;
 #endif
     }
   }
@@ -79,54 +82,56 @@ fn weight_row(base: u32, r: u32) -> u32 {
 #endif
 }
 
-fn group_scale(row: u32, k: u32) -> Scale {
-  return scale_at(params.scales_at + row * NUM_GROUPS + k / GROUP_SIZE);
+fn load_codes(unit: u32, rows: vec4<u32>) -> Codes {
+  let at = params.codes_at + min(unit, UNITS - 1u);
+  var c = Codes();
+  c.r0 = weights[at + rows.x * STRIDE];
+#if R > 1
+  c.r1 = weights[at + rows.y * STRIDE];
+#endif
+#if R > 2
+  c.r2 = weights[at + rows.z * STRIDE];
+  c.r3 = weights[at + rows.w * STRIDE];
+#endif
+  return c;
 }
 
-fn unit_sums(unit: u32, row0: u32, row1: u32, row2: u32, row3: u32) -> Sums {
-  let k = unit * UNIT_K;
-  let at = params.codes_at + unit;
-  let c0 = weights[at + row0 * STRIDE];
-  var c1 = vec4<u32>();
-  var c2 = vec4<u32>();
-  var c3 = vec4<u32>();
+fn load_scales(unit: u32, rows: vec4<u32>) -> Scales {
+  let at = params.scales_at + min(unit, UNITS - 1u) * UNIT_K / GROUP_SIZE;
   var s = Scales();
+  s.r0 = scale_at(at + rows.x * NUM_GROUPS);
 #if R > 1
-  c1 = weights[at + row1 * STRIDE];
+  s.r1 = scale_at(at + rows.y * NUM_GROUPS);
 #endif
 #if R > 2
-  c2 = weights[at + row2 * STRIDE];
-  c3 = weights[at + row3 * STRIDE];
+  s.r2 = scale_at(at + rows.z * NUM_GROUPS);
+  s.r3 = scale_at(at + rows.w * NUM_GROUPS);
 #endif
-  s.r0 = group_scale(row0, k);
-#if R > 1
-  s.r1 = group_scale(row1, k);
-#endif
-#if R > 2
-  s.r2 = group_scale(row2, k);
-  s.r3 = group_scale(row3, k);
-#endif
+  return s;
+}
+
+// Adds the products of one unit; `unit` counts from the start of the staged tile.
+fn add_unit(unit: u32, c: Codes, s: Scales, y: ptr<function, Sums>) {
   var sums = Sums();
 #if BITS == 4
-  octet(k, c0.x, c1.x, c2.x, c3.x, s, &sums);
-  octet(k + 8u, c0.y, c1.y, c2.y, c3.y, s, &sums);
-  octet(k + 16u, c0.z, c1.z, c2.z, c3.z, s, &sums);
-  octet(k + 24u, c0.w, c1.w, c2.w, c3.w, s, &sums);
+  octet(staged_rows(unit, 0u), c.r0.x, c.r1.x, c.r2.x, c.r3.x, s, &sums);
+  octet(staged_rows(unit, 1u), c.r0.y, c.r1.y, c.r2.y, c.r3.y, s, &sums);
+  octet(staged_rows(unit, 2u), c.r0.z, c.r1.z, c.r2.z, c.r3.z, s, &sums);
+  octet(staged_rows(unit, 3u), c.r0.w, c.r1.w, c.r2.w, c.r3.w, s, &sums);
 #elif BITS == 8
-  octet(k, c0.xy, c1.xy, c2.xy, c3.xy, s, &sums);
-  octet(k + 8u, c0.zw, c1.zw, c2.zw, c3.zw, s, &sums);
+  octet(staged_rows(unit, 0u), c.r0.xy, c.r1.xy, c.r2.xy, c.r3.xy, s, &sums);
+  octet(staged_rows(unit, 1u), c.r0.zw, c.r1.zw, c.r2.zw, c.r3.zw, s, &sums);
 #else
-  octet(k, c0, c1, c2, c3, s, &sums);
+  octet(staged_rows(unit, 0u), c.r0, c.r1, c.r2, c.r3, s, &sums);
 #endif
-  sums.r0 = s.r0.s * (sums.r0 - rest_of(s.r0, k));
+  (*y).r0 += s.r0.s * (sums.r0 - rest_of(s.r0, unit));
 #if R > 1
-  sums.r1 = s.r1.s * (sums.r1 - rest_of(s.r1, k));
+  (*y).r1 += s.r1.s * (sums.r1 - rest_of(s.r1, unit));
 #endif
 #if R > 2
-  sums.r2 = s.r2.s * (sums.r2 - rest_of(s.r2, k));
-  sums.r3 = s.r3.s * (sums.r3 - rest_of(s.r3, k));
+  (*y).r2 += s.r2.s * (sums.r2 - rest_of(s.r2, unit));
+  (*y).r3 += s.r3.s * (sums.r3 - rest_of(s.r3, unit));
 #endif
-  return sums;
 }
 
 fn output(y: Sums, r: u32, m: u32) -> f32 {
@@ -148,21 +153,28 @@ fn output(y: Sums, r: u32, m: u32) -> f32 {
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let lane = index % LANES;
   let base = ((wg.x + wg.y * GRID_WIDTH) * (WG_SIZE / LANES) + index / LANES) * OUTPUTS;
-  let row0 = weight_row(base, 0u);
-  let row1 = weight_row(base, 1u);
-  let row2 = weight_row(base, 2u);
-  let row3 = weight_row(base, 3u);
+  let rows = vec4<u32>(weight_row(base, 0u), weight_row(base, 1u), weight_row(base, 2u), weight_row(base, 3u));
+  var codes = load_codes(lane, rows);
+  var scales = load_scales(lane, rows);
   var y = Sums();
-  for (var unit = lane; unit < UNITS; unit += LANES) {
-    let part = unit_sums(unit, row0, row1, row2, row3);
-    y.r0 += part.r0;
-    y.r1 += part.r1;
-    y.r2 += part.r2;
-    y.r3 += part.r3;
-    y.squares += part.squares;
+  var squares = Rows();
+  for (var first = 0u; first < UNITS; first += TILE_UNITS) {
+    if (first > 0u) {
+      workgroupBarrier();
+    }
+    squares += stage(first, index);
+    workgroupBarrier();
+    for (var i = 0u; i < min(TILE_UNITS, UNITS - first); i += LANES) {
+      let next = first + i + LANES + lane;
+      let next_codes = load_codes(next, rows);
+      let next_scales = load_scales(next, rows);
+      add_unit(i + lane, codes, scales, &y);
+      codes = next_codes;
+      scales = next_scales;
+    }
   }
 #if NORM
-  let inverse = inverseSqrt(rows_sum(y.squares, index) / f32(K) + params.eps);
+  let inverse = inverseSqrt(rows_total(squares, index) / f32(K) + params.eps);
 #else
   let inverse = 1.0;
 #endif

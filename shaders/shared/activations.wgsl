@@ -1,6 +1,20 @@
-// ROWS rows of f32 activations, eight k at a time, in the arithmetic of the variant; a component of Rows for each row.
+// ROWS rows of activations in workgroup memory, TILE_UNITS units of K at a time, eight k of a row in one piece, in the
+// arithmetic of the variant: normalised, and zero beyond K, where other data lies, NaN perhaps.
+// Laid out [m][octet of a unit][half][unit], so that threads with neighbouring units read neighbouring 16 bytes.
 // Needs: weights, scratch: array<vec4<f32>>, params.in_at, in_stride, norm_at (in vec4); `#import dequant`, `reduce_rows`;
-// defines ROWS, K, K_TAIL, NORM.
+// defines ROWS, K, K_TAIL, NORM, UNIT_K, TILE_UNITS (a multiple of 8), WG_SIZE.
+
+const OCTETS = UNIT_K / 8u;
+// Rows of the layout start in different banks, so that the threads that fill it do not wait for each other.
+#if F16
+const HALVES = 1u;
+const PITCH = TILE_UNITS + 2u;
+var<workgroup> staged: array<vec4<u32>, ROWS * OCTETS * HALVES * PITCH>;
+#else
+const HALVES = 2u;
+const PITCH = TILE_UNITS + 1u;
+var<workgroup> staged: array<vec4<f32>, ROWS * OCTETS * HALVES * PITCH>;
+#endif
 
 // Named fields, because registers cannot be indexed; those beyond ROWS stay zero and are never read.
 struct Activations {
@@ -8,10 +22,8 @@ struct Activations {
   m1: Eight,
   m2: Eight,
   m3: Eight,
-  squares: Rows,
 }
 
-// Beyond K lies other data, NaN perhaps: it is replaced, not multiplied away.
 fn inside(x: Floats8, k: u32) -> Floats8 {
 #if K_TAIL
   let ks = vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u);
@@ -23,49 +35,72 @@ fn inside(x: Floats8, k: u32) -> Floats8 {
 #endif
 }
 
-fn load8(m: u32, k: u32) -> Floats8 {
-  let at = params.in_at + m * params.in_stride + k / 4u;
-  return inside(Floats8(scratch[at], scratch[at + 1u]), k);
-}
-
-fn gained(x: Floats8, k: u32) -> Floats8 {
-#if NORM
-  let at = params.norm_at + k / 4u;
-  return inside(Floats8(x.a * bitcast<vec4<f32>>(weights[at]), x.b * bitcast<vec4<f32>>(weights[at + 1u])), k);
-#else
-  return x;
-#endif
-}
-
 fn square(x: Floats8) -> f32 {
   let sum = fma(x.b, x.b, x.a * x.a);
   return (sum.x + sum.y) + (sum.z + sum.w);
 }
 
-fn load_rows(k: u32) -> Activations {
+fn slot(m: u32, unit: u32, octet: u32) -> u32 {
+  return (m * OCTETS + octet) * HALVES * PITCH + unit;
+}
+
+fn put8(at: u32, x: Floats8) {
+#if F16
+  let e = eight(x);
+  staged[at] = vec4<u32>(bitcast<u32>(e.p0), bitcast<u32>(e.p1), bitcast<u32>(e.p2), bitcast<u32>(e.p3));
+#else
+  staged[at] = x.a;
+  staged[at + PITCH] = x.b;
+#endif
+}
+
+fn get8(m: u32, unit: u32, octet: u32) -> Eight {
+  let at = slot(m, unit, octet);
+#if F16
+  let p = staged[at];
+  return Eight(bitcast<vec2<f16>>(p.x), bitcast<vec2<f16>>(p.y), bitcast<vec2<f16>>(p.z), bitcast<vec2<f16>>(p.w));
+#else
+  return Eight(staged[at], staged[at + PITCH]);
+#endif
+}
+
+// Fills the tile that begins with unit `first`; returns this thread's part of the sums of squares.
+fn stage(first: u32, index: u32) -> Rows {
+  var squares = Rows();
+  for (var i = index; i < TILE_UNITS * OCTETS; i += WG_SIZE) {
+    let k = first * UNIT_K + i * 8u;
+    for (var m = 0u; m < ROWS; m++) {
+      var x = Floats8();
+      if (k < K) {
+        let at = params.in_at + m * params.in_stride + k / 4u;
+        x = inside(Floats8(scratch[at], scratch[at + 1u]), k);
+#if NORM
+#if ROWS == 1
+        squares += square(x);
+#else
+        squares[m] += square(x);
+#endif
+        let g = params.norm_at + k / 4u;
+        x = inside(Floats8(x.a * bitcast<vec4<f32>>(weights[g]), x.b * bitcast<vec4<f32>>(weights[g + 1u])), k);
+#endif
+      }
+      put8(slot(m, i / OCTETS, i % OCTETS), x);
+    }
+  }
+  return squares;
+}
+
+fn staged_rows(unit: u32, octet: u32) -> Activations {
   var x = Activations();
-  let f0 = load8(0u, k);
-  x.m0 = eight(gained(f0, k));
+  x.m0 = get8(0u, unit, octet);
 #if ROWS > 1
-  let f1 = load8(1u, k);
-  x.m1 = eight(gained(f1, k));
+  x.m1 = get8(1u, unit, octet);
 #endif
 #if ROWS > 2
-  let f2 = load8(2u, k);
-  x.m2 = eight(gained(f2, k));
+  x.m2 = get8(2u, unit, octet);
 #endif
 #if ROWS > 3
-  let f3 = load8(3u, k);
-  x.m3 = eight(gained(f3, k));
-#endif
-#if NORM && ROWS == 1
-  x.squares = square(f0);
-#elif NORM && ROWS == 2
-  x.squares = Rows(square(f0), square(f1));
-#elif NORM && ROWS == 3
-  x.squares = Rows(square(f0), square(f1), square(f2));
-#elif NORM
-  x.squares = Rows(square(f0), square(f1), square(f2), square(f3));
+  x.m3 = get8(3u, unit, octet);
 #endif
   return x;
 }

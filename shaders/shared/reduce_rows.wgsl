@@ -12,23 +12,42 @@ alias Rows = vec3<f32>;
 alias Rows = vec4<f32>;
 #endif
 
-#if SUBGROUP_SIZE == 0 || SUBGROUP_SIZE < LANES
 var<workgroup> rows_cell: array<Rows, WG_SIZE>;
-#endif
 
-fn rows_sum(value: Rows, index: u32) -> Rows {
-#if SUBGROUP_SIZE == 0
+fn rows_tree(value: Rows, index: u32, width: u32) -> Rows {
   rows_cell[index] = value;
   workgroupBarrier();
-  for (var step = u32(LANES) / 2u; step > 0u; step /= 2u) {
-    if ((index & (LANES - 1)) < step) {
+  for (var step = width / 2u; step > 0u; step /= 2u) {
+    if ((index & (width - 1u)) < step) {
       rows_cell[index] += rows_cell[index + step];
     }
     workgroupBarrier();
   }
-  let total = rows_cell[index & ~u32(LANES - 1)];
+  let total = rows_cell[index & ~(width - 1u)];
   workgroupBarrier();
   return total;
+}
+
+#if SUBGROUP_SIZE > 0
+// From the sums of whole subgroups.
+fn rows_gather(part: Rows, index: u32, width: u32) -> Rows {
+  if (index % SUBGROUP_SIZE == 0u) {
+    rows_cell[index / SUBGROUP_SIZE] = part;
+  }
+  workgroupBarrier();
+  var total = Rows();
+  let first = (index / width) * (width / SUBGROUP_SIZE);
+  for (var i = 0u; i < width / SUBGROUP_SIZE; i++) {
+    total += rows_cell[first + i];
+  }
+  workgroupBarrier();
+  return total;
+}
+#endif
+
+fn rows_sum(value: Rows, index: u32) -> Rows {
+#if SUBGROUP_SIZE == 0
+  return rows_tree(value, index, LANES);
 #elif SUBGROUP_SIZE >= LANES
   var total = value;
   for (var step = u32(LANES) / 2u; step > 0u; step /= 2u) {
@@ -36,17 +55,15 @@ fn rows_sum(value: Rows, index: u32) -> Rows {
   }
   return total;
 #else
-  let part = subgroupAdd(value);
-  if (index % SUBGROUP_SIZE == 0u) {
-    rows_cell[index / SUBGROUP_SIZE] = part;
-  }
-  workgroupBarrier();
-  var total = Rows();
-  let first = (index / LANES) * (LANES / SUBGROUP_SIZE);
-  for (var i = 0u; i < LANES / SUBGROUP_SIZE; i++) {
-    total += rows_cell[first + i];
-  }
-  workgroupBarrier();
-  return total;
+  return rows_gather(subgroupAdd(value), index, LANES);
+#endif
+}
+
+// Over the whole workgroup.
+fn rows_total(value: Rows, index: u32) -> Rows {
+#if SUBGROUP_SIZE == 0 || SUBGROUP_SIZE > WG_SIZE
+  return rows_tree(value, index, WG_SIZE);
+#else
+  return rows_gather(subgroupAdd(value), index, WG_SIZE);
 #endif
 }

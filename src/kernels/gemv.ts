@@ -14,15 +14,18 @@ export const MAX_GEMV_ROWS = 4;
 
 /** How the work is cut; powers of two. */
 export interface GemvTile {
-  /** Threads along K for one set of weight rows. */
+  /** Threads along K for one set of weight rows; the activations of a unit for each must fit into workgroup memory. */
   readonly lanes: number;
   /** Weight rows of a thread: 1, 2 or 4; with a gate 2 or 4. */
   readonly rowsPerThread: number;
   /** Threads of a workgroup; at least `lanes`. */
   readonly threads: number;
+  /** Bytes of workgroup memory for activations. */
+  readonly stageBytes: number;
 }
 
 const MAX_WORKGROUPS = 65535;
+const STAGE_BYTES = 12 * 1024;
 /** Threads that fill a large GPU once; more of them only help by having longer loops. */
 const FULL_THREADS = 1 << 17;
 
@@ -42,8 +45,9 @@ export function gemv(gpu: Gpu, call: LinearCall, tile: GemvTile = gemvTile(gpu, 
     R: tile.rowsPerThread,
     OUTPUTS: outputs,
     UNITS: Math.ceil(weight.cols / unit),
+    TILE_UNITS: tileUnits(gpu, call, tile),
     STRIDE: weight.paddedCols / unit,
-    K_TAIL: weight.cols % unit !== 0,
+    K_TAIL: weight.cols % 8 !== 0,
     GRID_WIDTH: MAX_WORKGROUPS,
   });
   const workgroups = Math.ceil(numOutputs(call) / (outputs * (tile.threads / tile.lanes)));
@@ -59,18 +63,28 @@ function unitCols(call: LinearCall): number {
   return 128 / FORMAT_BITS[call.weight.format];
 }
 
+/** Units of K staged at once: what the memory holds, but no more than there are; a multiple of `lanes` and of 8. */
+function tileUnits({ math }: Pick<Gpu, 'math'>, call: LinearCall, { lanes, stageBytes }: GemvTile): number {
+  const unitBytes = unitCols(call) * call.numRows * (math === 'f16' ? 2 : 4);
+  const step = Math.max(8, lanes);
+  const fitting = Math.max(1, Math.floor(stageBytes / unitBytes / step));
+  const needed = Math.ceil(call.weight.cols / unitCols(call) / step);
+  return step * Math.min(fitting, needed);
+}
+
 /**
  * Enough threads along K that every one of them has work; more where there are few rows, so that a large GPU is filled;
  * several rows a thread where there are many, so that a load of x serves them all.
  */
 export function gemvTile(gpu: Pick<Gpu, 'isSoftware'>, call: LinearCall): GemvTile {
-  if (gpu.isSoftware) return { lanes: 4, rowsPerThread: 4, threads: 32 };
+  if (gpu.isSoftware) return { lanes: 4, rowsPerThread: 4, threads: 32, stageBytes: STAGE_BYTES };
   const { rows, cols } = call.weight;
   const units = Math.ceil(cols / unitCols(call));
   const wanted = rows >= 32768 && call.numRows <= 2 ? 4 : rows >= 8192 ? 2 : 1;
   const rowsPerThread = call.gate ? Math.max(2, wanted) : wanted;
   let lanes = 4;
   while (lanes < 32 && lanes < units) lanes *= 2;
-  while (lanes < 128 && units >= lanes * 4 && (rows / rowsPerThread) * lanes < FULL_THREADS) lanes *= 2;
-  return { lanes, rowsPerThread, threads: 128 };
+  const widest = call.numRows === 1 ? 128 : 32;
+  while (lanes < widest && units >= lanes * 4 && (rows / rowsPerThread) * lanes < FULL_THREADS) lanes *= 2;
+  return { lanes, rowsPerThread, threads: 128, stageBytes: STAGE_BYTES };
 }
