@@ -269,7 +269,7 @@ export interface WorkerApi {
   chat(
     requestId: string,
     request: ChatRequest,
-    onChunk: (chunks: readonly ChatChunk[]) => void,
+    onChunk: (chunks: readonly ChatChunk[]) => void | Promise<void>,
   ): Promise<void>;
   generate(requestId: string, request: GenerateRequest): Promise<GenerateResult>;
   score(request: ScoreRequest): Promise<ScoreResult>;

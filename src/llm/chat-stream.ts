@@ -3,19 +3,22 @@ import { StopStrings } from '../chat/stop-strings';
 import type { ChatChunk, FinishReason, Timings, Usage } from '../protocol';
 import type { TextModel } from './text-model';
 
+/** Hands chunks to the page, in order; a promise resolves when they have arrived. */
+export type SendChunks = (chunks: readonly ChatChunk[]) => void | Promise<void>;
+
 /** Token ids of one answer → text deltas → OpenAI-shaped chunks, cut at the first stop string. */
 export class ChatStream {
   readonly #head: Pick<ChatChunk, 'id' | 'object' | 'created' | 'model'>;
   readonly #detokenizer: Detokenizer;
   readonly #stops: StopStrings;
-  readonly #send: (chunks: readonly ChatChunk[]) => void;
+  readonly #send: SendChunks;
 
   constructor(
     id: string,
     model: string,
     text: Pick<TextModel, 'tokenizer' | 'continuesText'>,
     stops: readonly string[],
-    send: (chunks: readonly ChatChunk[]) => void,
+    send: SendChunks,
   ) {
     this.#head = { id, object: 'chat.completion.chunk', created: Math.floor(Date.now() / 1000), model };
     this.#detokenizer = new Detokenizer(text.tokenizer, { continuesText: text.continuesText });
@@ -32,13 +35,14 @@ export class ChatStream {
     return this.#emit(this.#detokenizer.push(ids));
   }
 
-  end(reason: FinishReason, usage: Usage, timings: Timings): void {
+  /** Resolves when the last chunk has arrived: the reply to the request takes another way and must not overtake it. */
+  async end(reason: FinishReason, usage: Usage, timings: Timings): Promise<void> {
     if (this.#stops.found === null) {
       this.#emit(this.#detokenizer.flush());
       const rest = this.#stops.flush();
       if (rest !== '') this.#send([this.#chunk({ content: rest }, null)]);
     }
-    this.#send([{ ...this.#chunk({}, reason), usage, timings }]);
+    await this.#send([{ ...this.#chunk({}, reason), usage, timings }]);
   }
 
   #emit(delta: string): boolean {

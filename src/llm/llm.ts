@@ -3,7 +3,6 @@ import type { SamplingParams } from '../engine/sampling-params';
 import { TabmindError } from '../errors';
 import type {
   CachedModel,
-  ChatChunk,
   ChatMessage,
   ChatRequest,
   EngineStats,
@@ -22,7 +21,7 @@ import type {
 } from '../protocol';
 import { LoadGate } from '../weights/load-gate';
 import { WeightStore } from '../weights/weight-store';
-import { ChatStream } from './chat-stream';
+import { ChatStream, type SendChunks } from './chat-stream';
 import { samplingParams } from './generation-defaults';
 import { inspectModel } from './inspection';
 import { LoadedModel } from './loaded-model';
@@ -92,11 +91,7 @@ export class Llm implements WorkerApi {
   }
 
   /** Streams one answer. Resolves after the last chunk; rejects with a TabmindError. */
-  async chat(
-    id: string,
-    request: ChatRequest,
-    onChunk: (chunks: readonly ChatChunk[]) => void,
-  ): Promise<void> {
+  async chat(id: string, request: ChatRequest, onChunk: SendChunks): Promise<void> {
     const { engine, info, defaults } = this.#loaded();
     const text = this.#text();
     const promptIds = text.encodeChat(request.messages);
@@ -113,7 +108,7 @@ export class Llm implements WorkerApi {
     });
     stream.start();
     const completion = await work;
-    stream.end(completion.reason, usageOf(promptIds.length, completion), completion.timings);
+    await stream.end(completion.reason, usageOf(promptIds.length, completion), completion.timings);
   }
 
   async generate(id: string, request: GenerateRequest): Promise<GenerateResult> {

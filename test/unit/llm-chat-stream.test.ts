@@ -16,11 +16,13 @@ const TIMINGS = { ttftMs: 1, totalMs: 2, prefillTokensPerSecond: 3, decodeTokens
 
 function collect(stops: readonly string[], ids: readonly number[]) {
   const chunks: ChatChunk[] = [];
-  const stream = new ChatStream('id', 'starter', text, stops, (more) => chunks.push(...more));
+  const stream = new ChatStream('id', 'starter', text, stops, (more) => {
+    chunks.push(...more);
+  });
   stream.start();
   let stopped = false;
   for (const id of ids) stopped ||= stream.push([id]);
-  stream.end('stop', USAGE, TIMINGS);
+  void stream.end('stop', USAGE, TIMINGS);
   return { stopped, chunks, said: chunks.map((chunk) => chunk.choices[0].delta.content ?? '').join('') };
 }
 
@@ -45,6 +47,19 @@ describe('ChatStream', () => {
     const { said, stopped } = collect(['wo th'], ids);
     expect(stopped).toBe(true);
     expect(said).toBe('Grüße, 你好 👩‍👩‍👧! One t');
+  });
+
+  it('ends when the last chunk has arrived, not when it was sent', async () => {
+    let arrive = () => {};
+    let ended = false;
+    const stream = new ChatStream('id', 'starter', text, [], () => new Promise((done) => (arrive = done)));
+    const end = stream.end('stop', USAGE, TIMINGS).then(() => {
+      ended = true;
+    });
+    await new Promise((later) => setTimeout(later, 5));
+    expect(ended).toBe(false);
+    arrive();
+    await end;
   });
 
   it('gives back what only looked like the start of a stop string', () => {
