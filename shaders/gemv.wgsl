@@ -39,38 +39,25 @@ struct Sums {
   r3: Rows,
 }
 
-// Eight k of R weight rows against all rows of x.
-fn octet(x: Activations, o0: Octet, o1: Octet, o2: Octet, o3: Octet, s: Scales, sums: ptr<function, Sums>) {
-  (*sums).r0 += dots(dequant8(o0, s.r0.zero), x);
-#if R > 1
-  (*sums).r1 += dots(dequant8(o1, s.r1.zero), x);
-#endif
-#if R > 2
-  (*sums).r2 += dots(dequant8(o2, s.r2.zero), x);
-  (*sums).r3 += dots(dequant8(o3, s.r3.zero), x);
-#endif
+struct Products {
+  r0: Parts,
+  r1: Parts,
+  r2: Parts,
+  r3: Parts,
 }
 
-// rest * sum of x over a unit, which is nothing for zero points that are whole.
-fn rest_of(scale: Scale, unit: u32) -> Rows {
-  var sums = Rows();
-#if F16 && BITS != 16
-  if (scale.rest != 0.0) {
-    for (var m = 0u; m < ROWS; m++) {
-      var sum = vec2<f32>();
-      for (var o = 0u; o < OCTETS; o++) {
-        let x = get8(m, unit, o);
-        sum += (vec2<f32>(x.p0) + vec2<f32>(x.p1)) + (vec2<f32>(x.p2) + vec2<f32>(x.p3));
-      }
-#if ROWS == 1
-      sums = sum.x + sum.y;
-#else
-      sums[m] = sum.x + sum.y;
+// Eight k of R weight rows against all rows of x.
+fn octet(x: Activations, o0: Octet, o1: Octet, o2: Octet, o3: Octet, s: Scales, before: Products) -> Products {
+  var p = before;
+  p.r0 = add_rows(dequant8(o0, s.r0.zero), x, p.r0);
+#if R > 1
+  p.r1 = add_rows(dequant8(o1, s.r1.zero), x, p.r1);
 #endif
-    }
-  }
+#if R > 2
+  p.r2 = add_rows(dequant8(o2, s.r2.zero), x, p.r2);
+  p.r3 = add_rows(dequant8(o3, s.r3.zero), x, p.r3);
 #endif
-  return scale.rest * sums;
+  return p;
 }
 
 // This thread's weight row number r, bounded so that a surplus thread reads something that exists.
@@ -110,28 +97,31 @@ fn load_scales(unit: u32, rows: vec4<u32>) -> Scales {
   return s;
 }
 
-// Adds the products of one unit; `unit` counts from the start of the staged tile.
-fn add_unit(unit: u32, c: Codes, s: Scales, y: ptr<function, Sums>) {
-  var sums = Sums();
+// The products of one unit; `unit` counts from the start of the staged tile.
+fn unit_sums(unit: u32, c: Codes, s: Scales) -> Sums {
+  var p = Products();
 #if BITS == 4
-  octet(staged_rows(unit, 0u), c.r0.x, c.r1.x, c.r2.x, c.r3.x, s, &sums);
-  octet(staged_rows(unit, 1u), c.r0.y, c.r1.y, c.r2.y, c.r3.y, s, &sums);
-  octet(staged_rows(unit, 2u), c.r0.z, c.r1.z, c.r2.z, c.r3.z, s, &sums);
-  octet(staged_rows(unit, 3u), c.r0.w, c.r1.w, c.r2.w, c.r3.w, s, &sums);
+  p = octet(staged_rows(unit, 0u), c.r0.x, c.r1.x, c.r2.x, c.r3.x, s, p);
+  p = octet(staged_rows(unit, 1u), c.r0.y, c.r1.y, c.r2.y, c.r3.y, s, p);
+  p = octet(staged_rows(unit, 2u), c.r0.z, c.r1.z, c.r2.z, c.r3.z, s, p);
+  p = octet(staged_rows(unit, 3u), c.r0.w, c.r1.w, c.r2.w, c.r3.w, s, p);
 #elif BITS == 8
-  octet(staged_rows(unit, 0u), c.r0.xy, c.r1.xy, c.r2.xy, c.r3.xy, s, &sums);
-  octet(staged_rows(unit, 1u), c.r0.zw, c.r1.zw, c.r2.zw, c.r3.zw, s, &sums);
+  p = octet(staged_rows(unit, 0u), c.r0.xy, c.r1.xy, c.r2.xy, c.r3.xy, s, p);
+  p = octet(staged_rows(unit, 1u), c.r0.zw, c.r1.zw, c.r2.zw, c.r3.zw, s, p);
 #else
-  octet(staged_rows(unit, 0u), c.r0, c.r1, c.r2, c.r3, s, &sums);
+  p = octet(staged_rows(unit, 0u), c.r0, c.r1, c.r2, c.r3, s, p);
 #endif
-  (*y).r0 += s.r0.s * (sums.r0 - rest_of(s.r0, unit));
+  let count = counted_rows(unit);
+  var sums = Sums();
+  sums.r0 = s.r0.s * (part_sums(p.r0) - s.r0.rest * count);
 #if R > 1
-  (*y).r1 += s.r1.s * (sums.r1 - rest_of(s.r1, unit));
+  sums.r1 = s.r1.s * (part_sums(p.r1) - s.r1.rest * count);
 #endif
 #if R > 2
-  (*y).r2 += s.r2.s * (sums.r2 - rest_of(s.r2, unit));
-  (*y).r3 += s.r3.s * (sums.r3 - rest_of(s.r3, unit));
+  sums.r2 = s.r2.s * (part_sums(p.r2) - s.r2.rest * count);
+  sums.r3 = s.r3.s * (part_sums(p.r3) - s.r3.rest * count);
 #endif
+  return sums;
 }
 
 fn output(y: Sums, r: u32, m: u32) -> f32 {
@@ -168,7 +158,11 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
       let next = first + i + LANES + lane;
       let next_codes = load_codes(next, rows);
       let next_scales = load_scales(next, rows);
-      add_unit(i + lane, codes, scales, &y);
+      let part = unit_sums(i + lane, codes, scales);
+      y.r0 += part.r0;
+      y.r1 += part.r1;
+      y.r2 += part.r2;
+      y.r3 += part.r3;
       codes = next_codes;
       scales = next_scales;
     }

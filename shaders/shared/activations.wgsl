@@ -1,19 +1,14 @@
 // ROWS rows of activations in workgroup memory, TILE_UNITS units of K at a time, eight k of a row in one piece, in the
-// arithmetic of the variant: normalised, and zero beyond K, where other data lies, NaN perhaps.
-// Laid out [m][octet of a unit][half][unit], so that threads with neighbouring units read neighbouring 16 bytes.
+// arithmetic of the variant: normalised, and zero beyond K, where other data lies, NaN perhaps. Behind the pieces of a
+// unit stand the sums that dequant.wgsl counts, one for each piece; they also keep neighbouring units in different banks.
 // Needs: weights, scratch: array<vec4<f32>>, params.in_at, in_stride, norm_at (in vec4); `#import dequant`, `reduce_rows`;
-// defines ROWS, K, K_TAIL, NORM, UNIT_K, TILE_UNITS (a multiple of 8), WG_SIZE.
+// defines ROWS, K, K_TAIL, NORM, UNIT_K, TILE_UNITS, WG_SIZE.
 
 const OCTETS = UNIT_K / 8u;
-// Rows of the layout start in different banks, so that the threads that fill it do not wait for each other.
 #if F16
-const HALVES = 1u;
-const PITCH = TILE_UNITS + 2u;
-var<workgroup> staged: array<vec4<u32>, ROWS * OCTETS * HALVES * PITCH>;
+var<workgroup> staged: array<array<vec4<u32>, OCTETS + 1u>, ROWS * TILE_UNITS>;
 #else
-const HALVES = 2u;
-const PITCH = TILE_UNITS + 1u;
-var<workgroup> staged: array<vec4<f32>, ROWS * OCTETS * HALVES * PITCH>;
+var<workgroup> staged: array<array<vec4<f32>, 2u * OCTETS + 1u>, ROWS * TILE_UNITS>;
 #endif
 
 // Named fields, because registers cannot be indexed; those beyond ROWS stay zero and are never read.
@@ -22,6 +17,13 @@ struct Activations {
   m1: Eight,
   m2: Eight,
   m3: Eight,
+}
+
+struct Parts {
+  m0: Part,
+  m1: Part,
+  m2: Part,
+  m3: Part,
 }
 
 fn inside(x: Floats8, k: u32) -> Floats8 {
@@ -40,27 +42,41 @@ fn square(x: Floats8) -> f32 {
   return (sum.x + sum.y) + (sum.z + sum.w);
 }
 
-fn slot(m: u32, unit: u32, octet: u32) -> u32 {
-  return (m * OCTETS + octet) * HALVES * PITCH + unit;
-}
-
-fn put8(at: u32, x: Floats8) {
+fn put8(at: u32, octet: u32, x: Floats8) {
 #if F16
   let e = eight(x);
-  staged[at] = vec4<u32>(bitcast<u32>(e.p0), bitcast<u32>(e.p1), bitcast<u32>(e.p2), bitcast<u32>(e.p3));
+  staged[at][octet] =
+    vec4<u32>(bitcast<u32>(e.p0), bitcast<u32>(e.p1), bitcast<u32>(e.p2), bitcast<u32>(e.p3));
+  staged[at][OCTETS][octet] = bitcast<u32>(counted(x));
 #else
-  staged[at] = x.a;
-  staged[at + PITCH] = x.b;
+  staged[at][2u * octet] = x.a;
+  staged[at][2u * octet + 1u] = x.b;
+  staged[at][2u * OCTETS][octet] = counted(x);
 #endif
 }
 
-fn get8(m: u32, unit: u32, octet: u32) -> Eight {
-  let at = slot(m, unit, octet);
+fn get8(at: u32, octet: u32) -> Eight {
 #if F16
-  let p = staged[at];
+  let p = staged[at][octet];
   return Eight(bitcast<vec2<f16>>(p.x), bitcast<vec2<f16>>(p.y), bitcast<vec2<f16>>(p.z), bitcast<vec2<f16>>(p.w));
 #else
-  return Eight(staged[at], staged[at + PITCH]);
+  return Eight(staged[at][2u * octet], staged[at][2u * octet + 1u]);
+#endif
+}
+
+// The sum over the counted k of a unit.
+fn counted_at(at: u32) -> f32 {
+#if F16
+  let sums = bitcast<vec4<f32>>(staged[at][OCTETS]);
+#else
+  let sums = staged[at][2u * OCTETS];
+#endif
+#if BITS == 4
+  return (sums.x + sums.y) + (sums.z + sums.w);
+#elif BITS == 8
+  return sums.x + sums.y;
+#else
+  return 0.0;
 #endif
 }
 
@@ -84,7 +100,7 @@ fn stage(first: u32, index: u32) -> Rows {
         x = inside(Floats8(x.a * bitcast<vec4<f32>>(weights[g]), x.b * bitcast<vec4<f32>>(weights[g + 1u])), k);
 #endif
       }
-      put8(slot(m, i / OCTETS, i % OCTETS), x);
+      put8(m * TILE_UNITS + i / OCTETS, i % OCTETS, x);
     }
   }
   return squares;
@@ -92,27 +108,56 @@ fn stage(first: u32, index: u32) -> Rows {
 
 fn staged_rows(unit: u32, octet: u32) -> Activations {
   var x = Activations();
-  x.m0 = get8(0u, unit, octet);
+  x.m0 = get8(unit, octet);
 #if ROWS > 1
-  x.m1 = get8(1u, unit, octet);
+  x.m1 = get8(TILE_UNITS + unit, octet);
 #endif
 #if ROWS > 2
-  x.m2 = get8(2u, unit, octet);
+  x.m2 = get8(2u * TILE_UNITS + unit, octet);
 #endif
 #if ROWS > 3
-  x.m3 = get8(3u, unit, octet);
+  x.m3 = get8(3u * TILE_UNITS + unit, octet);
 #endif
   return x;
 }
 
-fn dots(w: Eight, x: Activations) -> Rows {
+fn counted_rows(unit: u32) -> Rows {
 #if ROWS == 1
-  return dot8(w, x.m0);
+  return counted_at(unit);
 #elif ROWS == 2
-  return Rows(dot8(w, x.m0), dot8(w, x.m1));
+  return Rows(counted_at(unit), counted_at(TILE_UNITS + unit));
 #elif ROWS == 3
-  return Rows(dot8(w, x.m0), dot8(w, x.m1), dot8(w, x.m2));
+  return Rows(counted_at(unit), counted_at(TILE_UNITS + unit), counted_at(2u * TILE_UNITS + unit));
 #else
-  return Rows(dot8(w, x.m0), dot8(w, x.m1), dot8(w, x.m2), dot8(w, x.m3));
+  return Rows(
+    counted_at(unit), counted_at(TILE_UNITS + unit),
+    counted_at(2u * TILE_UNITS + unit), counted_at(3u * TILE_UNITS + unit));
+#endif
+}
+
+fn add_rows(w: Eight, x: Activations, parts: Parts) -> Parts {
+  var p = parts;
+  p.m0 = add8(w, x.m0, p.m0);
+#if ROWS > 1
+  p.m1 = add8(w, x.m1, p.m1);
+#endif
+#if ROWS > 2
+  p.m2 = add8(w, x.m2, p.m2);
+#endif
+#if ROWS > 3
+  p.m3 = add8(w, x.m3, p.m3);
+#endif
+  return p;
+}
+
+fn part_sums(p: Parts) -> Rows {
+#if ROWS == 1
+  return part_sum(p.m0);
+#elif ROWS == 2
+  return Rows(part_sum(p.m0), part_sum(p.m1));
+#elif ROWS == 3
+  return Rows(part_sum(p.m0), part_sum(p.m1), part_sum(p.m2));
+#else
+  return Rows(part_sum(p.m0), part_sum(p.m1), part_sum(p.m2), part_sum(p.m3));
 #endif
 }

@@ -2,15 +2,17 @@
 //   f32  Eight = two vec4<f32>, k and k+4 ..
 //   f16  Eight = four pairs in the order in which the codes leave their word, of value (u - round(z)) / FOLD
 // A code becomes a float without a conversion: its bits go into the mantissa of a constant whose unit they then are,
-// (bits(256.0) | u << 15) = 256 + u, and subtracting (256 + z) is exact. In f16 only a whole z is, so the rest of z
-// comes back as `rest` and meets the sum of x in f32. FOLD keeps (u - z) * x inside the range of f16 for any half x.
+// (bits(256.0) | u << 15) = 256 + u. What then is too much is taken off each weight where it is large beside u, and
+// off the sum of the products where it is not: y = s * (sum of w * x  -  rest * sum of x over `counted` k).
+//   f32  w4: even k give u - z, odd k give 16 + u and are counted; w8: all give 256 + u and are counted
+//   f16  only a whole z can be taken off, so the rest of z is left for all k. FOLD keeps (u - z) * x inside the range of
+//        f16 for any half x.
 
 struct Floats8 {
   a: vec4<f32>,
   b: vec4<f32>,
 }
 
-// y = s * (sum of zero-corrected codes * x  -  rest * sum of x)
 struct Scale {
   s: f32,
   rest: f32,
@@ -41,9 +43,12 @@ alias Zero = f16;
 #else
 alias Zero = f32;
 #endif
+// Partial sums of one row: as many as there are chains.
+alias Part = vec2<f32>;
 #else
 alias Eight = Floats8;
 alias Zero = f32;
+alias Part = vec4<f32>;
 #endif
 
 fn scale_at(index: u32) -> Scale {
@@ -60,7 +65,20 @@ fn scale_at(index: u32) -> Scale {
   return Scale(sz.x * FOLD, (sz.y - whole) / FOLD, zero);
 #else
   let sz = scale_zero(index);
-  return Scale(sz.x, 0.0, sz.y);
+#if BITS == 4
+  return Scale(sz.x, 16.0 + sz.y, 256.0 + sz.y);
+#else
+  return Scale(sz.x, 256.0 + sz.y, 0.0);
+#endif
+#endif
+}
+
+fn counted(x: Floats8) -> f32 {
+#if F16 || BITS == 8
+  let sum = x.a + x.b;
+  return (sum.x + sum.y) + (sum.z + sum.w);
+#else
+  return (x.a.y + x.a.w) + (x.b.y + x.b.w);
 #endif
 }
 
@@ -102,9 +120,12 @@ fn eight(x: Floats8) -> Eight {
 #endif
 
 // Chains of four in f16, the rest in f32.
-fn dot8(w: Eight, x: Eight) -> f32 {
-  let sum = vec2<f32>(fma(w.p3, x.p3, fma(w.p2, x.p2, fma(w.p1, x.p1, w.p0 * x.p0))));
-  return sum.x + sum.y;
+fn add8(w: Eight, x: Eight, part: Part) -> Part {
+  return part + vec2<f32>(fma(w.p3, x.p3, fma(w.p2, x.p2, fma(w.p1, x.p1, w.p0 * x.p0))));
+}
+
+fn part_sum(part: Part) -> f32 {
+  return part.x + part.y;
 }
 
 #else
@@ -116,19 +137,22 @@ fn eight(x: Floats8) -> Eight {
 #if BITS == 4
 const NIBBLE_MASK = vec4<u32>(0x00078000u, 0x00780000u, 0x00078000u, 0x00780000u);
 const NIBBLE_BASE = vec4<u32>(0x43800000u, 0x41800000u, 0x43800000u, 0x41800000u);
+fn nibbles4(shifted: vec4<u32>, zero: f32) -> vec4<f32> {
+  let w = bitcast<vec4<f32>>((shifted & NIBBLE_MASK) | NIBBLE_BASE);
+  return vec4<f32>(w.x - zero, w.y, w.z - zero, w.w);
+}
 fn dequant8(o: u32, zero: f32) -> Eight {
-  let base = vec4<f32>(256.0, 16.0, 256.0, 16.0) + zero;
-  let a = (vec4<u32>(vec2<u32>(o << 15u), vec2<u32>(o << 7u)) & NIBBLE_MASK) | NIBBLE_BASE;
-  let b = (vec4<u32>(vec2<u32>(o >> 1u), vec2<u32>(o >> 9u)) & NIBBLE_MASK) | NIBBLE_BASE;
-  return Eight(bitcast<vec4<f32>>(a) - base, bitcast<vec4<f32>>(b) - base);
+  return Eight(
+    nibbles4(vec4<u32>(vec2<u32>(o << 15u), vec2<u32>(o << 7u)), zero),
+    nibbles4(vec4<u32>(vec2<u32>(o >> 1u), vec2<u32>(o >> 9u)), zero));
 }
 #elif BITS == 8
-fn bytes4(word: u32, base: f32) -> vec4<f32> {
+fn bytes4(word: u32) -> vec4<f32> {
   let shifted = vec4<u32>(word << 15u, word << 7u, word >> 1u, word >> 9u);
-  return bitcast<vec4<f32>>((shifted & vec4<u32>(0x007f8000u)) | vec4<u32>(0x43800000u)) - base;
+  return bitcast<vec4<f32>>((shifted & vec4<u32>(0x007f8000u)) | vec4<u32>(0x43800000u));
 }
 fn dequant8(o: vec2<u32>, zero: f32) -> Eight {
-  return Eight(bytes4(o.x, 256.0 + zero), bytes4(o.y, 256.0 + zero));
+  return Eight(bytes4(o.x), bytes4(o.y));
 }
 #else
 fn dequant8(o: vec4<u32>, zero: f32) -> Eight {
@@ -137,9 +161,12 @@ fn dequant8(o: vec4<u32>, zero: f32) -> Eight {
 }
 #endif
 
-fn dot8(w: Eight, x: Eight) -> f32 {
-  let sum = fma(w.b, x.b, w.a * x.a);
-  return (sum.x + sum.y) + (sum.z + sum.w);
+fn add8(w: Eight, x: Eight, part: Part) -> Part {
+  return fma(w.b, x.b, fma(w.a, x.a, part));
+}
+
+fn part_sum(part: Part) -> f32 {
+  return (part.x + part.y) + (part.z + part.w);
 }
 
 #endif

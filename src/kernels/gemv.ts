@@ -63,13 +63,13 @@ function unitCols(call: LinearCall): number {
   return 128 / FORMAT_BITS[call.weight.format];
 }
 
-/** Units of K staged at once: what the memory holds, but no more than there are; a multiple of `lanes` and of 8. */
+/** Units of K staged at once: what the memory holds, but no more than there are; a multiple of `lanes`. */
 function tileUnits({ math }: Pick<Gpu, 'math'>, call: LinearCall, { lanes, stageBytes }: GemvTile): number {
-  const unitBytes = unitCols(call) * call.numRows * (math === 'f16' ? 2 : 4);
-  const step = Math.max(8, lanes);
-  const fitting = Math.max(1, Math.floor(stageBytes / unitBytes / step));
-  const needed = Math.ceil(call.weight.cols / unitCols(call) / step);
-  return step * Math.min(fitting, needed);
+  // and 16 bytes of sums
+  const unitBytes = (unitCols(call) * (math === 'f16' ? 2 : 4) + 16) * call.numRows;
+  const fitting = Math.max(1, Math.floor(stageBytes / unitBytes / lanes));
+  const needed = Math.ceil(call.weight.cols / unitCols(call) / lanes);
+  return lanes * Math.min(fitting, needed);
 }
 
 /**
