@@ -14,7 +14,7 @@ export function ErrorCard({ error }: { readonly error: TabmindError }) {
         <strong>{text.title}</strong>
         <p>{text.advice}</p>
         <div class="error-actions">
-          {errorActions(error.code).map((action, index) => (
+          {errorActions(error).map((action, index) => (
             <button
               key={action}
               type="button"

@@ -1,0 +1,132 @@
+import type { TabmindError } from '../../src/index';
+import { words } from '../i18n/locale';
+import { pickerWords } from '../i18n/picker';
+import { isGated } from '../state/error-action';
+import { reopenFolder } from '../state/folders';
+import { tokenOf } from '../state/hub';
+import { openPicker } from '../state/model-choosing';
+import type { HubEntry, PageModel } from '../state/models';
+import { closeOffer, offerModel } from '../state/offer';
+import { inPicker, pickerError } from '../state/picker-error';
+import { HUB_SETTINGS_ID } from './hub-settings';
+import { Icon } from './icon';
+import { MODEL_ADDRESS_ID } from './model-field';
+import { TokenField } from './token-field';
+
+interface Remedy {
+  readonly label: string;
+  readonly run: () => void;
+}
+
+function changeAddress(): void {
+  openPicker();
+  document.getElementById(MODEL_ADDRESS_ID)?.focus();
+}
+
+function changeHub(): void {
+  openPicker();
+  const settings = document.getElementById(HUB_SETTINGS_ID);
+  settings?.setAttribute('open', '');
+  settings?.querySelector('summary')?.focus();
+}
+
+/** A click may ask for the folder's permission again, or for the folder. */
+async function openAgain(model: PageModel): Promise<void> {
+  await inPicker(async () => {
+    const opened = await reopenFolder(model);
+    if (opened !== null) await offerModel(opened);
+  }, 'not-found');
+  if (pickerError.value !== null) openPicker();
+}
+
+/** What to do about it, most promising first. */
+function remediesOf(model: PageModel, { code, details }: TabmindError): readonly Remedy[] {
+  const { error } = words.value;
+  const { problem, offer } = pickerWords.value;
+  const retry = { label: error.actions.retry, run: () => void offerModel(model) };
+  const change = { label: problem.change, run: changeAddress };
+  const other = { label: offer.other, run: openPicker };
+  if (model.kind === 'folder' && code === 'not-found')
+    return [{ label: error.actions['open-folder'], run: () => void openAgain(model) }];
+  if (code === 'not-found') return model.kind === 'hub' ? [change, hubRemedy()] : [change];
+  if (code === 'unsupported-model' || code === 'bad-tokenizer' || code === 'bad-template') return [other];
+  const isUnreachable = code === 'network' && details.status === undefined;
+  return isUnreachable && model.kind === 'hub' ? [retry, hubRemedy()] : [retry];
+}
+
+function hubRemedy(): Remedy {
+  return { label: pickerWords.value.problem.hub, run: changeHub };
+}
+
+function Gate({ model, error }: { readonly model: HubEntry; readonly error: TabmindError }) {
+  const { problem } = pickerWords.value;
+  const { url } = error.details;
+  return (
+    <form
+      class="gate"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void offerModel(model);
+      }}
+    >
+      <TokenField host={model.host} />
+      <div class="error-actions">
+        <button type="submit" class="button" disabled={tokenOf(model.host) === ''}>
+          {problem.withToken}
+        </button>
+        {typeof url === 'string' && (
+          <a class="button button-quiet" href={url} target="_blank" rel="noreferrer">
+            {problem.page}
+          </a>
+        )}
+        <CloseButton />
+      </div>
+    </form>
+  );
+}
+
+function CloseButton() {
+  return (
+    <button type="button" class="button button-quiet" onClick={closeOffer}>
+      {pickerWords.value.problem.close}
+    </button>
+  );
+}
+
+function Remedies({ model, error }: { readonly model: PageModel; readonly error: TabmindError }) {
+  return (
+    <div class="error-actions">
+      {remediesOf(model, error).map(({ label, run }, index) => (
+        <button
+          key={label}
+          type="button"
+          class={index === 0 ? 'button' : 'button button-quiet'}
+          onClick={run}
+        >
+          {label}
+        </button>
+      ))}
+      <CloseButton />
+    </div>
+  );
+}
+
+/** Why a model cannot be looked at. The engine's own sentence names the file or the format, so it is shown too. */
+export function OfferProblem({ model, error }: { readonly model: PageModel; readonly error: TabmindError }) {
+  const { gated } = pickerWords.value.problem;
+  const needsToken = isGated(error) && model.kind === 'hub';
+  const text = needsToken
+    ? { title: gated.title, advice: tokenOf(model.host) === '' ? gated.advice : gated.refused }
+    : words.value.error.texts[error.code];
+  return (
+    <section class="card error offer-problem" aria-label={text.title}>
+      <Icon name="alert" />
+      <div class="error-body">
+        <strong>{text.title}</strong>
+        <p>{text.advice}</p>
+        {!needsToken && <p class="error-details">{error.message}</p>}
+        {needsToken ? <Gate model={model} error={error} /> : <Remedies model={model} error={error} />}
+      </div>
+    </section>
+  );
+}
