@@ -39,7 +39,7 @@ function Verdict({ inspection: { fits, reason } }: { readonly inspection: Inspec
     <div class={`verdict verdict-${fits}`}>
       <Icon name={fits === 'fits' ? 'check' : 'alert'} />
       <div>
-        <strong>{text.verdicts[fits]}.</strong> {text.advice[fits]}
+        <strong>{text.verdicts[fits]}</strong> {text.advice[fits]}
         {fits !== 'fits' && (
           <details>
             <summary>{words.value.error.details}</summary>

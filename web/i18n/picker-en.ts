@@ -22,7 +22,7 @@ export const pickerEn = {
   },
   folder: {
     open: 'Open a folder',
-    hint: 'or drop one anywhere on this page',
+    hint: 'or drop it on the page',
     drop: 'Drop the model folder here',
     dropHint: 'It is read on this computer. Nothing is uploaded.',
   },
@@ -56,7 +56,7 @@ export const pickerEn = {
       8: 'Closer to the original, twice the size.',
       16: 'The original numbers, four times the size.',
     },
-    verdicts: { fits: 'It fits', tight: 'It just fits', 'too-big': 'Too big for this computer' },
+    verdicts: { fits: 'It fits.', tight: 'It just fits.', 'too-big': 'Too big for this computer.' },
     advice: {
       fits: 'The graphics card gave the memory it needs when asked.',
       tight:

@@ -22,7 +22,7 @@ export const pickerZh: PickerDictionary = {
   },
   folder: {
     open: '打开文件夹',
-    hint: '或把文件夹拖到页面任意位置',
+    hint: '或把它拖到页面上',
     drop: '把模型文件夹放到这里',
     dropHint: '只在本机读取，不会上传任何内容。',
   },
@@ -56,7 +56,7 @@ export const pickerZh: PickerDictionary = {
       8: '更接近原模型，体积约为两倍。',
       16: '保留原始数值，体积约为四倍。',
     },
-    verdicts: { fits: '可以运行', tight: '勉强可以运行', 'too-big': '超出此电脑的能力' },
+    verdicts: { fits: '可以运行。', tight: '勉强可以运行。', 'too-big': '超出此电脑的能力。' },
     advice: {
       fits: '显卡已能分配所需的显存。',
       tight: '加载后显存或磁盘所剩不多。请关闭其他程序，并删除不再需要的模型。',
