@@ -13,21 +13,27 @@ export function tinyCheckpoint(): HubFiles {
   return { ...files, 'chat_template.jinja': TEMPLATE };
 }
 
-/** The beginning of a checkpoint whose embedding is larger than any buffer of a graphics card. */
+/** The beginning of a checkpoint with so many heads that its context outgrows any buffer of a graphics card. */
 export function hugeCheckpoint(): HubFiles {
-  const [vocabSize, hiddenSize] = [262_144, 32_768];
-  const config = { ...tinyConfig(), vocab_size: vocabSize, hidden_size: hiddenSize, num_hidden_layers: 1 };
+  const [numHeads, headDim, hiddenSize] = [1024, 256, 64];
+  const config = {
+    ...tinyConfig(),
+    max_position_embeddings: 8192,
+    num_hidden_layers: 1,
+    num_attention_heads: numHeads,
+    num_key_value_heads: numHeads,
+    head_dim: headDim,
+  };
   const layer = 'model.layers.0.';
-  const headDim = config.head_dim;
   const shapes: Readonly<Record<string, readonly number[]>> = {
-    'model.embed_tokens.weight': [vocabSize, hiddenSize],
+    'model.embed_tokens.weight': [config.vocab_size, hiddenSize],
     'model.norm.weight': [hiddenSize],
     [`${layer}input_layernorm.weight`]: [hiddenSize],
     [`${layer}post_attention_layernorm.weight`]: [hiddenSize],
-    [`${layer}self_attn.q_proj.weight`]: [config.num_attention_heads * headDim, hiddenSize],
-    [`${layer}self_attn.k_proj.weight`]: [config.num_key_value_heads * headDim, hiddenSize],
-    [`${layer}self_attn.v_proj.weight`]: [config.num_key_value_heads * headDim, hiddenSize],
-    [`${layer}self_attn.o_proj.weight`]: [hiddenSize, config.num_attention_heads * headDim],
+    [`${layer}self_attn.q_proj.weight`]: [numHeads * headDim, hiddenSize],
+    [`${layer}self_attn.k_proj.weight`]: [numHeads * headDim, hiddenSize],
+    [`${layer}self_attn.v_proj.weight`]: [numHeads * headDim, hiddenSize],
+    [`${layer}self_attn.o_proj.weight`]: [hiddenSize, numHeads * headDim],
     [`${layer}mlp.gate_proj.weight`]: [config.intermediate_size, hiddenSize],
     [`${layer}mlp.up_proj.weight`]: [config.intermediate_size, hiddenSize],
     [`${layer}mlp.down_proj.weight`]: [hiddenSize, config.intermediate_size],
@@ -40,9 +46,7 @@ export function hugeCheckpoint(): HubFiles {
 }
 
 interface TinyConfig {
-  readonly head_dim: number;
-  readonly num_attention_heads: number;
-  readonly num_key_value_heads: number;
+  readonly vocab_size: number;
   readonly intermediate_size: number;
 }
 

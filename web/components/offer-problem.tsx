@@ -1,4 +1,4 @@
-import type { TabmindError } from '../../src/index';
+import type { ErrorCode, TabmindError } from '../../src/index';
 import { words } from '../i18n/locale';
 import { pickerWords } from '../i18n/picker';
 import { isGated } from '../state/error-action';
@@ -12,6 +12,14 @@ import { HUB_SETTINGS_ID } from './hub-settings';
 import { Icon } from './icon';
 import { MODEL_ADDRESS_ID } from './model-field';
 import { TokenField } from './token-field';
+
+/** No second look would end differently. */
+const ANOTHER_MODEL: ReadonlySet<ErrorCode> = new Set([
+  'unsupported-model',
+  'bad-tokenizer',
+  'bad-template',
+  'device-limits',
+]);
 
 interface Remedy {
   readonly label: string;
@@ -49,7 +57,7 @@ function remediesOf(model: PageModel, { code, details }: TabmindError): readonly
   if (model.kind === 'folder' && code === 'not-found')
     return [{ label: error.actions['open-folder'], run: () => void openAgain(model) }];
   if (code === 'not-found') return model.kind === 'hub' ? [change, hubRemedy()] : [change];
-  if (code === 'unsupported-model' || code === 'bad-tokenizer' || code === 'bad-template') return [other];
+  if (ANOTHER_MODEL.has(code)) return [other];
   const isUnreachable = code === 'network' && details.status === undefined;
   return isUnreachable && model.kind === 'hub' ? [retry, hubRemedy()] : [retry];
 }
