@@ -104,6 +104,11 @@ interface Looked {
   readonly inspection: Inspection;
 }
 
+function fullId(model: PageModel): string {
+  const pinned = model.kind === 'hub' && model.revision !== undefined;
+  return pinned ? `${model.id}@${model.revision}` : model.id;
+}
+
 /** What a model needs, whether it fits, and the question whether to download it. */
 export function OfferCard() {
   const asked = offer.value;
@@ -117,7 +122,9 @@ export function OfferCard() {
     <section class={isLooking ? 'card offer offer-looking' : 'card offer'} aria-label={text.title(name)}>
       <header class="offer-head">
         <strong>{name}</strong>
-        <span class="hint">{text.facts(inspection.architecture, formatCompact(inspection.parameters))}</span>
+        <span class="hint">
+          {text.facts(fullId(model), inspection.architecture, formatCompact(inspection.parameters))}
+        </span>
       </header>
       <Facts inspection={inspection} />
       <MemoryBar inspection={inspection} />

@@ -1,3 +1,4 @@
+import { useMemo } from 'preact/hooks';
 import type { ErrorCode, TabmindError } from '../../src/index';
 import { words } from '../i18n/locale';
 import { pickerWords } from '../i18n/picker';
@@ -119,22 +120,48 @@ function Remedies({ model, error }: { readonly model: PageModel; readonly error:
   );
 }
 
+function failureText(model: PageModel, { code, details }: TabmindError) {
+  const { texts, folder } = words.value.error;
+  if (code === 'not-found' && model.kind === 'folder') return folder;
+  const isUnknown = code === 'not-found' && model.kind === 'hub' && 'repository' in details;
+  return isUnknown ? pickerWords.value.problem.unknown : texts[code];
+}
+
 /** Why a model cannot be looked at. The engine's own sentence names the file or the format, so it is shown too. */
-export function OfferProblem({ model, error }: { readonly model: PageModel; readonly error: TabmindError }) {
-  const { gated } = pickerWords.value.problem;
-  const needsToken = isGated(error) && model.kind === 'hub';
-  const text = needsToken
-    ? { title: gated.title, advice: tokenOf(model.host) === '' ? gated.advice : gated.refused }
-    : words.value.error.texts[error.code];
+function Failure({ model, error }: { readonly model: PageModel; readonly error: TabmindError }) {
+  const text = failureText(model, error);
   return (
     <section class="card error offer-problem" aria-label={text.title}>
       <Icon name="alert" />
       <div class="error-body">
         <strong>{text.title}</strong>
         <p>{text.advice}</p>
-        {!needsToken && <p class="error-details">{error.message}</p>}
-        {needsToken ? <Gate model={model} error={error} /> : <Remedies model={model} error={error} />}
+        <p class="error-details">{error.message}</p>
+        <Remedies model={model} error={error} />
       </div>
     </section>
   );
+}
+
+/** A gate is no failure: the hub wants to know who asks. */
+function GateCard({ model, error }: { readonly model: HubEntry; readonly error: TabmindError }) {
+  const { gated } = pickerWords.value.problem;
+  // of the last try; what is typed since does not count
+  const hadToken = useMemo(() => tokenOf(model.host) !== '', [error]);
+  return (
+    <section class="card offer-problem" aria-label={gated.title}>
+      <Icon name="lock" />
+      <div>
+        <strong>{gated.title}</strong>
+        <p>{hadToken ? gated.refused : gated.advice}</p>
+        <Gate model={model} error={error} />
+      </div>
+    </section>
+  );
+}
+
+/** What keeps a model from being looked at, and what to do about it. */
+export function OfferProblem({ model, error }: { readonly model: PageModel; readonly error: TabmindError }) {
+  if (isGated(error) && model.kind === 'hub') return <GateCard model={model} error={error} />;
+  return <Failure model={model} error={error} />;
 }

@@ -215,6 +215,11 @@ export const en = {
       'open-folder': 'Open the folder again',
     },
     texts: errors,
+    folder: {
+      title: 'The folder has to be opened again',
+      advice:
+        'The browser forgets it with the page, or something in it has moved. It must hold config.json and safetensors files.',
+    },
   },
   capability: {
     heading: 'tabmind needs WebGPU',

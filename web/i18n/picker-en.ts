@@ -10,7 +10,7 @@ export const pickerEn = {
     removed: (name: string) => `${name} was removed`,
     warnings: 'Notes from the loader',
     stats: (parameters: string, context: string, bits: number) =>
-      `${parameters} parameters · ${context} tokens of context · ${bits}-bit weights`,
+      `${parameters} parameters · ${context} tokens · ${bits} bits`,
   },
   field: {
     label: 'Model id or address',
@@ -40,7 +40,8 @@ export const pickerEn = {
   },
   offer: {
     title: (name: string) => `Load ${name}?`,
-    facts: (architecture: string, parameters: string) => `${architecture} · ${parameters} parameters`,
+    facts: (id: string, architecture: string, parameters: string) =>
+      `${id} · ${architecture} · ${parameters} parameters`,
     download: 'Download',
     nothing: 'Nothing',
     memory: 'Graphics memory',
@@ -78,6 +79,11 @@ export const pickerEn = {
       title: 'This model is behind a gate',
       advice: 'Log in on its page and accept its terms there. Then give an access token of your account.',
       refused: 'This token does not open the model. Were its terms accepted with the same account?',
+    },
+    unknown: {
+      title: 'The hub knows no such model',
+      advice:
+        'Check the name and the hub. A private model needs an access token, which is entered under Hub.',
     },
     page: 'Open its page',
     withToken: 'Try with this token',

@@ -10,7 +10,7 @@ export const pickerZh: PickerDictionary = {
     remove: (name) => `删除 ${name}`,
     removed: (name) => `已删除 ${name}`,
     warnings: '加载说明',
-    stats: (parameters, context, bits) => `${parameters} 参数 · 上下文 ${context} 词元 · ${bits} 位权重`,
+    stats: (parameters, context, bits) => `${parameters} 参数 · ${context} 词元 · ${bits} 位`,
   },
   field: {
     label: '模型 ID 或地址',
@@ -40,7 +40,7 @@ export const pickerZh: PickerDictionary = {
   },
   offer: {
     title: (name) => `要加载 ${name} 吗？`,
-    facts: (architecture, parameters) => `${architecture} · ${parameters} 参数`,
+    facts: (id, architecture, parameters) => `${id} · ${architecture} · ${parameters} 参数`,
     download: '下载',
     nothing: '无需下载',
     memory: '显存',
@@ -76,6 +76,10 @@ export const pickerZh: PickerDictionary = {
       title: '此模型需要授权',
       advice: '请在模型页面登录并接受条款，然后填写您账号的访问令牌。',
       refused: '此令牌无法打开该模型。是否用同一账号接受了条款？',
+    },
+    unknown: {
+      title: '模型库中没有这个模型',
+      advice: '请检查名称和模型库。私有模型需要访问令牌，可在“模型库”中填写。',
     },
     page: '打开模型页面',
     withToken: '用此令牌重试',

@@ -145,6 +145,10 @@ export const zh: Dictionary = {
       'open-folder': '重新打开文件夹',
     },
     texts: errors,
+    folder: {
+      title: '需要重新打开文件夹',
+      advice: '页面关闭后浏览器不再记得它，或其中的文件有变动。其中应有 config.json 和 safetensors 文件。',
+    },
   },
   capability: {
     heading: 'tabmind 需要 WebGPU',
