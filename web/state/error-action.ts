@@ -1,8 +1,8 @@
 import { type ErrorCode, TabmindError } from '../../src/index';
 import { newChat, retry, turns } from './conversation';
 import { deleteStored, failLoad, loadModel, refreshCached } from './engine';
-import { addModel, STARTER, selectedModel } from './models';
-import { offerModel } from './offer';
+import { STARTER, selectedModel } from './models';
+import { offerModel, startModel } from './offer';
 
 export type ErrorAction =
   | 'retry'
@@ -83,9 +83,7 @@ async function openFolder(): Promise<void> {
   try {
     const { reopenFolder } = await import('./folders');
     const model = await reopenFolder(selectedModel.value);
-    if (model === null) return;
-    addModel(model);
-    await loadModel(model);
+    if (model !== null) await startModel(model);
   } catch (thrown) {
     failLoad(TabmindError.from(thrown));
   }
