@@ -31,3 +31,4 @@ export type {
   Usage,
   WeightBits,
 } from './protocol';
+export { repositoryAt, repositoryOf } from './weights/hosts';

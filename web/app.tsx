@@ -1,6 +1,7 @@
 import { CapabilityHelp } from './components/capability-help';
 import { COMPOSER_ID, Composer } from './components/composer';
 import { EmptyState } from './components/empty-state';
+import { LazyPicker } from './components/lazy-picker';
 import { LiveRegion } from './components/live-region';
 import { LoadCard } from './components/load-card';
 import { ModelMenu } from './components/model-menu';
@@ -37,6 +38,7 @@ export function App() {
       )}
       <ModelMenu />
       <SettingsMenu />
+      {obstacle.value === null && <LazyPicker part="DropTarget" />}
       <LiveRegion />
     </>
   );

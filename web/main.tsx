@@ -7,11 +7,13 @@ import './styles/menus.css';
 import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { App } from './app';
+import { loadPicker } from './components/lazy-picker';
 import { locale, words } from './i18n/locale';
 import { obstacle } from './state/capability';
 import { isAnswering, stop } from './state/conversation';
-import { loadModel } from './state/engine';
-import { keepModels } from './state/models';
+import { keepHub } from './state/hub';
+import { keepModels, selectedModel } from './state/models';
+import { startModel } from './state/offer';
 import { keepSettings, theme } from './state/settings';
 
 const root = document.getElementById('app');
@@ -19,6 +21,7 @@ if (root === null) throw new Error('index.html has no #app element to draw the p
 
 keepSettings();
 keepModels();
+keepHub();
 
 effect(() => {
   document.documentElement.lang = locale.value === 'zh' ? 'zh-CN' : 'en';
@@ -37,4 +40,7 @@ addEventListener('keydown', (event) => {
 
 render(<App />, root);
 
-if (obstacle.value === null) void loadModel();
+if (obstacle.value === null) {
+  void startModel(selectedModel.value);
+  void loadPicker();
+}

@@ -77,6 +77,28 @@ export class ChatPage {
     await this.box.press('Enter');
   }
 
+  /** Pastes `address` into the model picker. */
+  async lookUp(address: string): Promise<void> {
+    await this.modelPicker.click();
+    await this.page.getByLabel('Model id or address').fill(address);
+    await this.page.getByRole('button', { name: 'Look up' }).click();
+  }
+
+  /** Asks, and stops the answer as soon as there is a word of it. */
+  async hearsWords(question: string): Promise<void> {
+    await this.send(question);
+    await expect(this.lastText).toHaveText(/\w{3}/, { timeout: ANSWER_TIMEOUT_MS });
+    await this.page.keyboard.press('Escape');
+    await expect(this.answers.last()).toHaveAttribute('aria-busy', 'false');
+  }
+
+  /** Requests to any other host than these. */
+  foreignRequests(...origins: readonly string[]): readonly string[] {
+    const urls = this.requests.map((request) => new URL(request.url()));
+    const isLocal = ({ protocol }: URL) => protocol === 'data:' || protocol === 'blob:';
+    return urls.filter((url) => !origins.includes(url.origin) && !isLocal(url)).map(String);
+  }
+
   /** Waits for the end of the last answer and gives its text. */
   async answer(): Promise<string> {
     await expect(this.answers.last()).toHaveAttribute('aria-busy', 'false', { timeout: ANSWER_TIMEOUT_MS });

@@ -21,23 +21,22 @@ test('a model that cannot be fetched can be tried again, and the waiting questio
   await expect(chat.questions).toHaveCount(1);
 });
 
-test('an address without a model is explained, and the starter is one click away', async ({ page }) => {
+test('an address without a model is explained, and the starter goes on', async ({ page }) => {
   const chat = new ChatPage(page);
   await chat.open();
-  await chat.modelPicker.click();
-  const address = page.getByLabel('Hugging Face folder URL');
-  await address.fill('not an address');
-  await page.getByRole('button', { name: 'Load', exact: true }).click();
-  await expect(page.getByText('This is not a web address of a folder')).toBeVisible();
-  await address.fill(new URL('./models/nowhere/', page.url()).href);
-  await page.getByRole('button', { name: 'Load', exact: true }).click();
+  await chat.lookUp('not an address');
+  await expect(page.getByText('This is neither a model id like owner/name')).toBeVisible();
+  await page.keyboard.press('Escape');
+  await chat.lookUp(new URL('./models/nowhere/', page.url()).href);
   await expect(page.locator('.error').getByText('There is no model at this address')).toBeVisible({
     timeout: 60_000,
   });
-  await expect(page.getByText('Technical details')).toBeVisible();
-  await page.getByRole('button', { name: 'Use the starter model' }).click();
-  await chat.ready();
+  await page.getByRole('button', { name: 'Change the address' }).click();
+  await expect(page.getByLabel('Model id or address')).toBeFocused();
+  await page.keyboard.press('Escape');
+  await page.locator('.error').getByRole('button', { name: 'Close' }).click();
   await expect(page.locator('.error')).toHaveCount(0);
+  await chat.ready();
 });
 
 test('loading can be canceled and started again, and a question asked meanwhile is answered', async ({

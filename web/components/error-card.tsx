@@ -5,8 +5,9 @@ import { Icon } from './icon';
 
 /** An error in plain words with the thing to do about it; the engine's own sentence is folded away. */
 export function ErrorCard({ error }: { readonly error: TabmindError }) {
-  const { actions, details, texts } = words.value.error;
-  const text = texts[error.code];
+  const { actions, details, folder, texts } = words.value.error;
+  const remedies = errorActions(error);
+  const text = remedies[0] === 'open-folder' ? folder : texts[error.code];
   return (
     <section class="card error">
       <Icon name="alert" />
@@ -14,7 +15,7 @@ export function ErrorCard({ error }: { readonly error: TabmindError }) {
         <strong>{text.title}</strong>
         <p>{text.advice}</p>
         <div class="error-actions">
-          {errorActions(error.code).map((action, index) => (
+          {remedies.map((action, index) => (
             <button
               key={action}
               type="button"

@@ -4,9 +4,12 @@ import check from 'lucide-static/icons/check.svg?raw';
 import chevronDown from 'lucide-static/icons/chevron-down.svg?raw';
 import alert from 'lucide-static/icons/circle-alert.svg?raw';
 import copy from 'lucide-static/icons/copy.svg?raw';
+import folder from 'lucide-static/icons/folder-open.svg?raw';
 import lock from 'lucide-static/icons/lock.svg?raw';
 import monitor from 'lucide-static/icons/monitor.svg?raw';
 import moon from 'lucide-static/icons/moon.svg?raw';
+import pause from 'lucide-static/icons/pause.svg?raw';
+import play from 'lucide-static/icons/play.svg?raw';
 import retry from 'lucide-static/icons/rotate-cw.svg?raw';
 import settings from 'lucide-static/icons/settings-2.svg?raw';
 import stop from 'lucide-static/icons/square.svg?raw';
@@ -23,10 +26,13 @@ const drawings = {
   chevronDown,
   close,
   copy,
+  folder,
   lock,
   monitor,
   moon,
   newChat,
+  pause,
+  play,
   retry,
   settings,
   stop,

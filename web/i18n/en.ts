@@ -173,6 +173,14 @@ export const en = {
     cancel: 'Cancel',
     idle: (name: string) => `${name} is not loaded`,
     start: 'Load model',
+    here: (size: string) => `${size} of it are already here; loading goes on from there.`,
+    goOn: 'Continue loading',
+    left: (time: string) => `${time} left`,
+    pause: 'Pause',
+    resume: 'Resume',
+    paused: 'Paused',
+    resumed: 'Loading goes on',
+    looked: 'What this model needs is shown above the message box',
     ready: (name: string) => `${name} is ready`,
     canceled: 'Loading canceled',
     phases,
@@ -180,20 +188,7 @@ export const en = {
   models: {
     title: 'Model picker',
     starterName: 'tabmind starter',
-    starterNote: 'Bundled with the page, answers at once',
-    stored: (size: string) => `Stored, ${size}`,
-    notStored: 'Not downloaded yet',
-    remove: (name: string) => `Remove ${name}`,
-    removed: (name: string) => `${name} was removed`,
-    warnings: 'Notes from the loader',
-    addLabel: 'Hugging Face folder URL',
-    addPlaceholder: 'https://huggingface.co/Qwen/Qwen2.5-0.5B-Instruct',
-    addHint:
-      'A repository page, owner/name, or any folder with config.json and safetensors files. It is converted here and stored in this browser.',
-    addButton: 'Load',
-    addInvalid: 'This is not a web address of a folder. It should start with https://',
-    stats: (parameters: string, context: string, bits: number) =>
-      `${parameters} parameters · ${context} tokens of context · ${bits}-bit weights`,
+    unreachable: 'This part of the page could not be fetched.',
   },
   settings: {
     title: 'Settings',
@@ -216,8 +211,15 @@ export const en = {
       'convert-again': 'Convert again',
       'new-chat': 'Start a new chat',
       'webgpu-help': 'How to turn on WebGPU',
+      'give-token': 'Enter an access token',
+      'open-folder': 'Open the folder again',
     },
     texts: errors,
+    folder: {
+      title: 'The folder has to be opened again',
+      advice:
+        'The browser forgets it with the page, or something in it has moved. It must hold config.json and safetensors files.',
+    },
   },
   capability: {
     heading: 'tabmind needs WebGPU',

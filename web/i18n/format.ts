@@ -32,3 +32,20 @@ export function formatBytes(bytes: number): string {
 /** "85 ms", "1.25 s". */
 export const formatDuration = (ms: number): string =>
   ms < 1000 ? `${formats.value.whole.format(ms)} ms` : `${formats.value.short.format(ms / 1000)} s`;
+
+/** "23 sec", "4 min", "1.5 hr": one unit is enough for a guess. */
+export function formatTimeLeft(seconds: number): string {
+  const [value, unit] =
+    seconds < 60
+      ? ([Math.ceil(seconds), 'second'] as const)
+      : seconds < 3600
+        ? ([Math.round(seconds / 60), 'minute'] as const)
+        : ([seconds / 3600, 'hour'] as const);
+  const format = new Intl.NumberFormat(locale.value, {
+    style: 'unit',
+    unit,
+    unitDisplay: 'short',
+    maximumSignificantDigits: 2,
+  });
+  return format.format(value);
+}

@@ -11,8 +11,9 @@ import {
 } from '../../src/index';
 import { words } from '../i18n/locale';
 import { announce } from './announcement';
-import { dropModel, engine, whenReady } from './engine';
+import { dropModel, engine } from './engine';
 import { watchStats } from './engine-numbers';
+import { whenReady } from './readiness';
 import { greedy } from './settings';
 
 export type AnswerState =

@@ -2,6 +2,7 @@ import { type ErrorCode, TabmindError } from '../../src/index';
 import { newChat, retry, turns } from './conversation';
 import { deleteStored, failLoad, loadModel, refreshCached } from './engine';
 import { STARTER, selectedModel } from './models';
+import { offerModel, startModel } from './offer';
 
 export type ErrorAction =
   | 'retry'
@@ -11,7 +12,9 @@ export type ErrorAction =
   | 'free-space'
   | 'convert-again'
   | 'new-chat'
-  | 'webgpu-help';
+  | 'webgpu-help'
+  | 'give-token'
+  | 'open-folder';
 
 /** The one thing most worth doing after each error. */
 const ACTION_OF: Readonly<Record<ErrorCode, ErrorAction>> = {
@@ -40,11 +43,22 @@ const ACTION_OF: Readonly<Record<ErrorCode, ErrorAction>> = {
 
 export const MODEL_MENU_ID = 'model-menu';
 
+/** A hub that wants to know who asks. */
+export function isGated({ code, details }: TabmindError): boolean {
+  return code === 'network' && (details.status === 401 || details.status === 403) && 'repository' in details;
+}
+
+function firstAction(error: TabmindError): ErrorAction {
+  if (isGated(error)) return 'give-token';
+  if (error.code === 'not-found' && selectedModel.value.kind === 'folder') return 'open-folder';
+  return ACTION_OF[error.code];
+}
+
 /** With a model of their own that failed, the starter is the quick way back to a working chat. */
-export function errorActions(code: ErrorCode): readonly ErrorAction[] {
-  const first = ACTION_OF[code];
+export function errorActions(error: TabmindError): readonly ErrorAction[] {
+  const { code } = error;
   const fallback = selectedModel.value.id !== STARTER.id && code !== 'context-full' && code !== 'bad-request';
-  return fallback ? [first, 'use-starter'] : [first];
+  return fallback ? [firstAction(error), 'use-starter'] : [firstAction(error)];
 }
 
 /** Asks the unanswered question again, which loads the model when it has to; only loads when there is none. */
@@ -62,6 +76,17 @@ async function convertAgain(): Promise<void> {
     return failLoad(TabmindError.from(thrown, 'storage'));
   }
   await tryAgain();
+}
+
+/** Only a click may ask for the permission or open the picker. */
+async function openFolder(): Promise<void> {
+  try {
+    const { reopenFolder } = await import('./folders');
+    const model = await reopenFolder(selectedModel.value);
+    if (model !== null) await startModel(model);
+  } catch (thrown) {
+    failLoad(TabmindError.from(thrown));
+  }
 }
 
 async function useStarter(): Promise<void> {
@@ -86,5 +111,9 @@ export async function runErrorAction(action: ErrorAction): Promise<void> {
       return newChat();
     case 'webgpu-help':
       return location.reload();
+    case 'give-token':
+      return offerModel(selectedModel.value);
+    case 'open-folder':
+      return openFolder();
   }
 }

@@ -1,55 +1,102 @@
 import { computed, effect, signal } from '@preact/signals';
-import type { ModelRef } from '../../src/index';
+import type { HubPreset, WeightBits } from '../../src/index';
 import { words } from '../i18n/locale';
 import { readLocalRecord, writeLocalRecord } from '../storage/local-record';
 
+interface Entry {
+  readonly id: string;
+  /** Bits that its weights are packed in. */
+  readonly weightBits: WeightBits;
+  /** It was loaded to the end with these bits before, so it is most likely in the cache. */
+  readonly isComplete: boolean;
+}
+
+export interface UrlEntry extends Entry {
+  readonly kind: 'url';
+  readonly url: string;
+  readonly revision?: string;
+}
+
+export interface HubEntry extends Entry {
+  readonly kind: 'hub';
+  readonly host: HubPreset | URL['href'];
+  readonly revision?: string;
+}
+
+/** The files themselves cannot be kept in a record; `folder-handles` knows them. */
+export interface FolderEntry extends Entry {
+  readonly kind: 'folder';
+}
+
+/** A model as the page keeps it: where it lies and what was chosen for it. */
+export type PageModel = UrlEntry | HubEntry | FolderEntry;
+
+export const DEFAULT_WEIGHT_BITS: WeightBits = 4;
+
 /** Ships with the page, so it needs no download and no network; its revision is the start of the weights' SHA-256. */
-export const STARTER: ModelRef = {
+export const STARTER: PageModel = {
+  kind: 'url',
   id: 'tabmind/starter',
   revision: '2e30fee83e4aca62',
   url: new URL('./models/starter/', document.baseURI).href,
+  weightBits: DEFAULT_WEIGHT_BITS,
+  isComplete: true,
 };
 
 const KEY = 'models';
 
-function isModelRef(value: unknown): value is ModelRef {
-  if (typeof value !== 'object' || value === null) return false;
-  if (!('id' in value && 'url' in value)) return false;
-  const revisionFits = !('revision' in value) || typeof value.revision === 'string';
-  return typeof value.id === 'string' && typeof value.url === 'string' && revisionFits;
+/** Null for what is no entry, such as one that was edited by hand. */
+function readEntry(value: unknown): PageModel | null {
+  const fields: Readonly<Record<string, unknown>> =
+    typeof value === 'object' && value !== null ? { ...value } : {};
+  const { id, kind, url, host, revision } = fields;
+  if (typeof id !== 'string') return null;
+  const weightBits = ([4, 8, 16] as const).find((bits) => bits === fields.weightBits) ?? DEFAULT_WEIGHT_BITS;
+  const entry = { id, weightBits, isComplete: fields.isComplete === true };
+  if (kind === 'folder') return { ...entry, kind };
+  const pinned = { ...entry, ...(typeof revision === 'string' ? { revision } : {}) };
+  if (kind === 'url') return typeof url === 'string' ? { ...pinned, kind, url } : null;
+  return kind === 'hub' && typeof host === 'string' ? { ...pinned, kind, host } : null;
 }
 
 const stored = readLocalRecord(KEY) ?? {};
 
-/** Checkpoint folders the person added, newest first. */
-export const addedModels = signal<readonly ModelRef[]>(
-  Array.isArray(stored.added) ? stored.added.filter(isModelRef) : [],
+/** Models the person added, newest first. */
+export const addedModels = signal<readonly PageModel[]>(
+  Array.isArray(stored.added) ? stored.added.flatMap((value) => readEntry(value) ?? []) : [],
 );
 
 const selectedId = signal(typeof stored.selected === 'string' ? stored.selected : STARTER.id);
 
-export const models = computed<readonly ModelRef[]>(() => [STARTER, ...addedModels.value]);
+export const models = computed<readonly PageModel[]>(() => [STARTER, ...addedModels.value]);
 
 /** The model that answers; the starter when the remembered one was removed. */
-export const selectedModel = computed<ModelRef>(
+export const selectedModel = computed<PageModel>(
   () => models.value.find((model) => model.id === selectedId.value) ?? STARTER,
 );
 
-export function selectModel(model: ModelRef): void {
+export function selectModel(model: PageModel): void {
   selectedId.value = model.id;
 }
 
-export function addModel(model: ModelRef): void {
+/** One entry for each id: adding it again with another revision, host or bits replaces it. */
+export function addModel(model: PageModel): void {
   const others = addedModels.value.filter((known) => known.id !== model.id);
   if (model.id !== STARTER.id) addedModels.value = [model, ...others];
 }
 
-export function forgetModel(model: ModelRef): void {
+export function markComplete(model: PageModel): void {
+  addedModels.value = addedModels.value.map((known) =>
+    known.id === model.id ? { ...known, isComplete: true } : known,
+  );
+}
+
+export function forgetModel(model: PageModel): void {
   addedModels.value = addedModels.value.filter((known) => known.id !== model.id);
 }
 
 /** The name people see: "tabmind starter", or the last part of the id ("Qwen2.5-0.5B-Instruct"). */
-export function modelName(model: ModelRef): string {
+export function modelName(model: PageModel): string {
   if (model.id === STARTER.id) return words.value.models.starterName;
   return model.id.split('/').at(-1) ?? model.id;
 }
