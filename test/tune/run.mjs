@@ -39,7 +39,7 @@ function tilesOf({ gate, format, cols, numRows }) {
   const tiles = [];
   for (const lanes of [8, 16, 32, 64, 128])
     for (const rowsPerThread of gate ? [2, 4] : [1, 2, 4])
-      for (const threads of [64, 128, 256])
+      for (const threads of [64, 128, 256, 512])
         if (threads >= lanes && lanes <= units && (numRows === 1 || lanes <= 32))
           tiles.push({ lanes, rowsPerThread, threads, stageBytes: 16384 });
   return tiles;
