@@ -1,4 +1,4 @@
-import { proxy, type Remote, releaseProxy, wrap } from 'comlink';
+import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink';
 import { TabmindError } from './errors';
 import type {
   CachedModel,
@@ -32,7 +32,7 @@ export interface ChatOptions {
 }
 
 export interface GenerateOptions extends ChatOptions {
-  /** Called with the ids of the completion as they arrive at the page. */
+  /** Called with the ids of the completion as they arrive at the page; the last may come just after the result. */
   readonly onTokens?: (ids: readonly number[]) => void;
 }
 
@@ -79,8 +79,8 @@ export function createEngine(): Engine {
     chat: (request, options = {}) => chat(api, call, request, options),
     generate: async (request, { signal, onTokens } = {}) => {
       const requestId = crypto.randomUUID();
-      const work = api.generate(requestId, request, ...(onTokens ? [proxy(onTokens)] : []));
-      return abortable(signal, () => api.abort(requestId), call(work));
+      const ports = onTokens ? [tokenPort(onTokens)] : [];
+      return abortable(signal, () => api.abort(requestId), call(api.generate(requestId, request, ...ports)));
     },
     score: (request) => call(api.score(request)),
     profile: (position) => call(api.profile(position)),
@@ -96,6 +96,13 @@ export function createEngine(): Engine {
       worker.terminate();
     },
   };
+}
+
+/** The worker's end of a channel for token ids; the page's end goes when the worker's does. */
+function tokenPort(onTokens: (ids: readonly number[]) => void): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = ({ data }: MessageEvent<readonly number[]>) => onTokens(data);
+  return transfer(port2, [port2]);
 }
 
 function workerError(message: string | undefined): TabmindError {

@@ -111,16 +111,14 @@ export class Llm implements WorkerApi {
     await stream.end(completion.reason, usageOf(promptIds.length, completion), completion.timings);
   }
 
-  async generate(
-    id: string,
-    request: GenerateRequest,
-    onTokens?: (ids: readonly number[]) => void,
-  ): Promise<GenerateResult> {
+  async generate(id: string, request: GenerateRequest, tokens?: MessagePort): Promise<GenerateResult> {
     const { engine, defaults, info } = this.#loaded();
     const params: SamplingParams = samplingParams(request, defaults, info.contextLength - request.ids.length);
     checkIds(request.ids, info.vocabSize);
-    const heard = onTokens ? { onTokens } : {};
-    const completion = await engine.add({ id, promptIds: request.ids, params, ...heard });
+    const heard = tokens ? { onTokens: (ids: readonly number[]) => tokens.postMessage(ids) } : {};
+    const completion = await engine
+      .add({ id, promptIds: request.ids, params, ...heard })
+      .finally(() => tokens?.close());
     const { ids, reason, timings } = completion;
     return { ids, finish_reason: reason, usage: usageOf(request.ids.length, completion), timings };
   }
