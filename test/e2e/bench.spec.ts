@@ -11,6 +11,7 @@ test('the benchmark page measures the starter and shows the report', async ({ pa
   const report = page.getByRole('region', { name: 'Report' });
   await expect(report).toBeVisible({ timeout: 120_000 });
   await expect(report.getByRole('row', { name: /^1 × 8:4 ITL/ })).toBeVisible();
+  await expect(page.getByLabel('Prompt:completion tokens')).toHaveValue('8:4');
   await expect(report.getByRole('img', { name: 'Output tokens per second' })).toBeVisible();
   const download = page.waitForEvent('download');
   await report.getByRole('button', { name: 'Save as JSON' }).click();

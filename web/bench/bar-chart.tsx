@@ -1,9 +1,9 @@
 import { type Bar, layOutBars } from './bars';
 
 const ROW = 28;
-const LABEL_WIDTH = 150;
-const BAR_WIDTH = 260;
-const VALUE_WIDTH = 70;
+const LABEL_WIDTH = 140;
+const BAR_WIDTH = 150;
+const VALUE_WIDTH = 60;
 
 export function BarChart({ title, bars }: { readonly title: string; readonly bars: readonly Bar[] }) {
   const width = LABEL_WIDTH + BAR_WIDTH + VALUE_WIDTH;

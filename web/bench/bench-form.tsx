@@ -39,13 +39,13 @@ export function BenchForm() {
       <Choice label="KV bits" name="kv" values={KV_BITS} />
       <Choice label="Arithmetic" name="math" values={MATHS} />
       <Field label="Concurrency">
-        <input name="concurrency" value="1,8" />
+        <input name="concurrency" defaultValue="1,8" />
       </Field>
       <Field label="Prompt:completion tokens">
-        <input name="lengths" value="128:128" />
+        <input name="lengths" defaultValue="128:128" />
       </Field>
       <Field label="Requests a lane">
-        <input name="runs" type="number" min="1" value="5" />
+        <input name="runs" type="number" min="1" defaultValue="5" />
       </Field>
       <label class="bench-check">
         <input name="profile" type="checkbox" /> Time every kernel
