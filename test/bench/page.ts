@@ -1,6 +1,7 @@
 /** The browser half of `npm run bench`: the code of /bench.html without its page. */
 
 import { createEngine } from '../../src/index';
+import { failureText } from '../../web/bench/failure';
 import { type BenchPlan, gridOf, parseCounts, parseLengths } from '../../web/bench/plan';
 import type { BenchReport } from '../../web/bench/report';
 import { reportText } from '../../web/bench/report-text';
@@ -16,9 +17,18 @@ interface Request extends Omit<BenchPlan, 'cells'> {
   readonly lengths: string;
 }
 
-function run({ concurrency, lengths, ...plan }: Request): Promise<BenchReport> {
-  const cells = gridOf(parseCounts(concurrency), parseLengths(lengths));
-  return runBench(engine, { ...plan, cells }, { onStage: (stage) => console.info(stage) });
+/** A failure becomes a value, because only messages of errors reach the driver. */
+async function run({
+  concurrency,
+  lengths,
+  ...plan
+}: Request): Promise<BenchReport | { readonly failure: string }> {
+  try {
+    const cells = gridOf(parseCounts(concurrency), parseLengths(lengths));
+    return await runBench(engine, { ...plan, cells }, { onStage: (stage) => console.info(stage) });
+  } catch (thrown) {
+    return { failure: failureText(thrown) };
+  }
 }
 
 Object.assign(globalThis, {

@@ -63,6 +63,7 @@ function planFor(url) {
     seed: Number(values.seed),
     loadTwice: true,
     profile: values.profile,
+    vendor: values.vendor,
     ...(values.smoke ? { ...SMOKE, profile: true } : {}),
   };
 }
@@ -95,9 +96,7 @@ async function measure(call, url, userDataDir) {
   const memory = watchMemory(userDataDir);
   const report = await call('run', planFor(url));
   const processes = memory.stop();
-  const { vendor } = report.gpu;
-  if (values.vendor && vendor !== values.vendor)
-    throw new Error(`The adapter is ${vendor}, not ${values.vendor}.`);
+  if (report.failure !== undefined) throw new Error(report.failure);
   const browserFlags = values['browser-flags'] ?? CHROMIUM_FLAGS.join(' ');
   const result = { ...report, browserFlags, processes };
   console.log(await call('text', result));
@@ -129,5 +128,12 @@ async function compare() {
   console.log(module.comparisonText(module.compareReports(before, after)));
 }
 
-if (values.compare) await compare();
-else await withPage(values.smoke ? smoke : measure);
+async function main() {
+  if (values.compare) await compare();
+  else await withPage(values.smoke ? smoke : measure);
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});

@@ -1,8 +1,8 @@
 import { type Bar, layOutBars } from './bars';
 
 const ROW = 28;
-const LABEL_WIDTH = 140;
-const BAR_WIDTH = 150;
+const LABEL_WIDTH = 165;
+const BAR_WIDTH = 140;
 const VALUE_WIDTH = 60;
 
 export function BarChart({ title, bars }: { readonly title: string; readonly bars: readonly Bar[] }) {

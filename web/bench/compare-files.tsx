@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 import { type Comparison, compareReports } from './comparison';
+import { failureText } from './failure';
 import type { BenchReport } from './report';
 import { Numbers } from './report-view';
 import { numberText } from './table';
@@ -62,7 +63,7 @@ async function compare(form: FormData): Promise<void> {
       await readReport(form.get('after')),
     );
   } catch (thrown) {
-    failure.value = thrown instanceof Error ? thrown.message : String(thrown);
+    failure.value = failureText(thrown);
   }
 }
 

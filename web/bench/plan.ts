@@ -20,6 +20,8 @@ export interface BenchPlan {
   readonly loadTwice: boolean;
   /** Times every kernel of a decode step as well; needs timestamp-query. */
   readonly profile: boolean;
+  /** Adapter that must be there: software in its place makes numbers that mean something else. */
+  readonly vendor?: string | undefined;
 }
 
 export const RANDOM_SHAPE_NAMES = [

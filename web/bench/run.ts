@@ -26,9 +26,11 @@ export async function runBench(
   const options = await withRoom(engine, plan.model, { ...neededSizes(plan.cells), ...plan.options });
   const { scratchBytes } = await engine.inspect(plan.model, options);
   const loads = await loadAll(engine, plan, options, hooks);
+  const { stats, gpu, model } = await loaded(engine);
+  if (plan.vendor !== undefined && gpu.vendor !== plan.vendor)
+    throw new Error(`The adapter is of ${gpu.vendor}, not of ${plan.vendor}.`);
   onStage?.('measuring the read speed of the memory');
   const readBytesPerSecond = await engine.measureReadSpeed();
-  const { stats, gpu, model } = await loaded(engine);
   const step = stepFacts(stats, readBytesPerSecond);
   const prompts = new Prompts(model.vocabSize, plan.seed);
   const cells: CellResult[] = [];

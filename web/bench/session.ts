@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
-import { createEngine, type Engine, TabmindError } from '../../src/index';
+import { createEngine, type Engine } from '../../src/index';
+import { failureText } from './failure';
 import type { BenchPlan } from './plan';
 import type { BenchReport } from './report';
 import { runBench } from './run';
@@ -36,7 +37,7 @@ export async function startBench(plan: BenchPlan): Promise<void> {
   } catch (thrown) {
     benchState.value = controller.signal.aborted
       ? { status: 'stopped' }
-      : { status: 'failed', message: wordsOf(thrown) };
+      : { status: 'failed', message: failureText(thrown) };
   } finally {
     running = null;
   }
@@ -47,11 +48,5 @@ export function stopBench(): void {
 }
 
 export function failBench(thrown: unknown): void {
-  benchState.value = { status: 'failed', message: wordsOf(thrown) };
-}
-
-function wordsOf(thrown: unknown): string {
-  if (thrown instanceof TabmindError)
-    return [thrown.message, thrown.meaning, thrown.remedy].filter(Boolean).join(' ');
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  benchState.value = { status: 'failed', message: failureText(thrown) };
 }
