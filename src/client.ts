@@ -1,4 +1,4 @@
-import { proxy, type Remote, releaseProxy, wrap } from 'comlink';
+import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink';
 import { TabmindError } from './errors';
 import type {
   CachedModel,
@@ -31,6 +31,11 @@ export interface ChatOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface GenerateOptions extends ChatOptions {
+  /** Called with the ids of the completion as they arrive at the page; the last may come just after the result. */
+  readonly onTokens?: (ids: readonly number[]) => void;
+}
+
 /** The page's handle on the engine. Everything that computes lives in the worker behind it. */
 export interface Engine {
   load(model: ModelRef, settings?: LoadSettings): Promise<ModelInfo>;
@@ -40,10 +45,12 @@ export interface Engine {
   /** What `load` would need, and whether it fits, before any weights are downloaded. */
   inspect(model: ModelRef, options?: LoadOptions): Promise<Inspection>;
   chat(request: ChatRequest, options?: ChatOptions): AsyncIterable<ChatChunk>;
-  generate(request: GenerateRequest, options?: ChatOptions): Promise<GenerateResult>;
+  generate(request: GenerateRequest, options?: GenerateOptions): Promise<GenerateResult>;
   score(request: ScoreRequest): Promise<ScoreResult>;
   /** GPU time of each kernel of a decode step at `position`; needs timestamp-query. */
   profile(position: number): Promise<readonly KernelTime[]>;
+  /** Bytes per second at which the GPU reads memory when it does nothing else; needs a loaded model. */
+  measureReadSpeed(): Promise<number>;
   tokenize(text: string): Promise<readonly number[]>;
   renderChat(messages: readonly ChatMessage[]): Promise<readonly number[]>;
   stats(): Promise<EngineStats>;
@@ -70,12 +77,14 @@ export function createEngine(): Engine {
     resume: () => call(api.resumeLoad()),
     inspect: async (model, options = {}) => call(api.inspect(forWorker(model), options)),
     chat: (request, options = {}) => chat(api, call, request, options),
-    generate: async (request, { signal } = {}) => {
+    generate: async (request, { signal, onTokens } = {}) => {
       const requestId = crypto.randomUUID();
-      return abortable(signal, () => api.abort(requestId), call(api.generate(requestId, request)));
+      const ports = onTokens ? [tokenPort(onTokens)] : [];
+      return abortable(signal, () => api.abort(requestId), call(api.generate(requestId, request, ...ports)));
     },
     score: (request) => call(api.score(request)),
     profile: (position) => call(api.profile(position)),
+    measureReadSpeed: () => call(api.measureReadSpeed()),
     tokenize: (text) => call(api.tokenize(text)),
     renderChat: (messages) => call(api.renderChat(messages)),
     stats: () => call(api.stats()),
@@ -87,6 +96,13 @@ export function createEngine(): Engine {
       worker.terminate();
     },
   };
+}
+
+/** The worker's end of a channel for token ids; the page's end goes when the worker's does. */
+function tokenPort(onTokens: (ids: readonly number[]) => void): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = ({ data }: MessageEvent<readonly number[]>) => onTokens(data);
+  return transfer(port2, [port2]);
 }
 
 function workerError(message: string | undefined): TabmindError {
@@ -104,7 +120,7 @@ async function load(api: Remote<WorkerApi>, model: ModelRef, settings: LoadSetti
 
 /** What the page alone knows: its address, and the paths of dropped files. */
 function forWorker(model: ModelRef): ModelRef {
-  if (model.kind === 'hub') return model;
+  if (model.kind === 'hub' || model.kind === 'random') return model;
   if (model.kind !== 'folder') return { ...model, url: new URL(model.url, globalThis.location.href).href };
   const { files } = model;
   return 'kind' in files ? model : { ...model, files: files.map(withPath) };

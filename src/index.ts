@@ -1,6 +1,12 @@
 /** The front door: the only file of the runtime that a page imports. */
 
-export { type ChatOptions, createEngine, type Engine, type LoadSettings } from './client';
+export {
+  type ChatOptions,
+  createEngine,
+  type Engine,
+  type GenerateOptions,
+  type LoadSettings,
+} from './client';
 export { type ErrorCode, TabmindError } from './errors';
 export type {
   CachedModel,
@@ -18,12 +24,15 @@ export type {
   HubModel,
   HubPreset,
   Inspection,
+  KernelTime,
   KvBits,
   LoadOptions,
   LoadPhase,
   LoadProgress,
   ModelInfo,
   ModelRef,
+  RandomModel,
+  RandomShape,
   ScoreRequest,
   ScoreResult,
   Timings,

@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
+import { currentCommit } from '../web/commit.mjs';
 
 /** Bundles the test page in `root` into test/.build/NAME and returns that folder. */
 export async function buildPage(root, name) {
+  process.env.VITE_COMMIT ??= currentCommit();
   const { build } = await import('vite');
   const outDir = fileURLToPath(new URL(`.build/${name}`, import.meta.url));
   await build({

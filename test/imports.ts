@@ -54,6 +54,7 @@ const RULES: readonly Rule[] = [
     ...rooms('weights', 'gpu'),
     ...[
       'src/kernels/quantize',
+      'src/kernels/random-fill',
       'src/kernels/repack',
       'src/kernels/kernel',
       'src/models/config',

@@ -14,6 +14,8 @@ export interface Checkpoint {
   readonly store: WeightStore | null;
   readonly identity: WeightIdentity;
   readonly texts: ModelTexts;
+  /** null: the weights are read; else they are drawn. */
+  readonly randomSeed: number | null;
   /** Once the model is in the cache. */
   deleteOldVersions(): Promise<void>;
 }
@@ -29,7 +31,8 @@ export async function openCheckpoint(
   gate: LoadGate,
 ): Promise<Checkpoint> {
   const opened = openModel(model, { token: options.token });
-  const store = options.cache === false ? null : new WeightStore();
+  const randomSeed = model.kind === 'random' ? (model.seed ?? 0) : null;
+  const store = options.cache === false || randomSeed !== null ? null : new WeightStore();
   const asked = weightIdentity({ id: opened.id, url: '', revision: opened.revision }, options);
   await gate.pass(signal);
   const identity = { ...asked, revision: await cachedRevision(opened, store, asked, signal) };
@@ -40,6 +43,7 @@ export async function openCheckpoint(
     store,
     identity,
     texts,
+    randomSeed,
     deleteOldVersions: async () => {
       if (store) await deleteOldVersions(opened, store, identity.revision);
     },

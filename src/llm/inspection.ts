@@ -75,9 +75,11 @@ interface Weights {
 
 /** What is known of the weights without their data: from the cache, else from the headers, all shapes checked. */
 async function storedOrPlanned(
-  { source, store, texts, identity }: Checkpoint,
+  { source, store, texts, identity, randomSeed }: Checkpoint,
   specs: readonly WeightSpec[],
 ): Promise<Weights> {
+  // nothing to download: as good as cached
+  if (randomSeed !== null) return { cached: true, checkpointBytes: 0, forms: {} };
   const rawConfig = parseJsonObject('config.json', texts.config);
   // what cannot be read is refused before anything else
   quantSettings(rawConfig);

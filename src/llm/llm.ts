@@ -111,11 +111,14 @@ export class Llm implements WorkerApi {
     await stream.end(completion.reason, usageOf(promptIds.length, completion), completion.timings);
   }
 
-  async generate(id: string, request: GenerateRequest): Promise<GenerateResult> {
+  async generate(id: string, request: GenerateRequest, tokens?: MessagePort): Promise<GenerateResult> {
     const { engine, defaults, info } = this.#loaded();
     const params: SamplingParams = samplingParams(request, defaults, info.contextLength - request.ids.length);
     checkIds(request.ids, info.vocabSize);
-    const completion = await engine.add({ id, promptIds: request.ids, params });
+    const heard = tokens ? { onTokens: (ids: readonly number[]) => tokens.postMessage(ids) } : {};
+    const completion = await engine
+      .add({ id, promptIds: request.ids, params, ...heard })
+      .finally(() => tokens?.close());
     const { ids, reason, timings } = completion;
     return { ids, finish_reason: reason, usage: usageOf(request.ids.length, completion), timings };
   }
@@ -128,6 +131,10 @@ export class Llm implements WorkerApi {
 
   async profile(position: number): Promise<readonly KernelTime[]> {
     return this.#loaded().profile(position);
+  }
+
+  async measureReadSpeed(): Promise<number> {
+    return this.#loaded().measureReadSpeed();
   }
 
   async abort(requestId: string): Promise<void> {
@@ -183,6 +190,8 @@ const NOTHING_LOADED: EngineStats = {
   tokensGenerated: 0,
   dispatchesPerDecodeStep: 0,
   bindingsPerDispatch: 0,
+  weightBytesPerStep: 0,
+  kvBytesPerToken: 0,
 };
 
 function usageOf(numPromptTokens: number, { ids }: Completion): Usage {

@@ -5,8 +5,10 @@ import { type ModelConfig, parseJsonObject } from '../models/config';
 import { architectureOf, parseModelConfig } from '../models/registry';
 import type { EngineStats, KernelTime, LoadOptions, ModelInfo, ModelRef, ScoreRequest } from '../protocol';
 import { ModelRunner } from '../runner/model-runner';
+import { measureReadSpeed } from '../runner/read-speed';
 import { selfTest } from '../runner/self-test';
 import type { LoadGate } from '../weights/load-gate';
+import { randomWeights } from '../weights/random-weights';
 import type { ModelSource, ModelTexts } from '../weights/source';
 import type { WeightIdentity } from '../weights/weight-identity';
 import { type LoadedWeights, loadWeights } from '../weights/weight-loader';
@@ -102,6 +104,10 @@ export class LoadedModel {
     return this.engine.borrow(1, () => this.#runner.profileDecode(position));
   }
 
+  measureReadSpeed(): Promise<number> {
+    return this.engine.borrow(1, () => measureReadSpeed(this.#gpu));
+  }
+
   stats(): EngineStats {
     const { dispatches, bindings } = this.#runner.decodeCost();
     return {
@@ -112,6 +118,8 @@ export class LoadedModel {
       kvBytes: this.#pool.bytes,
       dispatchesPerDecodeStep: dispatches,
       bindingsPerDispatch: bindings,
+      weightBytesPerStep: bytesPerStep(this.#weights),
+      kvBytesPerToken: this.#pool.bytes / (this.#pool.shape.numBlocks * this.#pool.shape.blockTokens),
     };
   }
 
@@ -125,12 +133,21 @@ export class LoadedModel {
   }
 }
 
+/** All but an embedding that has a table of its own, of which a step reads single rows. */
+function bytesPerStep({ placed }: LoadedWeights): number {
+  let bytes = 0;
+  for (const { name, totalBytes } of placed.values())
+    if (name !== 'embed' || !placed.has('lm_head')) bytes += totalBytes;
+  return bytes;
+}
+
 interface Ingredients {
   readonly gpu: Gpu;
   readonly source: ModelSource;
   readonly store: WeightStore | null;
   readonly identity: WeightIdentity;
   readonly texts: ModelTexts;
+  readonly randomSeed: number | null;
   readonly options: LoadOptions;
   readonly onProgress: (progress: LoadStep) => void;
   readonly signal: AbortSignal;
@@ -159,7 +176,11 @@ async function loadParts(from: Ingredients): Promise<Parts> {
     texts.tokenizer === null
       ? null
       : new TextModel({ ...texts, tokenizer: texts.tokenizer }, config.vocabSize);
-  const weights = await loadWeights({ ...from, specs: architecture.weights(config) });
+  const request = { ...from, specs: architecture.weights(config) };
+  const weights =
+    from.randomSeed === null
+      ? await loadWeights(request)
+      : await randomWeights({ ...request, seed: from.randomSeed });
   const { kv, ...shape } = loadShape(config, options);
   const pool = await KvPool.allocate(gpu, kv);
   onProgress({ phase: 'compile', loadedBytes: 0, totalBytes: 0 });

@@ -3,6 +3,7 @@ import { createFolderSource } from './folder-source';
 import { type Repository, repositoryAt, repositoryOf } from './hosts';
 import { createHttpSource, type HttpSourceOptions } from './http-source';
 import { createHubSource, type HubSourceOptions } from './hub-source';
+import { createRandomSource } from './random-source';
 import type { VersionedSource } from './versioned-source';
 
 /** A model reference, ready to be read, with the name and revision that the cache knows it by. */
@@ -28,6 +29,8 @@ export function openModel(model: ModelRef, options: HubSourceOptions = {}): Open
         revision: model.revision ?? '',
         isPinned: false,
       };
+    case 'random':
+      return { source: createRandomSource(model), id: model.id, revision: '', isPinned: true };
     case 'hub': {
       const repository = repositoryOf(model);
       return openRepository(repository, repository.name, options);

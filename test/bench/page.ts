@@ -1,51 +1,36 @@
-/** The browser half of `npm run bench`: loads a model through the normal path and times requests of random ids. */
+/** The browser half of `npm run bench`: the code of /bench.html without its page. */
 
-import { createEngine, type LoadOptions, type ModelRef } from '../../src/index';
-
-interface BenchCase {
-  readonly promptTokens: number;
-  readonly newTokens: number;
-  readonly runs: number;
-}
+import { createEngine } from '../../src/index';
+import { failureText } from '../../web/bench/failure';
+import { type BenchPlan, gridOf, parseCounts, parseLengths } from '../../web/bench/plan';
+import type { BenchReport } from '../../web/bench/report';
+import { reportText } from '../../web/bench/report-text';
+import { runBench } from '../../web/bench/run';
+import { checkRandom, checkReport } from './smoke';
 
 const engine = createEngine();
 
-async function load(model: ModelRef, options: LoadOptions) {
-  const info = await engine.load(model, options);
-  return { info, stats: await engine.stats() };
+interface Request extends Omit<BenchPlan, 'cells'> {
+  /** '1,8' */
+  readonly concurrency: string;
+  /** '128:128,2048:64' */
+  readonly lengths: string;
 }
 
-/** One warm-up, then `runs` timed requests, each with fresh random ids so that nothing can be reused. */
-async function measure({ promptTokens, newTokens, runs }: BenchCase) {
-  const vocabSize = (await engine.stats()).model?.vocabSize ?? 0;
-  const results = [];
-  for (let run = -1; run < runs; run++) {
-    const ids = Array.from({ length: promptTokens }, () => Math.floor(Math.random() * vocabSize));
-    const { timings, usage } = await engine.generate({
-      ids,
-      max_tokens: newTokens,
-      temperature: 0,
-      ignore_eos: true,
-    });
-    if (run >= 0) results.push({ ...timings, newTokens: usage.completion_tokens });
+/** A failure becomes a value, because only messages of errors reach the driver. */
+async function run({
+  concurrency,
+  lengths,
+  ...plan
+}: Request): Promise<BenchReport | { readonly failure: string }> {
+  try {
+    const cells = gridOf(parseCounts(concurrency), parseLengths(lengths));
+    return await runBench(engine, { ...plan, cells }, { onStage: (stage) => console.info(stage) });
+  } catch (thrown) {
+    return { failure: failureText(thrown) };
   }
-  return results;
 }
 
-/** Mean GPU microseconds of each kernel in a decode step, and how often it runs. */
-async function profile(position: number) {
-  const rounds = 5;
-  const totals: Record<string, { count: number; microseconds: number }> = {};
-  for (let round = -1; round < rounds; round++)
-    for (const { kernel, microseconds } of await engine.profile(position)) {
-      if (round < 0) continue;
-      const total = totals[kernel] ?? { count: 0, microseconds: 0 };
-      totals[kernel] = {
-        count: total.count + 1 / rounds,
-        microseconds: total.microseconds + microseconds / rounds,
-      };
-    }
-  return totals;
-}
-
-Object.assign(globalThis, { tabmindBench: { load, measure, profile } });
+Object.assign(globalThis, {
+  tabmindBench: { run, text: reportText, checkReport, checkRandom: () => checkRandom(engine) },
+});

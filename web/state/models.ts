@@ -34,7 +34,7 @@ export type PageModel = UrlEntry | HubEntry | FolderEntry;
 export const DEFAULT_WEIGHT_BITS: WeightBits = 4;
 
 /** Ships with the page, so it needs no download and no network; its revision is the start of the weights' SHA-256. */
-export const STARTER: PageModel = {
+export const STARTER: UrlEntry = {
   kind: 'url',
   id: 'tabmind/starter',
   revision: '2e30fee83e4aca62',

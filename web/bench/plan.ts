@@ -1,0 +1,80 @@
+import type { LoadOptions, ModelRef, RandomShape } from '../../src/index';
+
+/** One point of the grid. */
+export interface CellPlan {
+  /** Requests that run at the same time. */
+  readonly concurrency: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+export interface BenchPlan {
+  readonly model: ModelRef;
+  readonly options: LoadOptions;
+  readonly cells: readonly CellPlan[];
+  /** Requests that each of the concurrent lanes sends, one after the other. */
+  readonly requestsPerLane: number;
+  /** Decides the prompts. */
+  readonly seed: number;
+  /** Loads a second time, to see how fast the cache is. */
+  readonly loadTwice: boolean;
+  /** Times every kernel of a decode step as well; needs timestamp-query. */
+  readonly profile: boolean;
+  /** Adapter that must be there: software in its place makes numbers that mean something else. */
+  readonly vendor?: string | undefined;
+}
+
+export const RANDOM_SHAPE_NAMES = [
+  'qwen2.5-0.5b',
+  'qwen2.5-1.5b',
+  'qwen2.5-7b',
+  'llama-3.1-8b',
+  'qwen3-0.6b',
+  'qwen3-1.7b',
+  'qwen3-4b',
+  'qwen3-8b',
+  'internlm2-1.8b',
+] as const satisfies readonly RandomShape[];
+
+/** Every concurrency with every pair of lengths. */
+export function gridOf(
+  concurrencies: readonly number[],
+  lengths: readonly Omit<CellPlan, 'concurrency'>[],
+): readonly CellPlan[] {
+  return lengths.flatMap((pair) => concurrencies.map((concurrency) => ({ concurrency, ...pair })));
+}
+
+/** '128:128,2048:64' → prompt and completion lengths. Throws a RangeError with the piece that cannot be read. */
+export function parseLengths(text: string): readonly Omit<CellPlan, 'concurrency'>[] {
+  return text.split(',').map((piece) => {
+    const match = /^\s*(\d+)\s*:\s*(\d+)\s*$/.exec(piece);
+    const [promptTokens, completionTokens] = [Number(match?.[1]), Number(match?.[2])];
+    // a single token has no time between tokens
+    if (!(promptTokens >= 1 && completionTokens >= 2))
+      throw new RangeError(
+        `"${piece}" is no PROMPT:COMPLETION of 1 or more and 2 or more tokens, such as 128:128.`,
+      );
+    return { promptTokens, completionTokens };
+  });
+}
+
+/** '1,8,32'. Throws a RangeError with the piece that cannot be read. */
+export function parseCounts(text: string): readonly number[] {
+  return text.split(',').map((piece) => {
+    const count = Number(piece);
+    if (!Number.isInteger(count) || count < 1)
+      throw new RangeError(`"${piece}" is no whole number of 1 or more.`);
+    return count;
+  });
+}
+
+/** Bounds of the load that all cells fit into. */
+export function neededSizes(cells: readonly CellPlan[]): {
+  readonly contextLength: number;
+  readonly maxSequences: number;
+} {
+  return {
+    contextLength: Math.max(...cells.map((cell) => cell.promptTokens + cell.completionTokens)),
+    maxSequences: Math.max(...cells.map((cell) => cell.concurrency)),
+  };
+}

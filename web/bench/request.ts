@@ -1,0 +1,45 @@
+import type { Engine, Timings } from '../../src/index';
+
+/** When things happened to one request, by the page's clock. */
+export interface TimedRequest {
+  readonly startMs: number;
+  /** One for every token of the completion. */
+  readonly arrivalsMs: readonly number[];
+  /** By the engine's clock. */
+  readonly timings: Timings;
+}
+
+/** Tokens and result come through different ports, so the last tokens may arrive after the result. */
+const LATE_MS = 5000;
+
+/** Sends one greedy request and notes when each token arrives at the page. Throws when tokens are missing. */
+export async function timeRequest(
+  engine: Engine,
+  ids: readonly number[],
+  completionTokens: number,
+  signal?: AbortSignal,
+): Promise<TimedRequest> {
+  const arrivalsMs: number[] = [];
+  let onComplete: () => void = () => undefined;
+  const complete = new Promise<void>((resolve) => {
+    onComplete = resolve;
+  });
+  const onTokens = (tokens: readonly number[]) => {
+    const nowMs = performance.now();
+    for (const _ of tokens) arrivalsMs.push(nowMs);
+    if (arrivalsMs.length >= completionTokens) onComplete();
+  };
+  const request = { ids, max_tokens: completionTokens, temperature: 0, ignore_eos: true };
+  const startMs = performance.now();
+  const { timings } = await engine.generate(request, { onTokens, ...(signal ? { signal } : {}) });
+  signal?.throwIfAborted();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, LATE_MS);
+  });
+  await Promise.race([complete, late]);
+  clearTimeout(timer);
+  if (arrivalsMs.length !== completionTokens)
+    throw new Error(`${arrivalsMs.length} tokens arrived, ${completionTokens} were asked for.`);
+  return { startMs, arrivalsMs, timings };
+}

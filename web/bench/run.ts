@@ -1,0 +1,115 @@
+import type { Engine, EngineStats, GpuInfo, LoadOptions } from '../../src/index';
+import { measureCell } from './cell';
+import { timeKernels } from './kernel-times';
+import { timeLoad, withRoom } from './load';
+import { type BenchPlan, neededSizes } from './plan';
+import { Prompts } from './prompt';
+import type { BenchReport, CellResult, LoadResult, StepFacts } from './report';
+
+export interface BenchHooks {
+  /** What is being done, for a person who waits. */
+  readonly onStage?: (words: string) => void;
+  readonly onCell?: (cell: CellResult) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Set by the build (web/commit.mjs). */
+const commit: string = import.meta.env.VITE_COMMIT ?? '';
+
+/** Load, measure every cell, and report. Throws what the engine throws, or the signal's reason. */
+export async function runBench(
+  engine: Engine,
+  plan: BenchPlan,
+  hooks: BenchHooks = {},
+): Promise<BenchReport> {
+  const { signal, onStage } = hooks;
+  const options = await withRoom(engine, plan.model, { ...neededSizes(plan.cells), ...plan.options });
+  const { scratchBytes } = await engine.inspect(plan.model, options);
+  const loads = await loadAll(engine, plan, options, hooks);
+  const { stats, gpu, model } = await loaded(engine);
+  if (plan.vendor !== undefined && gpu.vendor !== plan.vendor)
+    throw new Error(`The adapter is of ${gpu.vendor}, not of ${plan.vendor}.`);
+  onStage?.('measuring the read speed of the memory');
+  const readBytesPerSecond = await engine.measureReadSpeed();
+  const step = stepFacts(stats, readBytesPerSecond);
+  const prompts = new Prompts(model.vocabSize, plan.seed);
+  const cells: CellResult[] = [];
+  for (const [index, cell] of plan.cells.entries()) {
+    signal?.throwIfAborted();
+    const { concurrency, promptTokens, completionTokens } = cell;
+    onStage?.(
+      `cell ${index + 1} of ${plan.cells.length}: ${concurrency} × ${promptTokens}:${completionTokens}`,
+    );
+    const result = await measureCell(cell, {
+      engine,
+      prompts,
+      requestsPerLane: plan.requestsPerLane,
+      step,
+      signal,
+    });
+    cells.push(result);
+    hooks.onCell?.(result);
+  }
+  if (plan.profile) onStage?.('timing kernels');
+  const kernels = plan.profile ? await timeKernels(engine, plan.cells[0]?.promptTokens ?? 1) : [];
+  return {
+    format: 'tabmind-bench-1',
+    date: new Date().toISOString(),
+    commit,
+    userAgent: navigator.userAgent,
+    browserFlags: '',
+    gpu,
+    model,
+    memory: { weightBytes: stats.weightBytes, kvBytes: stats.kvBytes, scratchBytes },
+    step,
+    loads,
+    cells,
+    kernels,
+  };
+}
+
+async function loadAll(
+  engine: Engine,
+  { model, loadTwice }: BenchPlan,
+  options: LoadOptions,
+  { onStage, signal }: BenchHooks,
+): Promise<readonly LoadResult[]> {
+  const loads: LoadResult[] = [];
+  const times = loadTwice && model.kind !== 'random' ? 2 : 1;
+  for (let i = 0; i < times; i++) {
+    const { result } = await timeLoad(
+      engine,
+      model,
+      options,
+      ({ phase, loadedBytes, totalBytes }) =>
+        onStage?.(`loading: ${phase}${percent(loadedBytes, totalBytes)}`),
+      signal,
+    );
+    loads.push(result);
+  }
+  return loads;
+}
+
+async function loaded(engine: Engine): Promise<{
+  readonly stats: EngineStats;
+  readonly gpu: GpuInfo;
+  readonly model: NonNullable<EngineStats['model']>;
+}> {
+  const stats = await engine.stats();
+  if (!stats.gpu || !stats.model) throw new Error('The engine has no model after a load.');
+  return { stats, gpu: stats.gpu, model: stats.model };
+}
+
+function stepFacts(stats: EngineStats, readBytesPerSecond: number): StepFacts {
+  return {
+    dispatches: stats.dispatchesPerDecodeStep,
+    bindingsPerDispatch: stats.bindingsPerDispatch,
+    weightBytes: stats.weightBytesPerStep,
+    kvBytesPerToken: stats.kvBytesPerToken,
+    readBytesPerSecond,
+  };
+}
+
+function percent(loadedBytes: number, totalBytes: number): string {
+  return totalBytes > 0 ? ` ${Math.floor((loadedBytes / totalBytes) * 100)} %` : '';
+}
