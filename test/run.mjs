@@ -48,6 +48,11 @@ const STAGES = {
     args: ['test/check/run.mjs', '--weights', 'w16', '--kv', '32,16,8', ...CHECKPOINTS],
     count: ({ output }) => lastCount('check', output),
   },
+  bench: {
+    browser: true,
+    args: ['test/bench/run.mjs', '--smoke', '--quiet'],
+    count: ({ output }) => lastCount('bench', output),
+  },
   kill: { browser: true, args: ['test/kill/run.mjs'], count: ({ output }) => lastCount('kill', output) },
   e2e: {
     browser: true,
