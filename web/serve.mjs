@@ -25,6 +25,9 @@ const TYPES = {
   '.woff2': 'font/woff2',
 };
 
+/** Node.js reads 64 KiB at a time by default, which halves the speed of a model on its way to the browser. */
+const READ_BYTES = 2 ** 20;
+
 /** Both loopback addresses: "localhost" may mean either, and another program may hold the same port on one of them. */
 const LOOPBACKS = ['127.0.0.1', '::1'];
 const NO_IPV6 = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
@@ -127,7 +130,7 @@ async function answer(folders, request, response) {
   headers['Content-Length'] = end - start + 1;
   response.writeHead(range === undefined ? 200 : 206, headers);
   if (request.method === 'HEAD' || sizeBytes === 0) return response.end();
-  await pipeline(createReadStream(file, { start, end }), response);
+  await pipeline(createReadStream(file, { start, end, highWaterMark: READ_BYTES }), response);
 }
 
 /**

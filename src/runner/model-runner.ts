@@ -23,8 +23,8 @@ import { planScratch } from './scratch';
 
 /** A step with more parts than this gains nothing: the merge grows while each part gets too short. */
 const MAX_SPLITS = 32;
-/** Tokens of context that are worth a part of their own. */
-const SPLIT_TOKENS = 128;
+/** Tokens of context that are worth a part of their own: what a workgroup takes at once. */
+const SPLIT_TOKENS = 64;
 /** Workgroups that fill a large GPU twice; more parts than that only cost. */
 const FULL_WORKGROUPS = 264;
 /** Lengths of prompts for which the kernels differ. */
