@@ -31,7 +31,10 @@ const perSecond = (bytes, ms) => `${(bytes / 1e6 / ms).toFixed(2)} GB/s`;
 const mebibytes = (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`;
 
 let startedMs = performance.now();
-const checkpointBytes = writeCheckpoint(folder, values.config ?? at('../../src/weights/shapes/llama-3.1-8b.json'));
+const checkpointBytes = writeCheckpoint(
+  folder,
+  values.config ?? at('../../src/weights/shapes/llama-3.1-8b.json'),
+);
 console.log(
   `checkpoint: ${(checkpointBytes / 1e9).toFixed(2)} GB written in ${seconds(performance.now() - startedMs)}`,
 );
