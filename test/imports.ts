@@ -40,7 +40,13 @@ const RULES: readonly Rule[] = [
   rule(
     'src/runner/',
     ...rooms('runner', 'models', 'layers', 'kernels', 'kvcache', 'gpu'),
-    ...['src/engine/sampling-params', 'type:src/engine/batch', 'type:src/weights/', 'src/errors'],
+    ...[
+      'src/engine/sampling-params',
+      'type:src/engine/batch',
+      'type:src/weights/',
+      'src/weights/float-values',
+      'src/errors',
+    ],
   ),
   rule('src/models/', 'src/models/', 'src/layers/', 'type:src/weights/packed-tensor', 'src/errors'),
   rule(

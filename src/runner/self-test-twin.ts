@@ -1,4 +1,5 @@
 import { type KvLayout, type KvSide, kvCodesAt, kvParamsAt } from '../kernels/kv-layout';
+import { halfValue } from '../weights/float-values';
 import type { PackedTensor } from '../weights/packed-tensor';
 
 /** The arithmetic of the kernels once more, in plain loops on the CPU: what the self-test compares the GPU with. */
@@ -17,9 +18,9 @@ export function unpackRow(tensor: PackedTensor, row: PackedRow): Float64Array {
   return Float64Array.from({ length: tensor.cols }, (_, col) => {
     const bit = col * bits;
     const code = (at(row.codes, Math.floor(bit / 32)) >>> (bit % 32)) & (2 ** bits - 1);
-    if (bits === 16) return halfToFloat(code);
+    if (bits === 16) return halfValue(code);
     const pair = at(row.scales, Math.floor(col / tensor.groupSize));
-    return halfToFloat(pair & 0xffff) * (code - halfToFloat(pair >>> 16));
+    return halfValue(pair & 0xffff) * (code - halfValue(pair >>> 16));
   });
 }
 
@@ -73,7 +74,7 @@ export function cachedToken(
     if (kvBits === 32) return at(floats, codesAt + d);
     const bit = d * kvBits;
     const code = (at(words, codesAt + Math.floor(bit / 32)) >>> (bit % 32)) & (2 ** kvBits - 1);
-    return kvBits === 16 ? halfToFloat(code) : code * halfToFloat(pair & 0xffff) + halfToFloat(pair >>> 16);
+    return kvBits === 16 ? halfValue(code) : code * halfValue(pair & 0xffff) + halfValue(pair >>> 16);
   });
 }
 
@@ -104,15 +105,6 @@ export function fixedNoise(count: number): Float32Array<ArrayBuffer> {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return (state >>> 8) / 2 ** 23 - 1;
   });
-}
-
-export function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 /** NaN beyond the end: it fails every comparison. */

@@ -188,7 +188,6 @@ async function convertCached(work: Work, cache: ImageCache, inspected: Checkpoin
   if (manifest) await store?.withdraw(manifest.key);
   const { key, fingerprint } = await cache.key(directory);
   const missing = await cache.restore(key, memory);
-  await askToPersist();
   let remarks: readonly string[];
   try {
     remarks = await convert(work, plans, missing, (index, bytes) => cache.save(key, index, bytes));
@@ -241,10 +240,4 @@ async function changedSource({ source, store }: Work, manifest: Manifest | null)
       remedy: 'Load the model again.',
     },
   );
-}
-
-/** Pages may ask the browser to keep their data; workers cannot, there the page has to. */
-async function askToPersist(): Promise<void> {
-  const storage = globalThis.navigator?.storage;
-  if (storage && 'persist' in storage) await storage.persist();
 }
