@@ -28,13 +28,22 @@ export interface Usage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly total_tokens: number;
+  readonly prompt_tokens_details: {
+    /** Prompt tokens that were not computed, because an earlier request had left their keys and values on the GPU. */
+    readonly cached_tokens: number;
+  };
 }
 
 /** Times of one request, in milliseconds from its arrival at the engine. */
 export interface Timings {
   readonly ttftMs: number;
+  /** End to end. */
   readonly totalMs: number;
-  /** Prompt tokens per second of prefill. */
+  /** Mean time of a completion token after the first: also the mean of the times between tokens. */
+  readonly tpotMs: number;
+  /** 95 of 100 times between tokens are no longer. */
+  readonly itlP95Ms: number;
+  /** Prompt tokens per second of prefill, those that were cached left out. */
   readonly prefillTokensPerSecond: number;
   /** Completion tokens after the first, per second. */
   readonly decodeTokensPerSecond: number;
@@ -219,8 +228,20 @@ export interface EngineStats {
   readonly running: number;
   readonly waiting: number;
   readonly kvBlocksTotal: number;
+  /** Held by requests that run. */
   readonly kvBlocksUsed: number;
+  /** Free to be reused, or kept for a session; their contents can still be found. */
+  readonly kvBlocksCached: number;
+  /** Nothing is known of their contents. */
+  readonly kvBlocksFree: number;
   readonly kvBlockTokens: number;
+  /** Prompt tokens of all requests, and how many of them did not have to be computed. */
+  readonly promptTokens: number;
+  readonly prefixHitTokens: number;
+  /** Sequences that had to give up their blocks and were computed again. */
+  readonly numPreemptions: number;
+  /** Mean of all steps, tokens of prompts and completions alike. */
+  readonly tokensPerStep: number;
   readonly weightBytes: number;
   readonly kvBytes: number;
   readonly stepsSubmitted: number;

@@ -86,6 +86,30 @@ export class KvPool {
     return (layer - (plan?.firstLayer ?? 0)) * this.layout.layerWords;
   }
 
+  /** Records that block `to` gets the contents of block `from`, in every layer. */
+  recordCopy(encoder: GPUCommandEncoder, { from, to }: { readonly from: number; readonly to: number }): void {
+    for (const { buffer, offset } of this.#places(from))
+      encoder.copyBufferToBuffer(
+        buffer,
+        offset,
+        buffer,
+        offset + (to - from) * this.layout.blockWords * 4,
+        this.layout.blockWords * 4,
+      );
+  }
+
+  /** Where the block lies, layer after layer; offsets in bytes. */
+  #places(block: number): readonly { readonly buffer: GPUBuffer; readonly offset: number }[] {
+    return this.#plans.flatMap(({ numLayers }, slab) => {
+      const buffer = this.slabs[slab];
+      if (buffer === undefined) throw new TabmindError('internal', `the KV pool has no slab ${slab}`);
+      return Array.from({ length: numLayers }, (_, layer) => ({
+        buffer,
+        offset: (layer * this.layout.layerWords + block * this.layout.blockWords) * 4,
+      }));
+    });
+  }
+
   destroy(): void {
     for (const buffer of this.slabs) buffer.destroy();
   }

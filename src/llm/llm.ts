@@ -1,4 +1,4 @@
-import type { Completion } from '../engine/engine';
+import type { Completion } from '../engine/request';
 import type { SamplingParams } from '../engine/sampling-params';
 import { TabmindError } from '../errors';
 import type {
@@ -183,7 +183,13 @@ const NOTHING_LOADED: EngineStats = {
   waiting: 0,
   kvBlocksTotal: 0,
   kvBlocksUsed: 0,
+  kvBlocksCached: 0,
+  kvBlocksFree: 0,
   kvBlockTokens: 0,
+  promptTokens: 0,
+  prefixHitTokens: 0,
+  numPreemptions: 0,
+  tokensPerStep: 0,
   weightBytes: 0,
   kvBytes: 0,
   stepsSubmitted: 0,
@@ -194,11 +200,12 @@ const NOTHING_LOADED: EngineStats = {
   kvBytesPerToken: 0,
 };
 
-function usageOf(numPromptTokens: number, { ids }: Completion): Usage {
+function usageOf(numPromptTokens: number, { ids, numHitTokens }: Completion): Usage {
   return {
     prompt_tokens: numPromptTokens,
     completion_tokens: ids.length,
     total_tokens: numPromptTokens + ids.length,
+    prompt_tokens_details: { cached_tokens: numHitTokens },
   };
 }
 

@@ -85,7 +85,6 @@ export class LoadedModel {
         const tokenIds = Uint32Array.from(ids.slice(startPosition, startPosition + maxChunkTokens));
         const firstRow = Math.min(tokenIds.length, Math.max(0, firstWanted - startPosition));
         const batch = {
-          phase: 'prefill',
           slot,
           tokenIds,
           startPosition,

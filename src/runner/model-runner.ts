@@ -68,6 +68,8 @@ export class ModelRunner implements StepRunner {
   readonly #state: GPUBuffer;
   readonly #weights: WeightTable;
   readonly #recorder: Recorder;
+  /** Of the chunk that shares a submit with decode rows: a recorder's scalars are those of one pass a submit. */
+  readonly #chunkRecorder: Recorder;
   readonly #inputs: ForwardInputs;
   readonly #ropes: RopeTables;
   readonly #ring: ReadbackRing;
@@ -120,7 +122,8 @@ export class ModelRunner implements StepRunner {
     this.#inputs = parts.inputs;
     this.#weights = new WeightTable(tensors);
     this.#recorder = new Recorder(gpu);
-    this.#ring = new ReadbackRing(gpu.device, maxSlots * 4);
+    this.#chunkRecorder = new Recorder(gpu);
+    this.#ring = new ReadbackRing(gpu.device, (maxSlots + 1) * 4);
   }
 
   get stepsSubmitted(): number {
@@ -153,16 +156,29 @@ export class ModelRunner implements StepRunner {
     this.#inputs.startSlot(slot, params, seenIds);
   }
 
-  /** Records and submits the batch. Pipelines of a shape not met before compile first; the order of steps is kept. */
+  /**
+   * Records and submits the batch: copies, decode rows, chunk. Pipelines of a shape not met before compile first; the
+   * order of steps is kept.
+   */
   submit(batch: Batch): PendingStep {
+    const { rows, prefill } = batch;
     this.#inputs.prepare(batch);
-    const graph = this.#graphOf(batch);
     const { device } = this.#options.gpu;
     const encoder = device.createCommandEncoder();
-    this.#recorder.record(encoder, graph.runs);
-    const numIds = batch.phase === 'decode' ? batch.rows.length : batch.sample ? 1 : 0;
-    const buffer =
-      numIds > 0 ? this.#ring.copy(encoder, this.#state, this.#layout.sampledAt * 4, numIds * 4) : undefined;
+    for (const copy of batch.copies) this.#options.pool.recordCopy(encoder, copy);
+    const sampledAt = this.#layout.sampledAt * 4;
+    const numIds = rows.length + (prefill?.sample ? 1 : 0);
+    const buffer = numIds > 0 ? this.#ring.take() : null;
+    if (rows.length > 0) {
+      this.#recorder.record(encoder, this.#decodeGraphOf(rows).runs);
+      if (buffer) encoder.copyBufferToBuffer(this.#state, sampledAt, buffer, 0, rows.length * 4);
+    }
+    if (prefill !== null) {
+      const graph = this.#prefillGraph(prefill, prefill.tokenIds.length, prefill.sample);
+      this.#chunkRecorder.record(encoder, graph.runs);
+      if (buffer && prefill.sample)
+        encoder.copyBufferToBuffer(this.#state, sampledAt, buffer, rows.length * 4, 4);
+    }
     device.queue.submit([encoder.finish()]);
     this.#stepsSubmitted++;
     const ids = buffer
@@ -178,7 +194,7 @@ export class ModelRunner implements StepRunner {
   async score(batch: PrefillBatch, firstRow: number): Promise<Float32Array> {
     const { gpu, config } = this.#options;
     const { vocabSize } = config;
-    this.#inputs.prepare(batch);
+    this.#inputs.prepare({ rows: [], prefill: batch });
     const numRows = batch.tokenIds.length;
     const forward = this.#prefillGraph(batch, numRows, false);
     await this.#run(forward);
@@ -221,10 +237,9 @@ export class ModelRunner implements StepRunner {
     device.queue.submit([encoder.finish()]);
   }
 
-  #graphOf(batch: Batch): Graph {
-    if (batch.phase === 'prefill') return this.#prefillGraph(batch, batch.tokenIds.length, batch.sample);
-    const last = Math.max(...batch.rows.map((row) => row.position));
-    return this.#decodeGraph(batch.rows.length, this.#numSplits(batch.rows.length, last));
+  #decodeGraphOf(rows: Batch['rows']): Graph {
+    const last = rows.reduce((most, { position }) => Math.max(most, position), 0);
+    return this.#decodeGraph(rows.length, this.#numSplits(rows.length, last));
   }
 
   #numSplits(numRows: number, position: number): number {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Completion, Engine, type EngineOptions } from '../../src/engine/engine';
+import { Engine } from '../../src/engine/engine';
+import type { Completion, EngineOptions } from '../../src/engine/request';
 import { GREEDY, type SamplingParams } from '../../src/engine/sampling-params';
 import { TabmindError } from '../../src/errors';
 import { nextId, PagedRunner, type PagedRunnerOptions, turns } from './paged-runner';
@@ -94,9 +95,9 @@ describe('Engine', () => {
     const [a, b] = await Promise.all([add('a', PROMPT), add('b', other, { seed: 5 })]);
     expect(a.ids).toEqual(alone(PROMPT, 12));
     expect(b.ids).toEqual(alone(other, 12, 5));
-    const numRows = runner.batches.map((batch) => (batch.phase === 'decode' ? batch.rows.length : 0));
-    // a's prompt, one step of a, b's prompt, ten steps of both, and the last one of b.
-    expect(numRows).toEqual([0, 1, 0, ...Array(10).fill(2), 1]);
+    const words = runner.batches.map(({ rows, prefill }) => `${rows.length}${prefill ? ' + prompt' : ''}`);
+    // b's prompt joins a's first step; ten steps of both, and the last one of b.
+    expect(words).toEqual(['0 + prompt', '1 + prompt', ...Array(10).fill('2'), '1']);
   });
 
   it('preempts and recomputes when blocks run out, without a lost or changed token', async () => {
