@@ -53,6 +53,8 @@ export interface Engine {
   measureReadSpeed(): Promise<number>;
   tokenize(text: string): Promise<readonly number[]>;
   renderChat(messages: readonly ChatMessage[]): Promise<readonly number[]>;
+  /** Gives up what a session holds on the GPU; what it has saved stays. */
+  dropSession(session: string): Promise<void>;
   stats(): Promise<EngineStats>;
   unload(): Promise<void>;
   listCached(): Promise<readonly CachedModel[]>;
@@ -87,6 +89,7 @@ export function createEngine(): Engine {
     measureReadSpeed: () => call(api.measureReadSpeed()),
     tokenize: (text) => call(api.tokenize(text)),
     renderChat: (messages) => call(api.renderChat(messages)),
+    dropSession: (session) => call(api.dropSession(session)),
     stats: () => call(api.stats()),
     unload: () => call(api.unload()),
     listCached: () => call(api.listCached()),

@@ -20,6 +20,17 @@ export interface ChatRequest {
   readonly seed?: number;
   readonly stop?: string | readonly string[];
   readonly ignore_eos?: boolean;
+  /** Answers to the same prompt, which is computed once. Answer i draws with seed + i. Default 1, at most 64. */
+  readonly n?: number;
+  /** Larger goes first, and may take the place of a smaller one. Default 0. */
+  readonly priority?: number;
+  /**
+   * Any name for the conversation that this is a turn of: what was computed for it stays on the GPU until the memory is
+   * needed, so that the next turn computes only what is new. Works without it too, for as long as nothing else comes between.
+   */
+  readonly session?: string;
+  /** False: neither use what earlier requests have computed nor leave anything to later ones. Default true. */
+  readonly cache_prompt?: boolean;
 }
 
 export type FinishReason = 'stop' | 'length' | 'abort';
@@ -49,7 +60,9 @@ export interface Timings {
   readonly decodeTokensPerSecond: number;
 }
 
-/** OpenAI's chat.completion.chunk. The last one carries finish_reason, usage and timings. */
+/**
+ * OpenAI's chat.completion.chunk. The last one of an answer carries finish_reason, and usage and timings of that answer.
+ */
 export interface ChatChunk {
   readonly id: string;
   readonly object: 'chat.completion.chunk';
@@ -58,7 +71,8 @@ export interface ChatChunk {
   readonly model: string;
   readonly choices: readonly [
     {
-      readonly index: 0;
+      /** Which of the `n` answers. */
+      readonly index: number;
       readonly delta: { readonly role?: 'assistant'; readonly content?: string };
       readonly finish_reason: FinishReason | null;
     },
@@ -278,6 +292,9 @@ export interface GenerateRequest {
   readonly repetition_penalty?: number;
   readonly seed?: number;
   readonly ignore_eos?: boolean;
+  readonly priority?: number;
+  readonly session?: string;
+  readonly cache_prompt?: boolean;
 }
 
 export interface GenerateResult {
@@ -329,6 +346,8 @@ export interface WorkerApi {
   /** Bytes per second at which the GPU reads memory when it does nothing else. */
   measureReadSpeed(): Promise<number>;
   abort(requestId: string): Promise<void>;
+  /** Gives up what a session holds on the GPU; what it has saved stays. */
+  dropSession(session: string): Promise<void>;
   stats(): Promise<EngineStats>;
   tokenize(text: string): Promise<readonly number[]>;
   /** Token ids of a rendered conversation, generation prompt included. */

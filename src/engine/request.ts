@@ -30,6 +30,8 @@ export interface EngineRequest {
   readonly priority?: number;
   /** The conversation that this is a turn of: its blocks stay on the GPU until they are needed elsewhere. */
   readonly session?: string;
+  /** False: share no blocks with other requests. Default true. */
+  readonly shares?: boolean;
   /**
    * Called with the new ids of the completion as they are read back, in order, the stop token left out. It may call
    * the engine. What it throws fails this request only.

@@ -49,7 +49,7 @@ export class Seating {
     const slot = this.#freeSlots.at(-1);
     if (slot === undefined) return null;
     const { tokenIds } = sequence;
-    const canShare = tokenIds.length <= this.#maxSharedTokens;
+    const canShare = sequence.shares && tokenIds.length <= this.#maxSharedTokens;
     // The last token is computed in any case: its logits choose the next one.
     const maxHitTokens = canShare ? tokenIds.length - 1 : 0;
     let shared = this.#allocator.allocateShared(tokenIds, maxHitTokens, numRunning);

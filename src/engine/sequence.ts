@@ -11,6 +11,12 @@ export interface Seat {
   readonly blockTable: BlockTable;
 }
 
+export interface SequenceOptions {
+  readonly priority?: number;
+  readonly session?: string;
+  readonly shares?: boolean;
+}
+
 /**
  * One prompt and its completion. The token ids are the truth: everything on the GPU can be computed again from them.
  * Steps are submitted ahead of the ids that are read back, so three counts differ: `tokenIds.length` (known here),
@@ -25,6 +31,8 @@ export class Sequence {
   readonly priority: number;
   /** Keeps its blocks under this id when it ends; null: they are free then. */
   readonly session: string | null;
+  /** False: it shares no blocks with others. */
+  readonly shares: boolean;
   readonly #tokenIds: number[];
   #order = 0;
   #numOvertaken = 0;
@@ -49,14 +57,15 @@ export class Sequence {
     promptIds: ArrayLike<number>,
     params: SamplingParams,
     arrivalMs: number,
-    { priority = 0, session = null }: { readonly priority?: number; readonly session?: string | null } = {},
+    options: SequenceOptions = {},
   ) {
     this.id = id;
     this.params = params;
     this.numPromptTokens = promptIds.length;
     this.arrivalMs = arrivalMs;
-    this.priority = priority;
-    this.session = session;
+    this.priority = options.priority ?? 0;
+    this.session = options.session ?? null;
+    this.shares = options.shares ?? true;
     this.#tokenIds = Array.from(promptIds);
   }
 

@@ -37,7 +37,7 @@ export function chooseChunkTokens(choice: ChunkChoice): number {
   return addedMs.size > 0 ? largest : Math.min(FIRST_CHUNK_TOKENS, maxChunkTokens);
 }
 
-/** Measured, or a line through the two nearest measurements, or in proportion to the only one; null without any. */
+/** Measured, or on the line through the two nearest measurements, or guessed from the only one; null without any. */
 function estimate(addedMs: ReadonlyMap<number, number>, size: number): number | null {
   const known = addedMs.get(size);
   if (known !== undefined) return known;
@@ -46,8 +46,8 @@ function estimate(addedMs: ReadonlyMap<number, number>, size: number): number | 
   );
   const [one, two] = nearest;
   if (one === undefined) return null;
-  // Too much for a larger chunk; perhaps too little for a smaller one, which is measured when it has been tried.
-  if (two === undefined) return one[1] * (size / one[0]);
+  // Between the same and in proportion. A guess that is wrong is replaced by a measurement when the size has been tried.
+  if (two === undefined) return one[1] * Math.sqrt(size / one[0]);
   const slope = (two[1] - one[1]) / (two[0] - one[0]);
   return Math.max(0, one[1] + Math.max(0, slope) * (size - one[0]));
 }

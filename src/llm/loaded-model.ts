@@ -3,6 +3,7 @@ import { type Gpu, openGpu } from '../gpu/device';
 import { KvPool } from '../kvcache/kv-pool';
 import { type ModelConfig, parseJsonObject } from '../models/config';
 import { architectureOf, parseModelConfig } from '../models/registry';
+import { fixedLength } from '../models/rope';
 import type { EngineStats, KernelTime, LoadOptions, ModelInfo, ModelRef, ScoreRequest } from '../protocol';
 import { ModelRunner } from '../runner/model-runner';
 import { measureReadSpeed } from '../runner/read-speed';
@@ -45,6 +46,8 @@ export class LoadedModel {
       blockTokens: pool.shape.blockTokens,
       contextLength: info.contextLength,
       eosTokenIds: config.eosTokenIds,
+      // Beyond its fixed length, a rope turns every key by the length of the whole prompt.
+      maxSharedTokens: Math.min(...config.ropes.map(fixedLength)),
     });
     gpu.onError((error) => this.engine.fail(error));
     void gpu.lost.then((error) => this.engine.fail(error));

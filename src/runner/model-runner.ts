@@ -5,9 +5,8 @@ import { allocateBuffer, readBuffer } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { Recorder } from '../gpu/dispatch';
 import { type DispatchTime, profileDispatches } from '../gpu/profiler';
-import { partialFloats } from '../kernels/decode-attention';
 import { STEP_BINDINGS } from '../kernels/step-bindings';
-import { type StateLayout, stateLayout } from '../kernels/step-state';
+import type { StateLayout } from '../kernels/step-state';
 import type { KvPool } from '../kvcache/kv-pool';
 import { type ForwardContext, type ScratchRegions, WeightTable } from '../layers/forward-context';
 import { lmHead } from '../layers/lm-head';
@@ -19,18 +18,16 @@ import { ForwardInputs } from './forward-inputs';
 import { type Graph, GraphBuilder } from './graph';
 import { ReadbackRing } from './readback-ring';
 import { RopeTables } from './rope-tables';
-import { planScratch } from './scratch';
+import { MAX_SPLITS, planStepMemory } from './step-memory';
 
-/** A step with more parts than this gains nothing: the merge grows while each part gets too short. */
-const MAX_SPLITS = 32;
 /** Tokens of context that are worth a part of their own: what a workgroup takes at once. */
 const SPLIT_TOKENS = 64;
 /** Workgroups that fill a large GPU twice; more parts than that only cost. */
 const FULL_WORKGROUPS = 264;
 /** Lengths of prompts for which the kernels differ. */
 const OTHER_CHUNKS = [2, 8, 16, 32, 64];
-/** Logits of many positions are computed in slices of this size at most. */
-const MAX_LOGIT_BYTES = 64 * 2 ** 20;
+/** Numbers of decode rows for which the kernels differ. */
+const OTHER_ROWS = [2, 3, 4, 8, 16, 32, 64];
 
 export interface RunnerOptions {
   readonly gpu: Gpu;
@@ -78,31 +75,16 @@ export class ModelRunner implements StepRunner {
   #stepsSubmitted = 0;
 
   static async create(options: RunnerOptions): Promise<ModelRunner> {
-    const { gpu, config, pool, contextLength, maxSlots, maxChunkTokens } = options;
-    const { blockTokens } = pool.shape;
-    const ropes = new RopeTables(config.ropes);
-    const layout = stateLayout({
-      maxSlots,
-      maxChunkTokens,
-      maxBlocksPerSequence: Math.ceil(contextLength / blockTokens),
-      vocabSize: config.vocabSize,
-      contextLength,
-      rotaryDim: config.ropes[0]?.rotaryDim ?? 0,
-      numRopeTables: ropes.numTables,
-    });
-    const maxLogitRows = Math.max(
-      maxSlots,
-      Math.min(maxChunkTokens, Math.floor(MAX_LOGIT_BYTES / (config.vocabSize * 4))),
-    );
-    const { regions, totalFloats } = planScratch(config, {
-      maxRows: Math.max(maxSlots, maxChunkTokens),
-      maxLogitRows,
-      partialFloats: partialFloats({ numRows: maxSlots, numSplits: MAX_SPLITS, ...config }),
+    const { gpu, config, pool, contextLength } = options;
+    const { layout, regions, maxLogitRows, ...bytes } = planStepMemory(config, {
+      ...options,
+      blockTokens: pool.shape.blockTokens,
       permutedCols: permutedCols(options.tensors),
     });
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-    const scratch = await allocateBuffer(gpu.device, 'activations', totalFloats * 4, usage);
-    const state = await allocateBuffer(gpu.device, 'step state', layout.totalWords * 4, usage);
+    const scratch = await allocateBuffer(gpu.device, 'activations', bytes.scratchBytes, usage);
+    const state = await allocateBuffer(gpu.device, 'step state', bytes.stateBytes, usage);
+    const ropes = new RopeTables(config.ropes);
     const inputs = new ForwardInputs(gpu.device.queue, state, layout, ropes);
     inputs.writeRopes(contextLength);
     return new ModelRunner({ ...options, layout, regions, maxLogitRows, scratch, state, ropes, inputs });
@@ -136,20 +118,28 @@ export class ModelRunner implements StepRunner {
    */
   async warmUp(): Promise<void> {
     const { gpu, contextLength } = this.#options;
-    this.#requestPipelines([1, this.maxChunkTokens], [0, contextLength - 1]);
+    this.#requestPipelines([1, this.maxChunkTokens], [0, contextLength - 1], [1]);
     await gpu.pipelines.ready();
     if (gpu.isSoftware) return;
     const positions = Array.from({ length: Math.log2(MAX_SPLITS) }, (_, i) => SPLIT_TOKENS * 2 ** i);
     this.#requestPipelines(
       OTHER_CHUNKS.filter((numRows) => numRows < this.maxChunkTokens),
       positions.filter((position) => position < contextLength),
+      [1],
     );
+    const numRows = OTHER_ROWS.filter((rows) => rows <= this.maxSlots);
+    this.#requestPipelines([], [0, contextLength - 1], numRows);
   }
 
-  #requestPipelines(chunks: readonly number[], positions: readonly number[]): void {
+  #requestPipelines(
+    chunks: readonly number[],
+    positions: readonly number[],
+    rowCounts: readonly number[],
+  ): void {
     for (const numRows of chunks)
       this.#prefillGraph({ slot: 0, startPosition: 0, totalTokens: numRows }, numRows, true);
-    for (const position of positions) this.#decodeGraph(1, this.#numSplits(1, position));
+    for (const position of positions)
+      for (const rows of rowCounts) this.#decodeGraph(rows, this.#numSplits(rows, position));
   }
 
   startSlot(slot: number, params: SamplingParams, seenIds: ArrayLike<number>): void {

@@ -10,6 +10,7 @@ interface Sizes {
   readonly maxSlots?: number;
   readonly maxChunkTokens?: number;
   readonly contextLength?: number;
+  readonly maxSharedTokens?: number;
 }
 
 function setUp(sizes: Sizes = {}) {
@@ -18,6 +19,7 @@ function setUp(sizes: Sizes = {}) {
     maxSlots: sizes.maxSlots ?? 4,
     maxChunkFor: () => sizes.maxChunkTokens ?? 8,
     contextLength: sizes.contextLength ?? 256,
+    ...(sizes.maxSharedTokens === undefined ? {} : { maxSharedTokens: sizes.maxSharedTokens }),
   });
   let numAdded = 0;
   /** Every prompt has tokens of its own. */
@@ -231,6 +233,49 @@ describe('Scheduler', () => {
     scheduler.checkIntegrity();
     expect(allocator.numUsed).toBe(0);
     expect(scheduler.schedule(0)).toBeNull();
+  });
+});
+
+describe('Scheduler, with shared blocks', () => {
+  const prompt = Array.from({ length: 10 }, (_, i) => 1 + i);
+  const twins = (setup: ReturnType<typeof setUp>, more: readonly number[] = []) =>
+    ['a', 'b'].map((id) => {
+      const sequence = new Sequence(id, [...prompt, ...more], { ...GREEDY, maxTokens: 3 }, 0);
+      setup.scheduler.add(sequence);
+      return sequence;
+    });
+
+  it('computes a prompt once: the second copies the last block and computes one token', () => {
+    const setup = setUp({ maxChunkTokens: 16 });
+    const [, second] = twins(setup);
+    setup.schedule();
+    const step = setup.schedule();
+    expect(describeStep(step)).toBe('d a p b 9+1');
+    const [a, b] = [...step.decoding, ...(step.prefilling ? [step.prefilling] : [])].map(
+      ({ seat }) => seat?.blockTable.blockIds ?? [],
+    );
+    expect(b?.slice(0, 2)).toEqual(a?.slice(0, 2));
+    expect(step.batch.copies).toEqual([{ from: a?.[2], to: b?.[2] }]);
+    expect(second?.numHitTokens).toBe(9);
+    expect(setup.scheduler.seating.promptTokens).toEqual({ numTokens: 20, numHit: 9 });
+  });
+
+  it('shares nothing of sequences whose keys depend on the length', () => {
+    const setup = setUp({ maxChunkTokens: 16, maxSharedTokens: 9 });
+    twins(setup);
+    setup.schedule();
+    expect(describeStep(setup.schedule())).toBe('d a p b 0+10');
+  });
+
+  it('leaves a block for each running sequence when it admits', () => {
+    const { add, schedule, readBack, scheduler } = setUp({ numBlocks: 6 });
+    add('a', 8);
+    add('b', 4);
+    for (let i = 0; i < 3; i++) readBack(schedule());
+    // One of six blocks is free, and both will need one soon.
+    add('c', 4);
+    expect(describeStep(schedule())).toBe('d a b');
+    expect(scheduler.numWaiting).toBe(1);
   });
 });
 
