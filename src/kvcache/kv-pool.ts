@@ -45,8 +45,16 @@ export class KvPool {
   readonly slabs: readonly GPUBuffer[];
   readonly bytes: number;
   readonly #plans: readonly SlabPlan[];
+  /** One block of all layers, on its way. */
+  readonly #carrier: GPUBuffer;
 
-  private constructor(layout: KvLayout, plans: readonly SlabPlan[], slabs: readonly GPUBuffer[]) {
+  private constructor(
+    layout: KvLayout,
+    plans: readonly SlabPlan[],
+    slabs: readonly GPUBuffer[],
+    carrier: GPUBuffer,
+  ) {
+    this.#carrier = carrier;
     this.shape = layout;
     this.layout = layout;
     this.#plans = plans;
@@ -64,11 +72,15 @@ export class KvPool {
     try {
       for (const [slab, { sizeBytes }] of plans.entries())
         buffers.push(await allocateBuffer(gpu.device, `kv ${slab}`, sizeBytes, usage));
+      buffers.push(await allocateBuffer(gpu.device, 'kv block', layout.blockBytes, usage));
     } catch (error) {
       for (const buffer of buffers) buffer.destroy();
       throw error;
     }
-    return new KvPool(layout, plans, buffers);
+    const slabs = buffers.slice(0, plans.length);
+    const [carrier] = buffers.slice(plans.length);
+    if (carrier === undefined) throw new TabmindError('internal', 'the KV pool has no buffer for copies');
+    return new KvPool(layout, plans, slabs, carrier);
   }
 
   /** Index into `slabs`. */
@@ -88,14 +100,12 @@ export class KvPool {
 
   /** Records that block `to` gets the contents of block `from`, in every layer. */
   recordCopy(encoder: GPUCommandEncoder, { from, to }: { readonly from: number; readonly to: number }): void {
-    for (const { buffer, offset } of this.#places(from))
-      encoder.copyBufferToBuffer(
-        buffer,
-        offset,
-        buffer,
-        offset + (to - from) * this.layout.blockWords * 4,
-        this.layout.blockWords * 4,
-      );
+    const bytes = this.layout.blockWords * 4;
+    // By way of a buffer of its own: WebGPU copies nothing within one buffer.
+    for (const [layer, { buffer, offset }] of this.#places(from).entries())
+      encoder.copyBufferToBuffer(buffer, offset, this.#carrier, layer * bytes, bytes);
+    for (const [layer, { buffer, offset }] of this.#places(to).entries())
+      encoder.copyBufferToBuffer(this.#carrier, layer * bytes, buffer, offset, bytes);
   }
 
   /** Where the block lies, layer after layer; offsets in bytes. */
@@ -111,6 +121,6 @@ export class KvPool {
   }
 
   destroy(): void {
-    for (const buffer of this.slabs) buffer.destroy();
+    for (const buffer of [...this.slabs, this.#carrier]) buffer.destroy();
   }
 }
