@@ -348,6 +348,15 @@ export interface WorkerApi {
   abort(requestId: string): Promise<void>;
   /** Gives up what a session holds on the GPU; what it has saved stays. */
   dropSession(session: string): Promise<void>;
+  /** Keeps what a session holds on the GPU in the browser's storage; false when it holds nothing. */
+  saveSession(session: string): Promise<boolean>;
+  /**
+   * Brings a saved session back to the GPU. Resolves to the tokens that need not be computed again: 0 when it was not
+   * saved, by another model or with other bits, or is damaged, or there is no room. The next turn works all the same.
+   */
+  restoreSession(session: string): Promise<number>;
+  /** Removes a session from the GPU and from the storage. */
+  deleteSession(session: string): Promise<void>;
   stats(): Promise<EngineStats>;
   tokenize(text: string): Promise<readonly number[]>;
   /** Token ids of a rendered conversation, generation prompt included. */

@@ -7,7 +7,7 @@ import type { Completion, EngineCounts, EngineOptions, EngineRequest } from './r
 import { checkSamplingParams, type SamplingParams } from './sampling-params';
 import { type ScheduledStep, Scheduler } from './scheduler';
 import { type Seat, Sequence } from './sequence';
-import type { Session } from './session-shelf';
+import { Sessions } from './sessions';
 import { StepPipeline } from './step-pipeline';
 import { StepTimes } from './step-times';
 
@@ -24,6 +24,7 @@ interface LiveRequest {
  * are dropped. The loop sleeps on the oldest step in flight and ends when there is no work.
  */
 export class Engine {
+  readonly sessions: Sessions;
   readonly #allocator: BlockAllocator;
   readonly #scheduler: Scheduler;
   readonly #eosTokenIds: ReadonlySet<number>;
@@ -57,6 +58,7 @@ export class Engine {
       maxChunkFor: (numRows) => times.maxChunkFor(numRows),
     });
     this.#scheduler = scheduler;
+    this.sessions = new Sessions(scheduler.seating, this.#allocator, this.#borrowed);
     this.#pipeline = new StepPipeline({ runner, scheduler, times, maxStepsInFlight, now });
   }
 
@@ -123,39 +125,6 @@ export class Engine {
     for (const id of [...this.#requests.keys()]) this.abort(id);
     await this.#loop;
     await Promise.allSettled(this.#borrowed);
-  }
-
-  /** What a session holds on the GPU now; null when there is none. Read its blocks before anything else is submitted. */
-  findSession(id: string): Session | null {
-    return this.#scheduler.seating.findSession(id);
-  }
-
-  /** Gives up what a session holds; false when there is no such session. */
-  dropSession(id: string): boolean {
-    return this.#scheduler.seating.dropSession(id);
-  }
-
-  /**
-   * Keeps a session whose keys and values come from elsewhere: `write` puts those of `tokenIds` into the blocks, or has
-   * submitted it when it returns. False when there is no room.
-   */
-  restoreSession(
-    id: string,
-    tokenIds: readonly number[],
-    write: (blockIds: readonly number[]) => void,
-  ): boolean {
-    if (this.#broken) throw this.#broken;
-    const { seating } = this.#scheduler;
-    const blockTable = this.#closed ? null : seating.allocateSession(tokenIds);
-    if (blockTable === null) return false;
-    try {
-      write(blockTable.blockIds);
-    } catch (thrown) {
-      this.#allocator.free(blockTable);
-      throw thrown;
-    }
-    seating.adopt({ id, blockTable, tokenIds: [...tokenIds] });
-    return true;
   }
 
   stats(): EngineCounts {

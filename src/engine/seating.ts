@@ -13,6 +13,8 @@ export class Seating {
   readonly #maxSharedTokens: number;
   readonly #freeSlots: number[];
   readonly #shelf = new SessionShelf();
+  /** Blocks that are being read. */
+  readonly #held = new Set<BlockTable>();
   /** Places lent to work that is no sequence. */
   readonly #lent = new Set<Seat>();
   #numPromptTokens = 0;
@@ -32,7 +34,7 @@ export class Seating {
   }
 
   get numSessionBlocks(): number {
-    return this.#allocator.numHeldOnlyBy(this.#shelf.tables);
+    return this.#allocator.numHeldOnlyBy([...this.#shelf.tables, ...this.#held]);
   }
 
   /** Whether `seat` would find a place. Shared blocks are not counted on, so it may err on the side of no. */
@@ -88,7 +90,10 @@ export class Seating {
     this.#freeSlots.push(slot);
     const { session, canShare } = sequence;
     if (session === null || !canShare || sequence.finishReason === 'error') this.#allocator.free(blockTable);
-    else this.keep({ id: session, blockTable, tokenIds: sequence.tokenIds.slice(0, sequence.numSettled) });
+    else {
+      const numKept = Math.min(sequence.numSettled, this.#maxSharedTokens);
+      this.keep({ id: session, blockTable, tokenIds: sequence.tokenIds.slice(0, numKept) });
+    }
   }
 
   /** Takes the place of a sequence that goes back to the queue. */
@@ -111,6 +116,18 @@ export class Seating {
     const session = this.#shelf.take(id);
     if (session !== null) this.#allocator.free(session.blockTable);
     return session !== null;
+  }
+
+  /** Keeps the blocks as they are until `letGo`. */
+  hold(session: Session): BlockTable {
+    const held = this.#allocator.hold(session.blockTable);
+    this.#held.add(held);
+    return held;
+  }
+
+  letGo(held: BlockTable): void {
+    if (!this.#held.delete(held)) throw defect('blocks were let go that nobody held');
+    this.#allocator.free(held);
   }
 
   /** Blocks for the tokens of a session that comes from elsewhere; null when too few are free. */
@@ -154,7 +171,7 @@ export class Seating {
   checkIntegrity(seated: readonly Sequence[]): void {
     this.#allocator.checkIntegrity();
     const slots = [...this.#freeSlots];
-    const tables: BlockTable[] = [...this.#shelf.tables];
+    const tables: BlockTable[] = [...this.#shelf.tables, ...this.#held];
     for (const { slot, blockTable } of this.#lent) {
       slots.push(slot);
       tables.push(blockTable);

@@ -121,6 +121,12 @@ export class BlockAllocator {
     };
   }
 
+  /** A further table of the same blocks: they stay as they are until it is freed too. */
+  hold({ blockIds }: BlockTable): BlockTable {
+    for (const block of blockIds) this.#take(block);
+    return this.#open([...blockIds]);
+  }
+
   /** Adds blocks until the table covers `numTokens` tokens; false (and nothing taken) when too few blocks are free. */
   append(table: BlockTable, numTokens: number): boolean {
     const { blockIds } = this.#recordOf(table);

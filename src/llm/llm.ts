@@ -173,7 +173,19 @@ export class Llm implements WorkerApi {
   }
 
   async dropSession(session: string): Promise<void> {
-    this.#model?.engine.dropSession(session);
+    this.#model?.engine.sessions.drop(session);
+  }
+
+  async saveSession(session: string): Promise<boolean> {
+    return this.#loaded().saveSession(session);
+  }
+
+  async restoreSession(session: string): Promise<number> {
+    return this.#loaded().restoreSession(session);
+  }
+
+  async deleteSession(session: string): Promise<void> {
+    await this.#loaded().deleteSession(session);
   }
 
   async stats(): Promise<EngineStats> {

@@ -18,6 +18,7 @@ import { openCheckpoint } from './checkpoint';
 import { type GenerationDefaults, generationDefaults } from './generation-defaults';
 import { loadShape } from './load-shape';
 import type { LoadStep } from './progress-meter';
+import { SessionStore, sessionKey } from './session-store';
 import { TextModel } from './text-model';
 
 /** Everything that one model in memory consists of. */
@@ -31,6 +32,8 @@ export class LoadedModel {
   readonly #runner: ModelRunner;
   readonly #pool: KvPool;
   readonly #weights: LoadedWeights;
+  readonly #sessionKey: string;
+  readonly #sessions = new SessionStore();
 
   private constructor(parts: Parts, info: ModelInfo) {
     const { gpu, config, generation, runner, pool, weights, text } = parts;
@@ -41,6 +44,7 @@ export class LoadedModel {
     this.#runner = runner;
     this.#pool = pool;
     this.#weights = weights;
+    this.#sessionKey = parts.sessionKey;
     this.engine = new Engine(runner, {
       numBlocks: pool.shape.numBlocks,
       blockTokens: pool.shape.blockTokens,
@@ -110,6 +114,35 @@ export class LoadedModel {
     return this.engine.borrow(1, () => measureReadSpeed(this.#gpu));
   }
 
+  /** Keeps what a session holds on the GPU for later visits; false when it holds nothing. */
+  async saveSession(id: string): Promise<boolean> {
+    const saved = await this.engine.sessions.read(id, async ({ blockTable, tokenIds }) => ({
+      tokenIds,
+      contents: await this.#pool.readBlocks(blockTable.blockIds),
+    }));
+    if (saved === null) return false;
+    await this.#sessions.write(id, this.#sessionKey, saved);
+    return true;
+  }
+
+  /** Tokens that need not be computed again; 0 when nothing of this model was saved whole, or there is no room. */
+  async restoreSession(id: string): Promise<number> {
+    const { sessions } = this.engine;
+    const saved = await this.#sessions.read(id, this.#sessionKey);
+    // What is there is newer than what was saved.
+    const present = sessions.find(id);
+    if (present !== null) return present.tokenIds.length;
+    if (saved === null) return 0;
+    const { tokenIds, contents } = saved;
+    const write = (blockIds: readonly number[]) => this.#pool.writeBlocks(blockIds, contents);
+    return sessions.restore(id, tokenIds, write) ? tokenIds.length : 0;
+  }
+
+  async deleteSession(id: string): Promise<void> {
+    this.engine.sessions.drop(id);
+    await this.#sessions.delete(id);
+  }
+
   stats(): EngineStats {
     const { dispatches, bindings } = this.#runner.decodeCost();
     return {
@@ -164,6 +197,7 @@ interface Parts {
   readonly pool: KvPool;
   readonly runner: ModelRunner;
   readonly contextLength: number;
+  readonly sessionKey: string;
   readonly warnings: readonly string[];
 }
 
@@ -210,6 +244,7 @@ async function loadParts(from: Ingredients): Promise<Parts> {
     pool,
     runner,
     contextLength: shape.contextLength,
+    sessionKey: sessionKey(from.identity, from.randomSeed, pool.shape),
     warnings: [...weights.warnings, ...textWarnings],
   };
 }

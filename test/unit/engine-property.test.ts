@@ -122,7 +122,7 @@ async function runTogether(sizes: Sizes, requests: readonly Request[], latencies
   });
   const engine = new Engine(runner, { ...sizes, eosTokenIds: [EOS] });
   const all = await Promise.all(requests.map((request, i) => runOne(engine, `r${i}`, request)));
-  for (const id of ['one', 'two']) engine.dropSession(id);
+  for (const id of ['one', 'two']) engine.sessions.drop(id);
   await engine.close();
   engine.checkIntegrity();
   expect(runner.maxInFlight).toBeLessThanOrEqual(sizes.stepsInFlight);

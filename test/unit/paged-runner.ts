@@ -108,6 +108,21 @@ export class PagedRunner implements StepRunner {
     return { ids: readBack() };
   }
 
+  /** Tokens that lie in blocks now. */
+  readBlocks(blockIds: readonly number[]): Uint32Array {
+    const { blockTokens } = this.#options;
+    const words = blockIds.flatMap((block) => [
+      ...this.#memory.subarray(block * blockTokens, (block + 1) * blockTokens),
+    ]);
+    return Uint32Array.from(words);
+  }
+
+  writeBlocks(blockIds: readonly number[], words: Uint32Array): void {
+    const { blockTokens } = this.#options;
+    for (const [i, block] of blockIds.entries())
+      this.#memory.set(words.subarray(i * blockTokens, (i + 1) * blockTokens), block * blockTokens);
+  }
+
   #checkRows({ rows: decodeRows, prefill, copies }: Batch): readonly Row[] {
     const rows = decodeRows.map(({ slot, blockTable, position }) => this.#row(slot, blockTable, position, 1));
     if (prefill !== null) {
