@@ -76,6 +76,13 @@ async function turn(ids: readonly number[], maxTokens: number, session: string) 
   return { ids: completion, cached: usage.prompt_tokens_details.cached_tokens };
 }
 
+/** Saves a session, starts over with a fresh worker and device, and brings it back; returns the tokens that came. */
+async function reload(session: string, model: ModelRef, options: LoadOptions) {
+  const isSaved = await engine.saveSession(session);
+  await load(model, options);
+  return { isSaved, numTokens: await engine.restoreSession(session) };
+}
+
 /** The texts of `n` answers to one prompt. */
 async function answers(content: string, n: number, maxTokens: number) {
   const texts = Array.from({ length: n }, () => '');
@@ -102,5 +109,5 @@ async function blockBytes() {
 }
 
 Object.assign(globalThis, {
-  tabmindBatch: { load, alone, together, turn, answers, certainty, blockBytes },
+  tabmindBatch: { load, alone, together, turn, reload, answers, certainty, blockBytes },
 });

@@ -87,10 +87,8 @@ async function checkFolder(folder, index) {
     second.failures.push(`prompts were computed again: ${again.cached.join(' ')}`);
   report(`${name}: the same again, nothing but last tokens computed`, second.failures, second.note);
 
-  await checkTurns(name, requests[9]);
-
   const kvPoolMiB = (12.5 * (await call('blockBytes'))) / 2 ** 20;
-  await call('load', model, { ...options, contextLength, kvPoolMiB });
+  await checkTurns(name, requests[9], model, { ...options, contextLength, kvPoolMiB });
   const tight = await call('together', requests);
   const third = await compare(requests, expected, tight.ids);
   if (tight.numPreemptions === 0) third.failures.push('nothing was preempted');
@@ -102,7 +100,7 @@ async function checkFolder(folder, index) {
   console.log(`     ${name}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
 }
 
-async function checkTurns(name, { ids }) {
+async function checkTurns(name, { ids }, model, reloadOptions) {
   const first = await call('turn', ids, 20, 'conversation');
   const prompt = [...ids, ...first.ids, ...ids.slice(0, 5)];
   const next = await call('turn', prompt, 12, 'conversation');
@@ -115,6 +113,16 @@ async function checkTurns(name, { ids }) {
   const numKept = ids.length + 7;
   const words = rewound.cached < numKept ? [`${rewound.cached} of ${numKept} tokens were found again`] : [];
   report(`${name}: a rewound turn keeps the common start`, words);
+
+  await call('turn', [...ids, ...first.ids], 1, 'conversation');
+  const { isSaved, numTokens } = await call('reload', 'conversation', model, reloadOptions);
+  const last = await call('turn', prompt, 12, 'conversation');
+  const restored = await compare([{ ids: prompt }], [expected], [last.ids]);
+  if (!isSaved || numTokens !== ids.length + first.ids.length)
+    restored.failures.push(`${numTokens} tokens came back`);
+  if (last.cached !== ids.length + first.ids.length)
+    restored.failures.push(`${last.cached} tokens were found after the reload`);
+  report(`${name}: a session comes back after a reload`, restored.failures, restored.note);
 }
 
 async function checkAnswers(name) {
