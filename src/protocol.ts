@@ -159,6 +159,11 @@ export interface LoadOptions {
   readonly contextLength?: number;
   /** MiB of GPU memory for the KV pool. Default: what four full contexts need, at most a quarter of the budget. */
   readonly kvPoolMiB?: number;
+  /**
+   * Share of the graphics memory that is left beside the weights for the KV pool, above 0, at most 1; `kvPoolMiB` goes
+   * before it. The rest is for other programs: 0.8 is much.
+   */
+  readonly cacheMaxEntryCount?: number;
   /** Sequences that may decode together. Default 8, at most 64. */
   readonly maxSequences?: number;
   /** 'auto' uses f16 arithmetic where the adapter offers it. Default 'auto'. */

@@ -1,5 +1,6 @@
 import { Engine } from '../engine/engine';
 import { type Gpu, openGpu } from '../gpu/device';
+import { findFreeBytes } from '../gpu/free-memory';
 import { KvPool } from '../kvcache/kv-pool';
 import { type ModelConfig, parseJsonObject } from '../models/config';
 import { architectureOf, parseModelConfig } from '../models/registry';
@@ -217,7 +218,9 @@ async function loadParts(from: Ingredients): Promise<Parts> {
     from.randomSeed === null
       ? await loadWeights(request)
       : await randomWeights({ ...request, seed: from.randomSeed });
-  const { kv, ...shape } = loadShape(config, options);
+  const asksForShare = options.cacheMaxEntryCount !== undefined && options.kvPoolMiB === undefined;
+  const freeBytes = asksForShare ? Math.min(await findFreeBytes(gpu), largestPool(gpu, config)) : undefined;
+  const { kv, ...shape } = loadShape(config, options, freeBytes);
   const pool = await KvPool.allocate(gpu, kv);
   onProgress({ phase: 'compile', loadedBytes: 0, totalBytes: 0 });
   const runner = await ModelRunner.create({
@@ -247,6 +250,12 @@ async function loadParts(from: Ingredients): Promise<Parts> {
     sessionKey: sessionKey(from.identity, from.randomSeed, pool.shape),
     warnings: [...weights.warnings, ...textWarnings],
   };
+}
+
+/** Each layer of the pool has to fit one binding. */
+function largestPool({ device: { limits } }: Gpu, { numLayers }: ModelConfig): number {
+  const layerBytes = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
+  return numLayers * Math.floor(layerBytes / 256 - 1) * 256;
 }
 
 function describe(model: ModelRef, options: LoadOptions, parts: Parts, loadMs: number): ModelInfo {
