@@ -51,6 +51,7 @@ const STAGES = {
     args: ['test/check/run.mjs', '--weights', 'w16', '--kv', '32,16', ...CHECKPOINTS],
     count: ({ output }) => lastCount('check', output),
   },
+  batch: { browser: true, args: ['test/batch/run.mjs'], count: ({ output }) => lastCount('batch', output) },
   bench: {
     browser: true,
     args: ['test/bench/run.mjs', '--smoke', '--quiet'],

@@ -1,8 +1,9 @@
 // Sixteen sequences at once must give what each gives alone, in a real browser, through the normal load path.
 //   node test/batch/run.mjs [FOLDER…] [--kv 16] [--full] [--browser-flags "…"] [--built DIR]
-// A folder needs reference.json or expected.json: its prompts are the material. Without folders: the tiny llama, and the
-// starter. A model of some size gets short requests only, once, unless --full: a software adapter is slow. Greedy ids must be equal; where they are not, because kernels for more rows add up in another order, the
-// model must have been undecided by the gap rule of `npm run check`.
+// A folder needs reference.json or expected.json: its prompts are the material. Without folders: the tiny llama. A model
+// of some size gets short requests only, once, unless --full: a software adapter is slow. Greedy ids must be equal; where
+// they are not, because kernels for more rows add up in another order, the model must have been undecided by the gap rule
+// of `npm run check`.
 import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,9 +20,8 @@ const { values, positionals } = readArguments({
   built: { type: 'string' },
 });
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-const folders = (
-  positionals.length > 0 ? positionals : [at('../../public/models/starter'), at('../fixtures/models/llama')]
-).map((folder) => resolve(folder));
+const given = positionals.length > 0 ? positionals : [at('../fixtures/models/llama')];
+const folders = given.map((folder) => resolve(folder));
 const root = values.built ?? (await buildPage(at('.'), 'batch'));
 const roots = Object.fromEntries(folders.map((folder, i) => [`/models/${i}/`, folder]));
 const { page, url, close } = await openPage({ root, roots, flags: values['browser-flags'] });
@@ -84,7 +84,10 @@ async function checkFolder(folder, index) {
   const requests = requestsOf(folder);
   const startedMs = performance.now();
   await call('load', model, { ...options, contextLength, kvPoolMiB: 32 });
+  const seconds = () => `${((performance.now() - startedMs) / 1000).toFixed(0)} s`;
+  console.log(`     ${name}: loaded after ${seconds()}`);
   const expected = await call('alone', requests);
+  console.log(`     ${name}: single runs done after ${seconds()}`);
 
   const batch = await call('together', requests);
   const { failures, note } = await compare(requests, expected, batch.ids);
@@ -95,7 +98,7 @@ async function checkFolder(folder, index) {
   const figures = `${prefixHitTokens} tokens shared, ${tokensPerStep.toFixed(1)} tokens a step, ITL p95 at most ${itlP95Ms.toFixed(0)} ms`;
   report(`${name}: 16 at once`, failures, `${note}; ${figures}`);
 
-  console.log(`     ${name}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
+  console.log(`     ${name}: ${seconds()}`);
   if (isLight(folder)) return;
 
   const again = await call('together', requests);
@@ -114,7 +117,7 @@ async function checkFolder(folder, index) {
     third.failures,
     `${third.note}; ${tight.numPreemptions} preemptions, ${tight.prefixHitTokens} tokens shared`,
   );
-  console.log(`     ${name}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
+  console.log(`     ${name}: ${seconds()}`);
 }
 
 async function checkTurns(name, { ids }, model, reloadOptions) {
