@@ -5,9 +5,8 @@ import { allocateBuffer, readBuffer } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { Recorder } from '../gpu/dispatch';
 import { type DispatchTime, profileDispatches } from '../gpu/profiler';
-import { partialFloats } from '../kernels/decode-attention';
 import { STEP_BINDINGS } from '../kernels/step-bindings';
-import { type StateLayout, stateLayout } from '../kernels/step-state';
+import type { StateLayout } from '../kernels/step-state';
 import type { KvPool } from '../kvcache/kv-pool';
 import { type ForwardContext, type ScratchRegions, WeightTable } from '../layers/forward-context';
 import { lmHead } from '../layers/lm-head';
@@ -17,20 +16,17 @@ import type { ModelConfig } from '../models/config';
 import type { PlacedTensor } from '../weights/packed-tensor';
 import { ForwardInputs } from './forward-inputs';
 import { type Graph, GraphBuilder } from './graph';
+import { KeyBiasTables, readKeyBias } from './key-bias';
 import { ReadbackRing } from './readback-ring';
 import { RopeTables } from './rope-tables';
-import { planScratch } from './scratch';
+import { MAX_SPLITS, planStepMemory } from './step-memory';
 
-/** A step with more parts than this gains nothing: the merge grows while each part gets too short. */
-const MAX_SPLITS = 32;
 /** Tokens of context that are worth a part of their own: what a workgroup takes at once. */
 const SPLIT_TOKENS = 64;
 /** Workgroups that fill a large GPU twice; more parts than that only cost. */
 const FULL_WORKGROUPS = 264;
 /** Lengths of prompts for which the kernels differ. */
 const OTHER_CHUNKS = [2, 8, 16, 32, 64];
-/** Logits of many positions are computed in slices of this size at most. */
-const MAX_LOGIT_BYTES = 64 * 2 ** 20;
 
 export interface RunnerOptions {
   readonly gpu: Gpu;
@@ -51,6 +47,7 @@ interface RunnerParts extends RunnerOptions {
   readonly scratch: GPUBuffer;
   readonly state: GPUBuffer;
   readonly ropes: RopeTables;
+  readonly keyBias: KeyBiasTables;
   readonly inputs: ForwardInputs;
 }
 
@@ -70,40 +67,30 @@ export class ModelRunner implements StepRunner {
   readonly #recorder: Recorder;
   readonly #inputs: ForwardInputs;
   readonly #ropes: RopeTables;
+  readonly #keyBias: KeyBiasTables;
   readonly #ring: ReadbackRing;
   readonly #bindGroups = new Map<string, GPUBindGroup>();
   readonly #decodeGraphs = new Map<string, Graph>();
   #stepsSubmitted = 0;
 
   static async create(options: RunnerOptions): Promise<ModelRunner> {
-    const { gpu, config, pool, contextLength, maxSlots, maxChunkTokens } = options;
-    const { blockTokens } = pool.shape;
-    const ropes = new RopeTables(config.ropes);
-    const layout = stateLayout({
-      maxSlots,
-      maxChunkTokens,
-      maxBlocksPerSequence: Math.ceil(contextLength / blockTokens),
-      vocabSize: config.vocabSize,
-      contextLength,
-      rotaryDim: config.ropes[0]?.rotaryDim ?? 0,
-      numRopeTables: ropes.numTables,
-    });
-    const maxLogitRows = Math.max(
-      maxSlots,
-      Math.min(maxChunkTokens, Math.floor(MAX_LOGIT_BYTES / (config.vocabSize * 4))),
-    );
-    const { regions, totalFloats } = planScratch(config, {
-      maxRows: Math.max(maxSlots, maxChunkTokens),
-      maxLogitRows,
-      partialFloats: partialFloats({ numRows: maxSlots, numSplits: MAX_SPLITS, ...config }),
+    const { gpu, config, pool, contextLength } = options;
+    const keyBias = new KeyBiasTables(config, await readKeyBias(options));
+    const { layout, regions, maxLogitRows, ...bytes } = planStepMemory(config, {
+      ...options,
+      blockTokens: pool.shape.blockTokens,
       permutedCols: permutedCols(options.tensors),
+      keyBias: { tableWords: keyBias.words.length, rowFloats: keyBias.rowFloats },
     });
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-    const scratch = await allocateBuffer(gpu.device, 'activations', totalFloats * 4, usage);
-    const state = await allocateBuffer(gpu.device, 'step state', layout.totalWords * 4, usage);
+    const scratch = await allocateBuffer(gpu.device, 'activations', bytes.scratchBytes, usage);
+    const state = await allocateBuffer(gpu.device, 'step state', bytes.stateBytes, usage);
+    gpu.device.queue.writeBuffer(state, layout.keyBiasAt * 4, keyBias.words);
+    const ropes = new RopeTables(config.ropes);
     const inputs = new ForwardInputs(gpu.device.queue, state, layout, ropes);
     inputs.writeRopes(contextLength);
-    return new ModelRunner({ ...options, layout, regions, maxLogitRows, scratch, state, ropes, inputs });
+    const parts = { layout, regions, maxLogitRows, scratch, state, ropes, inputs, keyBias };
+    return new ModelRunner({ ...options, ...parts });
   }
 
   private constructor(parts: RunnerParts) {
@@ -117,6 +104,7 @@ export class ModelRunner implements StepRunner {
     this.#scratch = parts.scratch;
     this.#state = parts.state;
     this.#ropes = parts.ropes;
+    this.#keyBias = parts.keyBias;
     this.#inputs = parts.inputs;
     this.#weights = new WeightTable(tensors);
     this.#recorder = new Recorder(gpu);
@@ -274,6 +262,7 @@ export class ModelRunner implements StepRunner {
       prefill,
       numSplits,
       layerAt: (layer) => pool.layerAt(layer),
+      keyBias: (layer) => this.#keyBias.call(layer, this.#layout, this.#regions),
       ropeTable: (rope) => this.#ropes.tableOf(rope, prefill?.totalTokens ?? null),
       push: (dispatches, slab, layer) => builder.push(dispatches, slab, layer),
     };

@@ -1,11 +1,12 @@
 import { TabmindError } from '../../src/errors';
+import { readPieces } from '../../src/gpu/buffer';
 import type { Gpu } from '../../src/gpu/device';
 import type { ShaderProgram } from '../../src/gpu/pipeline';
 import type { Defines } from '../../src/gpu/shader';
 import { parseModelConfig } from '../../src/models/registry';
 import type { KvBits } from '../../src/protocol';
 import { selfTest } from '../../src/runner/self-test';
-import { readPieces, type SelfTestRequest } from '../../src/runner/self-test-memory';
+import type { SelfTestRequest } from '../../src/runner/self-test-memory';
 import {
   type PackedTensor,
   type PlacedTensor,
