@@ -2,7 +2,7 @@ import { readPieces } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { type KeyBiasCall, keyBiasFloats, keyBiasWords } from '../kernels/key-bias';
 import type { StateLayout } from '../kernels/step-state';
-import type { ScratchRegions } from '../layers/forward-context';
+import type { Region } from '../layers/forward-context';
 import type { ModelConfig } from '../models/config';
 import { fixedLength } from '../models/rope';
 import type { PlacedTensor } from '../weights/packed-tensor';
@@ -132,18 +132,15 @@ export class KeyBiasTables {
     this.rowFloats = keyBiasFloats(config.numHeads, most);
   }
 
-  call(
-    layer: number,
-    { keyBiasAt }: StateLayout,
-    { keyBias }: Pick<ScratchRegions, 'keyBias'>,
-  ): KeyBiasCall | null {
+  /** What the kernels need of a layer, with its terms in that region of scratch; null: nothing is kept out. */
+  call(layer: number, { keyBiasAt }: StateLayout, terms: Region): KeyBiasCall | null {
     const bias = this.#layers[layer] ?? null;
     if (bias === null) return null;
     return {
       tableAt: keyBiasAt + (this.#starts[layer] ?? 0),
       numPairs: bias.numPairs,
-      termsAt: keyBias.at,
-      termsStride: keyBias.stride,
+      termsAt: terms.at,
+      termsStride: terms.stride,
     };
   }
 }

@@ -262,7 +262,7 @@ export class ModelRunner implements StepRunner {
       prefill,
       numSplits,
       layerAt: (layer) => pool.layerAt(layer),
-      keyBias: (layer) => this.#keyBias.call(layer, this.#layout, this.#regions),
+      keyBias: (layer) => this.#keyBias.call(layer, this.#layout, this.#regions.keyBias),
       ropeTable: (rope) => this.#ropes.tableOf(rope, prefill?.totalTokens ?? null),
       push: (dispatches, slab, layer) => builder.push(dispatches, slab, layer),
     };
