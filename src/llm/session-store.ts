@@ -5,7 +5,7 @@ import { sha256 } from '../weights/digest';
 import type { WeightIdentity } from '../weights/weight-identity';
 
 /** To be raised whenever the contents of a KV block mean something else than before. */
-const CONTENTS_VERSION = 1;
+const CONTENTS_VERSION = 2;
 
 /** A conversation as it lies on the GPU. */
 export interface SavedSession {

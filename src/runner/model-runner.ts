@@ -16,6 +16,7 @@ import type { ModelConfig } from '../models/config';
 import type { PlacedTensor } from '../weights/packed-tensor';
 import { ForwardInputs } from './forward-inputs';
 import { type Graph, GraphBuilder } from './graph';
+import { KeyBiasTables, readKeyBias } from './key-bias';
 import { ReadbackRing } from './readback-ring';
 import { RopeTables } from './rope-tables';
 import { MAX_SPLITS, planStepMemory } from './step-memory';
@@ -48,6 +49,7 @@ interface RunnerParts extends RunnerOptions {
   readonly scratch: GPUBuffer;
   readonly state: GPUBuffer;
   readonly ropes: RopeTables;
+  readonly keyBias: KeyBiasTables;
   readonly inputs: ForwardInputs;
 }
 
@@ -69,6 +71,7 @@ export class ModelRunner implements StepRunner {
   readonly #chunkRecorder: Recorder;
   readonly #inputs: ForwardInputs;
   readonly #ropes: RopeTables;
+  readonly #keyBias: KeyBiasTables;
   readonly #ring: ReadbackRing;
   readonly #bindGroups = new Map<string, GPUBindGroup>();
   readonly #decodeGraphs = new Map<string, Graph>();
@@ -76,18 +79,22 @@ export class ModelRunner implements StepRunner {
 
   static async create(options: RunnerOptions): Promise<ModelRunner> {
     const { gpu, config, pool, contextLength } = options;
+    const keyBias = new KeyBiasTables(config, await readKeyBias(options));
     const { layout, regions, maxLogitRows, ...bytes } = planStepMemory(config, {
       ...options,
       blockTokens: pool.shape.blockTokens,
       permutedCols: permutedCols(options.tensors),
+      keyBias: { tableWords: keyBias.words.length, rowFloats: keyBias.rowFloats },
     });
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
     const scratch = await allocateBuffer(gpu.device, 'activations', bytes.scratchBytes, usage);
     const state = await allocateBuffer(gpu.device, 'step state', bytes.stateBytes, usage);
+    gpu.device.queue.writeBuffer(state, layout.keyBiasAt * 4, keyBias.words);
     const ropes = new RopeTables(config.ropes);
     const inputs = new ForwardInputs(gpu.device.queue, state, layout, ropes);
     inputs.writeRopes(contextLength);
-    return new ModelRunner({ ...options, layout, regions, maxLogitRows, scratch, state, ropes, inputs });
+    const parts = { layout, regions, maxLogitRows, scratch, state, ropes, inputs, keyBias };
+    return new ModelRunner({ ...options, ...parts });
   }
 
   private constructor(parts: RunnerParts) {
@@ -101,6 +108,7 @@ export class ModelRunner implements StepRunner {
     this.#scratch = parts.scratch;
     this.#state = parts.state;
     this.#ropes = parts.ropes;
+    this.#keyBias = parts.keyBias;
     this.#inputs = parts.inputs;
     this.#weights = new WeightTable(tensors);
     this.#recorder = new Recorder(gpu);
@@ -279,6 +287,7 @@ export class ModelRunner implements StepRunner {
       prefill,
       numSplits,
       layerAt: (layer) => pool.layerAt(layer),
+      keyBias: (layer) => this.#keyBias.call(layer, this.#layout, this.#regions.keyBias),
       ropeTable: (rope) => this.#ropes.tableOf(rope, prefill?.totalTokens ?? null),
       push: (dispatches, slab, layer) => builder.push(dispatches, slab, layer),
     };
