@@ -1,6 +1,6 @@
 import type { BlockAllocator, BlockCopy, BlockTable } from '../kvcache/block-allocator';
 import { defect } from './defect';
-import type { Seat, Sequence } from './sequence';
+import { type Seat, type Sequence, seatOf } from './sequence';
 import { type Session, SessionShelf } from './session-shelf';
 
 /**
@@ -70,9 +70,8 @@ export class Seating {
 
   /** Extends the blocks of a sequence to `numTokens` tokens; false when too few are free. */
   cover(sequence: Sequence, numTokens: number): boolean {
-    const { seat } = sequence;
-    if (seat === null) throw defect(`sequence ${sequence.id} has no place on the GPU`);
-    while (!this.#allocator.append(seat.blockTable, numTokens)) if (!this.#dropOldestSession()) return false;
+    const { blockTable } = seatOf(sequence);
+    while (!this.#allocator.append(blockTable, numTokens)) if (!this.#dropOldestSession()) return false;
     return true;
   }
 
