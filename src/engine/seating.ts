@@ -88,11 +88,14 @@ export class Seating {
     const { slot, blockTable } = sequence.release();
     this.#freeSlots.push(slot);
     const { session, canShare } = sequence;
-    if (session === null || !canShare || sequence.finishReason === 'error') this.#allocator.free(blockTable);
-    else {
-      const numKept = Math.min(sequence.numSettled, this.#maxSharedTokens);
-      this.keep({ id: session, blockTable, tokenIds: sequence.tokenIds.slice(0, numKept) });
+    const numKept = Math.min(sequence.numSettled, this.#maxSharedTokens);
+    if (session === null || !canShare || sequence.finishReason === 'error' || numKept === 0) {
+      this.#allocator.free(blockTable);
+      return;
     }
+    // Blocks for tokens that were never computed, or were surplus: what is saved is what the tokens need.
+    this.#allocator.shrink(blockTable, numKept);
+    this.keep({ id: session, blockTable, tokenIds: sequence.tokenIds.slice(0, numKept) });
   }
 
   /** Takes the place of a sequence that goes back to the queue. */
