@@ -6,8 +6,11 @@ export interface PrefillBatch {
   readonly slot: number;
   readonly tokenIds: Uint32Array;
   readonly startPosition: number;
-  /** Tokens of the whole sequence, later chunks included: ropes that depend on the length go by it. */
-  readonly totalTokens: number;
+  /**
+   * Tokens of the whole prompt, later chunks included: ropes that depend on the length go by it. null: the rows are those of
+   * a completion that is computed again, whose tokens came one by one.
+   */
+  readonly totalTokens: number | null;
   /** Block ids of the sequence from position 0; covers every row of the chunk. Grows later: copy it in `submit`. */
   readonly blockTable: readonly number[];
   /** True for the last chunk of the prompt: its last row is sampled, and the id becomes the slot's token. */

@@ -2,10 +2,11 @@ import { TabmindError } from '../errors';
 import type { BlockAllocator, BlockCopy } from '../kvcache/block-allocator';
 import type { FinishReason } from '../protocol';
 import type { Batch, DecodeRow } from './batch';
+import { cutChunk } from './chunk';
 import { defect } from './defect';
 import { compareRank, insertRanked, urgencyOf } from './ranking';
 import { Seating } from './seating';
-import type { Seat, Sequence } from './sequence';
+import { type Sequence, seatOf } from './sequence';
 
 /** A batch to submit, and whose rows they are. */
 export interface ScheduledStep {
@@ -24,7 +25,7 @@ export interface SchedulerLimits {
   readonly maxSlots: number;
   /** Longest sequence, prompt and completion together, in tokens. */
   readonly contextLength: number;
-  /** Sequences of more tokens share no blocks: their keys depend on the length. Default: no limit. */
+  /** Beyond so many tokens keys depend on the length, so that sequences share no blocks. Default: no limit. */
   readonly maxSharedTokens?: number;
   /** Longest prompt chunk that may join a step of so many decode rows, in tokens, 1 or more. */
   readonly maxChunkFor: (numRows: number) => number;
@@ -43,6 +44,7 @@ export interface SchedulerLimits {
 export class Scheduler {
   readonly #allocator: BlockAllocator;
   readonly #limits: SchedulerLimits;
+  readonly #maxSharedTokens: number;
   readonly #seating: Seating;
   /** By rank. */
   readonly #waiting: Sequence[] = [];
@@ -57,11 +59,8 @@ export class Scheduler {
   constructor(allocator: BlockAllocator, limits: SchedulerLimits) {
     this.#allocator = allocator;
     this.#limits = limits;
-    this.#seating = new Seating(
-      allocator,
-      limits.maxSlots,
-      limits.maxSharedTokens ?? Number.POSITIVE_INFINITY,
-    );
+    this.#maxSharedTokens = limits.maxSharedTokens ?? Number.POSITIVE_INFINITY;
+    this.#seating = new Seating(allocator, limits.maxSlots, this.#maxSharedTokens);
   }
 
   get numRunning(): number {
@@ -130,7 +129,10 @@ export class Scheduler {
       const { slot, blockTable } = seatOf(sequence);
       return { slot, position: sequence.scheduleDecode(), blockTable: blockTable.blockIds };
     });
-    const prefill = chunk === null ? null : this.#cutChunk(chunk.sequence, rows.length);
+    const prefill =
+      chunk === null
+        ? null
+        : cutChunk(chunk.sequence, this.#limits.maxChunkFor(rows.length), this.#maxSharedTokens);
     this.#numStepsInFlight++;
     return {
       batch: { copies: chunk?.copy ? [chunk.copy] : [], rows, prefill },
@@ -264,21 +266,6 @@ export class Scheduler {
     }
     insertRanked(this.#running, sequence);
   }
-
-  #cutChunk(sequence: Sequence, numRows: number) {
-    const { slot, blockTable } = seatOf(sequence);
-    const startPosition = sequence.numComputed;
-    const maxTokens = this.#limits.maxChunkFor(numRows);
-    const tokenIds = Uint32Array.from(sequence.tokenIds.slice(startPosition, startPosition + maxTokens));
-    const sample = sequence.schedulePrefill(tokenIds.length);
-    const totalTokens = sequence.tokenIds.length;
-    return { slot, tokenIds, startPosition, totalTokens, blockTable: blockTable.blockIds, sample };
-  }
-}
-
-function seatOf(sequence: Sequence): Seat {
-  if (sequence.seat === null) throw defect(`sequence ${sequence.id} has no place on the GPU`);
-  return sequence.seat;
 }
 
 function remove(list: Sequence[], sequence: Sequence): void {

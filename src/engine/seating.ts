@@ -1,6 +1,6 @@
 import type { BlockAllocator, BlockCopy, BlockTable } from '../kvcache/block-allocator';
 import { defect } from './defect';
-import type { Seat, Sequence } from './sequence';
+import { type Seat, type Sequence, seatOf } from './sequence';
 import { type Session, SessionShelf } from './session-shelf';
 
 /**
@@ -70,9 +70,8 @@ export class Seating {
 
   /** Extends the blocks of a sequence to `numTokens` tokens; false when too few are free. */
   cover(sequence: Sequence, numTokens: number): boolean {
-    const { seat } = sequence;
-    if (seat === null) throw defect(`sequence ${sequence.id} has no place on the GPU`);
-    while (!this.#allocator.append(seat.blockTable, numTokens)) if (!this.#dropOldestSession()) return false;
+    const { blockTable } = seatOf(sequence);
+    while (!this.#allocator.append(blockTable, numTokens)) if (!this.#dropOldestSession()) return false;
     return true;
   }
 
@@ -89,11 +88,14 @@ export class Seating {
     const { slot, blockTable } = sequence.release();
     this.#freeSlots.push(slot);
     const { session, canShare } = sequence;
-    if (session === null || !canShare || sequence.finishReason === 'error') this.#allocator.free(blockTable);
-    else {
-      const numKept = Math.min(sequence.numSettled, this.#maxSharedTokens);
-      this.keep({ id: session, blockTable, tokenIds: sequence.tokenIds.slice(0, numKept) });
+    const numKept = Math.min(sequence.numSettled, this.#maxSharedTokens);
+    if (session === null || !canShare || sequence.finishReason === 'error' || numKept === 0) {
+      this.#allocator.free(blockTable);
+      return;
     }
+    // Blocks for tokens that were never computed, or were surplus: what is saved is what the tokens need.
+    this.#allocator.shrink(blockTable, numKept);
+    this.keep({ id: session, blockTable, tokenIds: sequence.tokenIds.slice(0, numKept) });
   }
 
   /** Takes the place of a sequence that goes back to the queue. */

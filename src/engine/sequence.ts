@@ -1,6 +1,7 @@
 import { TabmindError } from '../errors';
 import type { BlockTable } from '../kvcache/block-allocator';
 import type { FinishReason, Timings } from '../protocol';
+import { defect } from './defect';
 import type { SamplingParams } from './sampling-params';
 
 export type SequenceStatus = 'waiting' | 'prefilling' | 'running' | 'finished';
@@ -252,6 +253,12 @@ export class Sequence {
       remedy: 'Reload the page and report this message.',
     });
   }
+}
+
+/** The place of a sequence that must have one. */
+export function seatOf(sequence: Sequence): Seat {
+  if (sequence.seat === null) throw defect(`sequence ${sequence.id} has no place on the GPU`);
+  return sequence.seat;
 }
 
 const NOTHING_MEASURED = {

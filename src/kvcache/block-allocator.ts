@@ -160,15 +160,17 @@ export class BlockAllocator {
 
   /** Ends a table. Blocks that no other table holds become free, the end of the sequence first. */
   free(table: BlockTable): void {
-    const { blockIds } = this.#recordOf(table);
+    this.#release(this.#recordOf(table).blockIds);
     this.#tables.delete(table);
-    // Backwards: the start of a sequence is the part that another one is most likely to share, so it is reused last.
-    for (const block of blockIds.toReversed()) {
-      const refCount = this.#refCountOf(block) - 1;
-      if (refCount < 0) throw defect(`block ${block} was freed more often than it was taken`);
-      this.#refCounts[block] = refCount;
-      if (refCount === 0) (this.#tree.has(block) ? this.#cached : this.#empty).add(block);
-    }
+  }
+
+  /** Gives up the blocks that a table does not need for its first `numTokens` tokens; nothing behind those is published. */
+  shrink(table: BlockTable, numTokens: number): void {
+    const { blockIds, numPublished } = this.#recordOf(table);
+    const numKept = this.numBlocksFor(numTokens);
+    if (numPublished > numKept)
+      throw defect(`a table was to keep ${numKept} blocks but has published ${numPublished}`);
+    this.#release(blockIds.splice(numKept));
   }
 
   /** Nothing is known of any block any more: steps were lost, so what was to be written may not be there. */
@@ -240,6 +242,16 @@ export class BlockAllocator {
   #take(block: number): void {
     this.#cached.delete(block);
     this.#refCounts[block] = this.#refCountOf(block) + 1;
+  }
+
+  /** Backwards: the start of a sequence is the part that another one is most likely to share, so it is reused last. */
+  #release(blockIds: readonly number[]): void {
+    for (const block of blockIds.toReversed()) {
+      const refCount = this.#refCountOf(block) - 1;
+      if (refCount < 0) throw defect(`block ${block} was freed more often than it was taken`);
+      this.#refCounts[block] = refCount;
+      if (refCount === 0) (this.#tree.has(block) ? this.#cached : this.#empty).add(block);
+    }
   }
 
   /** Takes a free block; what was known of its contents, and of what could only be found through it, is forgotten. */
