@@ -1,5 +1,6 @@
 // Flash-decoding over the paged cache: one row, one kv head, one split of its tokens, up to 8 query heads of the kv head.
 //   score[h, t] = sum_d q[h, d] k^[t, d] = s_t sum_d q code + o_t sum_d q      (q is already scaled; then softcap, window)
+//   plus the terms of K's bias where that is kept out of the cache (shared/key_bias.wgsl)
 //   out[h, d] = sum_t p[h, t] v^[t, d] / sum_t p[h, t],  p = exp(score - max)  (V scale folded into p, offset summed apart)
 // q: f32 [rows][q_stride], out: f32 [rows][HEADS][HEAD_DIM], or where SPLIT partials
 // [rows][HEADS][num_splits][HEAD_DIM + 4] = (max, sum of p, unused, unused, sum_t p v^).
@@ -7,7 +8,6 @@
 //   scores  thread = (token of 64, one of 2 interleaved parts of the dims)     softmax  thread = (head group, token)
 //   output  thread = (every TOKEN_GROUPS-th token, 4 dims), heads x dims in a mat4x4
 // HALF: q and K codes in f16, sums of four in f16, everything else in f32. V stays f32: p times scale would underflow.
-
 #params
 @group(0) @binding(1) var<storage, read_write> scratch: array<f32>;
 @group(0) @binding(3) var<storage, read_write> state: array<u32>;
@@ -15,6 +15,7 @@
 #import kv
 #import reduce4
 #import decode_output
+#import decode_bias
 
 const TILE = 64u;
 const CHUNKS = ROW_WORDS / CHUNK_WORDS;
@@ -72,7 +73,7 @@ fn four_dims(k: real4, at: u32) -> vec4<f32> {
   return vec4<f32>(k.x * q_tile[at] + k.y * q_tile[at + HEAD_GROUPS] + k.z * q_tile[at + 2 * HEAD_GROUPS] + k.w * q_tile[at + 3 * HEAD_GROUPS]);
 }
 
-fn score(kv_head: u32, token: u32, part: u32) {
+fn score(kv_head: u32, token: u32, part: u32, first: u32) {
   let block_at = tile_blocks[token / BLOCK_TOKENS];
   let k_at = kv_codes_at(block_at, kv_head, 0u, token % BLOCK_TOKENS);
   var s0 = vec4<f32>();
@@ -99,9 +100,10 @@ fn score(kv_head: u32, token: u32, part: u32) {
   s1 = s1 * so.x + offset * q_sum[1];
 #endif
 #endif
-  cells[(part * TILE + token) * HEAD_GROUPS] = s0;
+  let terms = bias_terms(first + token, part);
+  cells[(part * TILE + token) * HEAD_GROUPS] = s0 + terms[0];
 #if HEAD_GROUPS == 2
-  cells[(part * TILE + token) * HEAD_GROUPS + 1u] = s1;
+  cells[(part * TILE + token) * HEAD_GROUPS + 1u] = s1 + terms[1];
 #endif
 }
 
@@ -109,7 +111,9 @@ fn score(kv_head: u32, token: u32, part: u32) {
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let kv_head = wg.y / HEAD_PARTS;
   let slot = row_slot(wg.z);
-  load_query(params.q_at + wg.z * params.q_stride + kv_head * RATIO * HEAD_DIM, (wg.y % HEAD_PARTS) * 4u * HEAD_GROUPS, index);
+  let first_head = (wg.y % HEAD_PARTS) * 4u * HEAD_GROUPS;
+  load_query(params.q_at + wg.z * params.q_stride + kv_head * RATIO * HEAD_DIM, first_head, index);
+  load_bias(wg.z, kv_head, first_head, index);
   if (index == 0u) {
     span = split_span(row_position(wg.z), wg.x);
   }
@@ -131,7 +135,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     }
     workgroupBarrier();
     if (first + index / 2u >= tokens.x && first + index / 2u < tokens.y) {
-      score(kv_head, index / 2u, index % 2u);
+      score(kv_head, index / 2u, index % 2u, first);
     }
     workgroupBarrier();
     let seen = my_group < HEAD_GROUPS && first + my_token >= tokens.x && first + my_token < tokens.y;

@@ -1,6 +1,7 @@
 // Causal attention of a prefill chunk over the paged cache; the chunk's own tokens are already in it, so that every
 // row sees the same (round-tripped) keys and values that decode will see.
-//   out[r, h, d] = sum_t p v^[t, d] / sum_t p,  p = exp(score - max),  score = softcap(sum_d q[r, h, d] k^[t, d])
+//   out[r, h, d] = sum_t p v^[t, d] / sum_t p,  p = exp(score - max),  score = softcap(sum_d q[r, h, d] k^[t, d] + terms)
+//   terms: of K's bias where it is kept out of the cache (shared/key_bias.wgsl)
 //   over t in (position - window, position];  k^ and v^ enter as codes: scales and offsets are folded into score and p
 // q: f32 [rows][q_stride] (already scaled), out: f32 [rows][HEADS][HEAD_DIM].
 // Thread map: workgroup (x, y) takes query rows 32x .. 32x+31 of kv head y, a query row being (chunk row, head of the kv
@@ -75,6 +76,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     }
     workgroupBarrier();
     load_folds(wg.y, num_tokens, index);
+#if BIAS_PAIRS > 0
+    load_bias(wg, 0u, first, num_tokens, index);
+#endif
     var s0 = vec4<f32>();
     var s1 = vec4<f32>();
     var q_sums = vec2<f32>();
@@ -114,6 +118,17 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     let f3 = k_fold[4u * tx + 3u];
     s0 = s0 * vec4<f32>(f0.x, f1.x, f2.x, f3.x) + sums.x * vec4<f32>(f0.y, f1.y, f2.y, f3.y);
     s1 = s1 * vec4<f32>(f0.x, f1.x, f2.x, f3.x) + sums.y * vec4<f32>(f0.y, f1.y, f2.y, f3.y);
+#endif
+#if BIAS_PAIRS > 0
+    for (var slice = 0u; slice < BIAS_SLICES; slice++) {
+      if (slice > 0u) {
+        load_bias(wg, slice, first, num_tokens, index);
+        workgroupBarrier();
+      }
+      s0 += bias_terms(ty, tx);
+      s1 += bias_terms(ty + 1u, tx);
+      workgroupBarrier();
+    }
 #endif
     let seen0 = visible(first + 4u * tx, position0);
     let seen1 = visible(first + 4u * tx, position1);

@@ -1,6 +1,7 @@
 // RoPE and KV append of one layer. qkv [rows][HEADS + 2 KV_HEADS][HEAD_DIM] f32 in scratch (q | k | v heads).
 //   q: y = query_scale * growth * rope(norm(x)), in place; growth = 1 + beta * log(1 + floor(position / span)) or 1
-//   k: append(rope(norm(x)))     v: append(x)
+//   k: append(rope(norm(x - bias)))     v: append(x)     bias: what of K's bias is kept out of the cache
+//   w[row, h, j] = (q_i b_i + q_j b_j, q_j b_i - q_i b_j) of scaled queries y, for the terms of that bias (key_bias.wgsl)
 //   norm(x)[d] = x[d] * w[d] / sqrt(mean_d x^2 + eps)   NORM: 0 none, 1 before rope, 2 after rope
 //   rope: pair i -> (a cos - b sin, b cos + a sin); pairs (i, i + ROTARY_DIM / 2), or (2i, 2i + 1) where INTERLEAVED
 //   append: to block block_of(slot, position / T), token position % T; codes with the scale and offset already
@@ -17,6 +18,10 @@
 #import state
 #import kv
 #import reduce
+#import rotary
+#if KEY_BIAS
+#import key_bias
+#endif
 
 const MAX_HALF = 65504.0;
 
@@ -40,9 +45,9 @@ fn pair_dims(i: u32) -> vec2<u32> {
 fn rotate(pair: vec2<f32>, i: u32, position: u32) -> vec2<f32> {
 #if ROTARY_DIM > 0
   if (i < ROTARY_DIM / 2u) {
-    let at = params.rope_at + position * ROTARY_DIM + 2u * i;
-    let cosine = bitcast<f32>(state[at]);
-    let sine = bitcast<f32>(state[at + 1u]);
+    let angle = rope_angle(position, i);
+    let cosine = angle.x;
+    let sine = angle.y;
     return vec2<f32>(pair.x * cosine - pair.y * sine, pair.y * cosine + pair.x * sine);
   }
 #endif
@@ -112,6 +117,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let dims = pair_dims(i);
     var pair = vec2<f32>(scratch[at + dims.x], scratch[at + dims.y]);
     if (rotated) {
+#if KEY_BIAS
+      if (head >= HEADS) {
+        pair -= vec2<f32>(key_bias(head - HEADS, dims.x), key_bias(head - HEADS, dims.y));
+      }
+#endif
 #if NORM == 1
       pair *= norm * vec2<f32>(norm_weight(head, dims.x), norm_weight(head, dims.y));
 #endif
@@ -140,6 +150,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var d = index; d < HEAD_DIM; d += 32u) {
       scratch[at + d] = scale * values[d];
     }
+#if BIAS_PAIRS > 0
+    let shared_head = head / (HEADS / KV_HEADS);
+    for (var j = index; j < BIAS_PAIRS; j += 32u) {
+      let dims = pair_dims(bias_pair(shared_head, j));
+      let q = scale * vec2<f32>(values[dims.x], values[dims.y]);
+      let b = pair_bias(shared_head, j);
+      let to = terms_before(row, head) + 2u * j;
+      scratch[to] = dot(q, b);
+      scratch[to + 1u] = q.y * b.x - q.x * b.y;
+    }
+#endif
     return;
   }
   let side = select(0u, 1u, !rotated);

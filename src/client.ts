@@ -53,6 +53,17 @@ export interface Engine {
   measureReadSpeed(): Promise<number>;
   tokenize(text: string): Promise<readonly number[]>;
   renderChat(messages: readonly ChatMessage[]): Promise<readonly number[]>;
+  /** Gives up what a session holds on the GPU; what it has saved stays. */
+  dropSession(session: string): Promise<void>;
+  /** Keeps what a session holds on the GPU in the browser's storage; false when it holds nothing. */
+  saveSession(session: string): Promise<boolean>;
+  /**
+   * Brings a saved session back to the GPU. Resolves to the tokens that need not be computed again: 0 when it was not
+   * saved, by another model or with other bits, or is damaged, or there is no room. The next turn works all the same.
+   */
+  restoreSession(session: string): Promise<number>;
+  /** Removes a session from the GPU and from the storage. */
+  deleteSession(session: string): Promise<void>;
   stats(): Promise<EngineStats>;
   unload(): Promise<void>;
   listCached(): Promise<readonly CachedModel[]>;
@@ -87,6 +98,10 @@ export function createEngine(): Engine {
     measureReadSpeed: () => call(api.measureReadSpeed()),
     tokenize: (text) => call(api.tokenize(text)),
     renderChat: (messages) => call(api.renderChat(messages)),
+    dropSession: (session) => call(api.dropSession(session)),
+    saveSession: (session) => call(api.saveSession(session)),
+    restoreSession: (session) => call(api.restoreSession(session)),
+    deleteSession: (session) => call(api.deleteSession(session)),
     stats: () => call(api.stats()),
     unload: () => call(api.unload()),
     listCached: () => call(api.listCached()),

@@ -20,6 +20,17 @@ export interface ChatRequest {
   readonly seed?: number;
   readonly stop?: string | readonly string[];
   readonly ignore_eos?: boolean;
+  /** Answers to the same prompt, which is computed once. Answer i draws with seed + i. Default 1, at most 64. */
+  readonly n?: number;
+  /** Larger goes first, and may take the place of a smaller one. Default 0. */
+  readonly priority?: number;
+  /**
+   * Any name for the conversation that this is a turn of: what was computed for it stays on the GPU until the memory is
+   * needed, so that the next turn computes only what is new. Works without it too, for as long as nothing else comes between.
+   */
+  readonly session?: string;
+  /** False: neither use what earlier requests have computed nor leave anything to later ones. Default true. */
+  readonly cache_prompt?: boolean;
 }
 
 export type FinishReason = 'stop' | 'length' | 'abort';
@@ -28,19 +39,30 @@ export interface Usage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly total_tokens: number;
+  readonly prompt_tokens_details: {
+    /** Prompt tokens that were not computed, because an earlier request had left their keys and values on the GPU. */
+    readonly cached_tokens: number;
+  };
 }
 
 /** Times of one request, in milliseconds from its arrival at the engine. */
 export interface Timings {
   readonly ttftMs: number;
+  /** End to end. */
   readonly totalMs: number;
-  /** Prompt tokens per second of prefill. */
+  /** Mean time of a completion token after the first: also the mean of the times between tokens. */
+  readonly tpotMs: number;
+  /** 95 of 100 times between tokens are no longer. */
+  readonly itlP95Ms: number;
+  /** Prompt tokens per second of prefill, those that were cached left out. */
   readonly prefillTokensPerSecond: number;
   /** Completion tokens after the first, per second. */
   readonly decodeTokensPerSecond: number;
 }
 
-/** OpenAI's chat.completion.chunk. The last one carries finish_reason, usage and timings. */
+/**
+ * OpenAI's chat.completion.chunk. The last one of an answer carries finish_reason, and usage and timings of that answer.
+ */
 export interface ChatChunk {
   readonly id: string;
   readonly object: 'chat.completion.chunk';
@@ -49,7 +71,8 @@ export interface ChatChunk {
   readonly model: string;
   readonly choices: readonly [
     {
-      readonly index: 0;
+      /** Which of the `n` answers. */
+      readonly index: number;
       readonly delta: { readonly role?: 'assistant'; readonly content?: string };
       readonly finish_reason: FinishReason | null;
     },
@@ -136,6 +159,11 @@ export interface LoadOptions {
   readonly contextLength?: number;
   /** MiB of GPU memory for the KV pool. Default: what four full contexts need, at most a quarter of the budget. */
   readonly kvPoolMiB?: number;
+  /**
+   * Share of the graphics memory that is left beside the weights for the KV pool, above 0, at most 1; `kvPoolMiB` goes
+   * before it. The rest is for other programs: 0.8 is much.
+   */
+  readonly cacheMaxEntryCount?: number;
   /** Sequences that may decode together. Default 8, at most 64. */
   readonly maxSequences?: number;
   /** 'auto' uses f16 arithmetic where the adapter offers it. Default 'auto'. */
@@ -219,8 +247,20 @@ export interface EngineStats {
   readonly running: number;
   readonly waiting: number;
   readonly kvBlocksTotal: number;
+  /** Held by requests that run. */
   readonly kvBlocksUsed: number;
+  /** Free to be reused, or kept for a session; their contents can still be found. */
+  readonly kvBlocksCached: number;
+  /** Nothing is known of their contents. */
+  readonly kvBlocksFree: number;
   readonly kvBlockTokens: number;
+  /** Prompt tokens of all requests, and how many of them did not have to be computed. */
+  readonly promptTokens: number;
+  readonly prefixHitTokens: number;
+  /** Sequences that had to give up their blocks and were computed again. */
+  readonly numPreemptions: number;
+  /** Mean of all steps, tokens of prompts and completions alike. */
+  readonly tokensPerStep: number;
   readonly weightBytes: number;
   readonly kvBytes: number;
   readonly stepsSubmitted: number;
@@ -257,6 +297,9 @@ export interface GenerateRequest {
   readonly repetition_penalty?: number;
   readonly seed?: number;
   readonly ignore_eos?: boolean;
+  readonly priority?: number;
+  readonly session?: string;
+  readonly cache_prompt?: boolean;
 }
 
 export interface GenerateResult {
@@ -308,6 +351,17 @@ export interface WorkerApi {
   /** Bytes per second at which the GPU reads memory when it does nothing else. */
   measureReadSpeed(): Promise<number>;
   abort(requestId: string): Promise<void>;
+  /** Gives up what a session holds on the GPU; what it has saved stays. */
+  dropSession(session: string): Promise<void>;
+  /** Keeps what a session holds on the GPU in the browser's storage; false when it holds nothing. */
+  saveSession(session: string): Promise<boolean>;
+  /**
+   * Brings a saved session back to the GPU. Resolves to the tokens that need not be computed again: 0 when it was not
+   * saved, by another model or with other bits, or is damaged, or there is no room. The next turn works all the same.
+   */
+  restoreSession(session: string): Promise<number>;
+  /** Removes a session from the GPU and from the storage. */
+  deleteSession(session: string): Promise<void>;
   stats(): Promise<EngineStats>;
   tokenize(text: string): Promise<readonly number[]>;
   /** Token ids of a rendered conversation, generation prompt included. */

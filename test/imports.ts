@@ -35,7 +35,8 @@ const RULES: readonly Rule[] = [
   ),
   rule('src/chat/', 'src/chat/', 'src/protocol', 'src/errors'),
   rule('src/engine/', 'src/engine/', 'src/kvcache/block-allocator', 'src/protocol', 'src/errors'),
-  rule('src/kvcache/block-allocator', 'src/errors'),
+  rule('src/kvcache/prefix-tree', 'src/errors'),
+  rule('src/kvcache/block-allocator', 'src/kvcache/prefix-tree', 'src/errors'),
   rule('src/kvcache/kv-pool', 'src/gpu/', 'src/kernels/kv-layout', 'src/errors'),
   rule(
     'src/runner/',

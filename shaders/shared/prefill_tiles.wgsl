@@ -63,3 +63,48 @@ fn load_folds(kv_head: u32, num_tokens: u32, index: u32) {
   }
 #endif
 }
+
+#if BIAS_PAIRS > 0
+#import rotary
+#import key_bias
+
+// Two pairs to a vector: (w, w') of a query row, (cos, sin, cos', sin') of a token; at most 8 vectors of each at a time.
+const BIAS_QUADS = min(BIAS_PAIRS / 2u, 8u);
+const BIAS_SLICES = BIAS_PAIRS / 2u / BIAS_QUADS;
+const ANGLE_PITCH = BIAS_QUADS + 1u;
+
+var<workgroup> angle_tile: array<vec4<f32>, 32 * ANGLE_PITCH>;
+
+// The w of a slice of pairs to p_tile, which is free until there are probabilities, and the angles in the order of K rows.
+fn load_bias(wg: vec3<u32>, slice: u32, first: u32, num_tokens: u32, index: u32) {
+  for (var i = index; i < 32u * BIAS_QUADS; i += 128u) {
+    let line = i / BIAS_QUADS;
+    let column = i % BIAS_QUADS;
+    let pair = 2u * (slice * BIAS_QUADS + column);
+    let query = wg.x * 32u + line;
+    var terms = vec4<f32>();
+    if (query / RATIO < params.num_rows) {
+      terms = scratch[(terms_before(query / RATIO, wg.y * RATIO + query % RATIO) + 2u * pair) / 4u];
+    }
+    p_tile[line * PITCH + column] = terms;
+    var angles = vec4<f32>();
+    if (line < num_tokens) {
+      let angle = rope_angle(first + line, bias_pair(wg.y, pair));
+      angles = vec4<f32>(angle, rope_angle(first + line, bias_pair(wg.y, pair + 1u)));
+    }
+    angle_tile[((line % 4u) * 8u + line / 4u) * ANGLE_PITCH + column] = angles;
+  }
+}
+
+// The loaded slice's share of the scores of a query row and the tokens 4 tx .. 4 tx + 3.
+fn bias_terms(line: u32, tx: u32) -> vec4<f32> {
+  var sums = vec4<f32>();
+  for (var column = 0u; column < BIAS_QUADS; column++) {
+    let w = p_tile[line * PITCH + column];
+    let at = tx * ANGLE_PITCH + column;
+    const NEXT = 8u * ANGLE_PITCH;
+    sums += vec4<f32>(dot(w, angle_tile[at]), dot(w, angle_tile[at + NEXT]), dot(w, angle_tile[at + 2u * NEXT]), dot(w, angle_tile[at + 3u * NEXT]));
+  }
+  return sums;
+}
+#endif

@@ -1,62 +1,15 @@
 import { TabmindError } from '../errors';
 import { BlockAllocator } from '../kvcache/block-allocator';
-import type { EngineStats, FinishReason, Timings } from '../protocol';
+import type { FinishReason } from '../protocol';
 import type { StepRunner } from './batch';
+import { defect } from './defect';
+import type { Completion, EngineCounts, EngineOptions, EngineRequest } from './request';
 import { checkSamplingParams, type SamplingParams } from './sampling-params';
-import { defect, type ScheduledStep, Scheduler } from './scheduler';
+import { type ScheduledStep, Scheduler } from './scheduler';
 import { type Seat, Sequence } from './sequence';
-
-export interface EngineOptions {
-  /** Blocks of the KV pool; the pool on the GPU has the same number. */
-  readonly numBlocks: number;
-  /** Tokens in a block; a power of two. */
-  readonly blockTokens: number;
-  /** Longest sequence, prompt and completion together, in tokens. */
-  readonly contextLength: number;
-  /** Ids that end a completion unless the request ignores them. */
-  readonly eosTokenIds: readonly number[];
-  /** Steps submitted and not read back. Default 3; 1 waits for every token before the next step is submitted. */
-  readonly stepsInFlight?: number;
-  /** The clock, in milliseconds. Default `performance.now`. */
-  readonly now?: () => number;
-}
-
-export interface EngineRequest {
-  /** Unique among the live requests. */
-  readonly id: string;
-  /** [numPromptTokens], at least one. */
-  readonly promptIds: ArrayLike<number>;
-  readonly params: SamplingParams;
-  /**
-   * Called with the new ids of the completion as they are read back, in order, the stop token left out. It may call
-   * the engine. What it throws fails this request only.
-   */
-  readonly onTokens?: (ids: readonly number[]) => void;
-}
-
-export interface Completion {
-  readonly reason: FinishReason;
-  /** Every id of the completion, the stop token included. */
-  readonly ids: readonly number[];
-  /** The eos or stop id that ended it; null when something else did. */
-  readonly stopTokenId: number | null;
-  readonly timings: Timings;
-}
-
-/** The engine's share of the runtime's statistics. */
-export type EngineCounts = Pick<
-  EngineStats,
-  | 'running'
-  | 'waiting'
-  | 'kvBlocksTotal'
-  | 'kvBlocksUsed'
-  | 'kvBlockTokens'
-  | 'stepsSubmitted'
-  | 'tokensGenerated'
-> & { readonly numPreemptions: number };
-
-/** How a submitted step ended; a value, not a rejection, because it may settle long before its turn to be read. */
-type Outcome = { readonly ids: Uint32Array } | { readonly error: TabmindError };
+import { Sessions } from './sessions';
+import { StepPipeline } from './step-pipeline';
+import { StepTimes } from './step-times';
 
 interface LiveRequest {
   readonly request: EngineRequest;
@@ -71,14 +24,13 @@ interface LiveRequest {
  * are dropped. The loop sleeps on the oldest step in flight and ends when there is no work.
  */
 export class Engine {
-  readonly #runner: StepRunner;
+  readonly sessions: Sessions;
   readonly #allocator: BlockAllocator;
   readonly #scheduler: Scheduler;
   readonly #eosTokenIds: ReadonlySet<number>;
-  readonly #maxStepsInFlight: number;
   readonly #now: () => number;
   readonly #requests = new Map<string, LiveRequest>();
-  readonly #inFlight: { readonly step: ScheduledStep; readonly outcome: Promise<Outcome> }[] = [];
+  readonly #pipeline: StepPipeline;
   /** Work that holds a lent place. */
   readonly #borrowed = new Set<Promise<unknown>>();
   /** Ends when there is no work left; null while idle. */
@@ -86,25 +38,28 @@ export class Engine {
   #closed = false;
   /** Why nothing can be computed any more. */
   #broken: TabmindError | null = null;
-  #stepsSubmitted = 0;
   #tokensGenerated = 0;
 
   constructor(runner: StepRunner, options: EngineOptions) {
-    const stepsInFlight = options.stepsInFlight ?? 3;
-    if (!Number.isInteger(stepsInFlight) || stepsInFlight < 1)
-      throw new TabmindError('bad-request', `stepsInFlight is ${stepsInFlight}; it must be 1 or more.`, {
+    const maxStepsInFlight = options.stepsInFlight ?? 3;
+    if (!Number.isInteger(maxStepsInFlight) || maxStepsInFlight < 1)
+      throw new TabmindError('bad-request', `stepsInFlight is ${maxStepsInFlight}; it must be 1 or more.`, {
         remedy: 'Leave it out, or use 2 to 4.',
       });
-    this.#runner = runner;
-    this.#maxStepsInFlight = stepsInFlight;
+    const now = options.now ?? (() => performance.now());
+    const times = new StepTimes(options.maxItlGrowth ?? 2, runner.maxChunkTokens);
+    this.#now = now;
     this.#eosTokenIds = new Set(options.eosTokenIds);
-    this.#now = options.now ?? (() => performance.now());
     this.#allocator = new BlockAllocator(options.numBlocks, options.blockTokens);
-    this.#scheduler = new Scheduler(this.#allocator, {
+    const scheduler = new Scheduler(this.#allocator, {
       maxSlots: runner.maxSlots,
-      maxChunkTokens: runner.maxChunkTokens,
       contextLength: options.contextLength,
+      maxSharedTokens: options.maxSharedTokens ?? Number.POSITIVE_INFINITY,
+      maxChunkFor: (numRows) => times.maxChunkFor(numRows),
     });
+    this.#scheduler = scheduler;
+    this.sessions = new Sessions(scheduler.seating, this.#allocator, this.#borrowed);
+    this.#pipeline = new StepPipeline({ runner, scheduler, times, maxStepsInFlight, now });
   }
 
   /**
@@ -114,7 +69,7 @@ export class Engine {
    */
   async add(request: EngineRequest): Promise<Completion> {
     this.#check(request);
-    const sequence = new Sequence(request.id, request.promptIds, request.params, this.#now());
+    const sequence = new Sequence(request.id, request.promptIds, request.params, this.#now(), request);
     this.#scheduler.add(sequence);
     return new Promise((resolve, reject) => {
       this.#requests.set(request.id, { request, sequence, resolve, reject });
@@ -150,7 +105,7 @@ export class Engine {
    */
   async borrow<T>(numTokens: number, use: (seat: Seat) => Promise<T>): Promise<T> {
     if (this.#broken) throw this.#broken;
-    const seat = this.#closed ? null : this.#scheduler.lend(numTokens);
+    const seat = this.#closed ? null : this.#scheduler.seating.lend(numTokens);
     if (seat === null)
       throw new TabmindError('context-full', `There is no room for ${numTokens} tokens in the KV pool now.`, {
         remedy: 'Wait for the running answers, or load the model with a larger KV pool.',
@@ -158,7 +113,7 @@ export class Engine {
       });
     const work = use(seat).finally(() => {
       this.#borrowed.delete(work);
-      this.#scheduler.takeBack(seat);
+      this.#scheduler.seating.takeBack(seat);
     });
     this.#borrowed.add(work);
     return work;
@@ -173,14 +128,24 @@ export class Engine {
   }
 
   stats(): EngineCounts {
+    const { seating } = this.#scheduler;
+    const { numBlocks, numUsed, numCached, numFree } = this.#allocator;
+    const { numTokens, numHit } = seating.promptTokens;
+    const { numSubmitted, numTokens: numComputed } = this.#pipeline;
+    const numKept = seating.numSessionBlocks;
     return {
       running: this.#scheduler.numRunning,
       waiting: this.#scheduler.numWaiting,
-      kvBlocksTotal: this.#allocator.numBlocks,
-      kvBlocksUsed: this.#allocator.numUsed,
+      kvBlocksTotal: numBlocks,
+      kvBlocksUsed: numUsed - numKept,
+      kvBlocksCached: numCached + numKept,
+      kvBlocksFree: numFree - numCached,
       kvBlockTokens: this.#allocator.blockTokens,
-      stepsSubmitted: this.#stepsSubmitted,
+      stepsSubmitted: numSubmitted,
       tokensGenerated: this.#tokensGenerated,
+      tokensPerStep: numSubmitted > 0 ? numComputed / numSubmitted : 0,
+      promptTokens: numTokens,
+      prefixHitTokens: numHit,
       numPreemptions: this.#scheduler.numPreemptions,
     };
   }
@@ -191,15 +156,17 @@ export class Engine {
     const { live, numStepsInFlight } = this.#scheduler;
     if (live.length !== this.#requests.size || live.some(({ id }) => !this.#requests.has(id)))
       throw defect(`${this.#requests.size} requests are live but ${live.length} sequences are`);
-    if (numStepsInFlight < this.#inFlight.length)
-      throw defect(`${this.#inFlight.length} steps are in flight but ${numStepsInFlight} are counted`);
+    if (numStepsInFlight < this.#pipeline.numInFlight)
+      throw defect(`${this.#pipeline.numInFlight} steps are in flight but ${numStepsInFlight} are counted`);
   }
 
-  #check({ id, promptIds, params }: EngineRequest): void {
+  #check({ id, promptIds, params, priority = 0 }: EngineRequest): void {
     if (this.#closed)
       throw new TabmindError('no-model', 'The model was unloaded.', { remedy: 'Load a model first.' });
     if (this.#broken) throw this.#broken;
     checkSamplingParams(params);
+    if (!Number.isFinite(priority))
+      throw new TabmindError('bad-request', `The priority is ${priority}; it must be a number.`);
     if (promptIds.length === 0)
       throw new TabmindError('bad-request', 'The prompt is empty.', { remedy: 'Send at least one token.' });
     if (this.#requests.has(id))
@@ -213,7 +180,7 @@ export class Engine {
     // Off the caller's stack: `add` only queues, and requests added together are seen together.
     await Promise.resolve();
     try {
-      while (this.#requests.size > 0 || this.#inFlight.length > 0) {
+      while (this.#requests.size > 0 || this.#pipeline.numInFlight > 0) {
         const failure = await this.#turn();
         if (failure !== null) await this.#failAll(failure);
       }
@@ -225,55 +192,26 @@ export class Engine {
   /** Submits what fits, then waits for the oldest step; returns what makes every request fail, or null. */
   async #turn(): Promise<TabmindError | null> {
     try {
-      this.#fill();
-      const oldest = this.#inFlight[0];
-      if (oldest === undefined) {
-        if (this.#requests.size === 0) return null;
-        if (this.#borrowed.size === 0) return defect('requests wait but no step can be scheduled');
-        await Promise.allSettled(this.#borrowed);
+      this.#pipeline.fill();
+      const done = await this.#pipeline.next();
+      if (done !== null) {
+        this.#read(done.step, done.ids);
         return null;
       }
-      const outcome = await oldest.outcome;
-      this.#inFlight.shift();
-      this.#scheduler.retire(oldest.step);
-      if ('error' in outcome) return outcome.error;
-      this.#read(oldest.step, outcome.ids);
+      if (this.#requests.size === 0) return null;
+      if (this.#borrowed.size === 0) return defect('requests wait but no step can be scheduled');
+      await Promise.allSettled(this.#borrowed);
       return null;
     } catch (thrown) {
       return TabmindError.from(thrown);
     }
   }
 
-  #fill(): void {
-    while (this.#inFlight.length < this.#maxStepsInFlight) {
-      const step = this.#scheduler.schedule(this.#now());
-      if (step === null) return;
-      this.#inFlight.push({ step, outcome: this.#submit(step) });
-      this.#stepsSubmitted++;
-    }
-  }
-
-  /** Throws what the runner throws at once: no later step may be submitted on top of one that was not. */
-  #submit(step: ScheduledStep): Promise<Outcome> {
-    const { batch, admitted } = step;
-    try {
-      if (admitted?.seat) this.#runner.startSlot(admitted.seat.slot, admitted.params, admitted.tokenIds);
-      return this.#runner.submit(batch).ids.then(
-        (ids) => ({ ids }),
-        (thrown: unknown) => ({ error: TabmindError.from(thrown) }),
-      );
-    } catch (thrown) {
-      this.#scheduler.retire(step);
-      throw thrown;
-    }
-  }
-
   #read(step: ScheduledStep, ids: Uint32Array): void {
-    const numExpected = step.sequences.length * step.numSampled;
-    if (ids.length !== numExpected)
-      throw defect(`a ${step.batch.phase} step gave ${ids.length} ids, not ${numExpected}`);
+    const { sampled } = step;
+    if (ids.length !== sampled.length) throw defect(`a step gave ${ids.length} ids, not ${sampled.length}`);
     for (const [row, tokenId] of ids.entries()) {
-      const sequence = step.sequences[row];
+      const sequence = sampled[row];
       // Surplus of a sequence that ended after this step was submitted: never part of the completion.
       if (sequence === undefined || sequence.status === 'finished') continue;
       sequence.append(tokenId, this.#now());
@@ -307,7 +245,8 @@ export class Engine {
     const { sequence } = live;
     this.#end(live, reason);
     const timings = sequence.timings(this.#now());
-    live.resolve({ reason, ids: sequence.completionIds, stopTokenId, timings });
+    const { completionIds: ids, numHitTokens } = sequence;
+    live.resolve({ reason, ids, stopTokenId, numHitTokens, timings });
   }
 
   #failCallback(live: LiveRequest, thrown: unknown): void {
@@ -331,9 +270,7 @@ export class Engine {
   async #failAll(error: TabmindError): Promise<void> {
     for (const live of this.#requests.values()) live.reject(error);
     for (const live of this.#requests.values()) this.#end(live, 'error');
-    for (const { step, outcome } of this.#inFlight.splice(0)) {
-      await outcome;
-      this.#scheduler.retire(step);
-    }
+    await this.#pipeline.drain();
+    this.#scheduler.seating.forget();
   }
 }

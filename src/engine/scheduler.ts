@@ -1,57 +1,66 @@
 import { TabmindError } from '../errors';
-import type { BlockAllocator } from '../kvcache/block-allocator';
+import type { BlockAllocator, BlockCopy } from '../kvcache/block-allocator';
 import type { FinishReason } from '../protocol';
 import type { Batch, DecodeRow } from './batch';
-import type { Seat, Sequence } from './sequence';
+import { cutChunk } from './chunk';
+import { defect } from './defect';
+import { compareRank, insertRanked, urgencyOf } from './ranking';
+import { Seating } from './seating';
+import { type Sequence, seatOf } from './sequence';
 
 /** A batch to submit, and whose rows they are. */
 export interface ScheduledStep {
   readonly batch: Batch;
-  /** The sequence of every row of a decode batch, in row order; the one sequence of a prefill batch. */
-  readonly sequences: readonly Sequence[];
-  /** Ids that each of `sequences` gets back: 0 for a prefill chunk that is not the last, else 1. */
-  readonly numSampled: 0 | 1;
+  /** The sequence of every decode row, in row order. */
+  readonly decoding: readonly Sequence[];
+  /** The sequence of the chunk. */
+  readonly prefilling: Sequence | null;
+  /** The sequence of every id that comes back, in order. */
+  readonly sampled: readonly Sequence[];
   /** The sequence that this step takes into a slot: the slot has to be started before the batch is submitted. */
   readonly admitted: Sequence | null;
 }
 
 export interface SchedulerLimits {
   readonly maxSlots: number;
-  readonly maxChunkTokens: number;
   /** Longest sequence, prompt and completion together, in tokens. */
   readonly contextLength: number;
+  /** Beyond so many tokens keys depend on the length, so that sequences share no blocks. Default: no limit. */
+  readonly maxSharedTokens?: number;
+  /** Longest prompt chunk that may join a step of so many decode rows, in tokens, 1 or more. */
+  readonly maxChunkFor: (numRows: number) => number;
 }
 
 /**
- * Decides which batch runs next: pure bookkeeping, no GPU and no waiting. First come, first served; a step is either one
- * chunk of one prompt or one token for every running sequence, and the two alternate while both are wanted.
+ * Decides which batch runs next: pure bookkeeping, no GPU and no waiting. Every step takes one token for every running
+ * sequence and at most one chunk of one prompt. The more urgent goes first, then the earlier.
  *
  * One rule makes reuse safe: slot and blocks change hands only when their sequence has no step in flight. A finished
- * sequence therefore keeps them until its surplus steps have retired, and a sequence is preempted only after everything
- * in flight has been read back, so that no result ever belongs to an earlier life of a slot. (Steps run in the order of
- * submission, so reuse at once would be ordered too; but the rule does not ask the runner for that, and costs two or
- * three steps.)
+ * sequence therefore keeps them until its surplus steps have retired, and a sequence that is to be preempted is first
+ * left out of the steps until its own have been read back, so that no result ever belongs to an earlier life of a slot.
+ * (Steps run in the order of submission, so reuse at once would be ordered too; but the rule does not ask the runner for
+ * that, and costs two or three steps.)
  */
 export class Scheduler {
   readonly #allocator: BlockAllocator;
   readonly #limits: SchedulerLimits;
-  /** By arrival. */
+  readonly #maxSharedTokens: number;
+  readonly #seating: Seating;
+  /** By rank. */
   readonly #waiting: Sequence[] = [];
-  /** Sequences with a place on the GPU, by arrival; at most the last one is prefilling. */
+  /** Sequences with a place on the GPU, by rank. */
   readonly #running: Sequence[] = [];
   /** Finished sequences whose last steps are in flight. */
   readonly #draining = new Set<Sequence>();
-  /** Places lent to work that is no sequence. */
-  readonly #lent = new Set<Seat>();
-  readonly #freeSlots: number[];
+  #numAdded = 0;
   #numStepsInFlight = 0;
-  #lastPhase: Batch['phase'] = 'decode';
   #numPreemptions = 0;
 
   constructor(allocator: BlockAllocator, limits: SchedulerLimits) {
     this.#allocator = allocator;
     this.#limits = limits;
-    this.#freeSlots = Array.from({ length: limits.maxSlots }, (_, i) => limits.maxSlots - 1 - i);
+    this.#maxSharedTokens = limits.maxSharedTokens ?? Number.POSITIVE_INFINITY;
+    this.#seating = new Seating(allocator, limits.maxSlots, this.#maxSharedTokens);
   }
 
   get numRunning(): number {
@@ -70,7 +79,12 @@ export class Scheduler {
     return this.#numPreemptions;
   }
 
-  /** Unfinished sequences, oldest first. */
+  /** Places on the GPU, sessions and lent places. */
+  get seating(): Seating {
+    return this.#seating;
+  }
+
+  /** Unfinished sequences, those that run first, each by rank. */
   get live(): readonly Sequence[] {
     return [...this.#running, ...this.#waiting];
   }
@@ -91,7 +105,8 @@ export class Scheduler {
         },
       );
     }
-    this.#waiting.push(sequence);
+    sequence.arrive(this.#numAdded++);
+    insertRanked(this.#waiting, sequence);
   }
 
   /** True when the sequence has all the tokens that its request, the context or the pool allows. */
@@ -104,26 +119,35 @@ export class Scheduler {
    * The step counts as in flight until `retire`.
    */
   schedule(nowMs: number): ScheduledStep | null {
-    const decodeIsDue = this.#lastPhase === 'prefill' && this.#decodable().length > 0;
-    const step = decodeIsDue
-      ? this.#scheduleDecode()
-      : (this.#schedulePrefill(nowMs) ?? this.#scheduleDecode());
-    if (step === null) return null;
+    // Before this step counts as computed: what is copied now is copied before this step writes.
+    if (this.#waiting.length > 0) for (const sequence of this.#running) this.#seating.publish(sequence);
+    const leaving = this.#makeWay();
+    const decoding = this.#coverDecoding(leaving);
+    const chunk = this.#chooseChunk(nowMs, leaving);
+    if (decoding.length === 0 && chunk === null) return null;
+    const rows = decoding.map((sequence): DecodeRow => {
+      const { slot, blockTable } = seatOf(sequence);
+      return { slot, position: sequence.scheduleDecode(), blockTable: blockTable.blockIds };
+    });
+    const prefill =
+      chunk === null
+        ? null
+        : cutChunk(chunk.sequence, this.#limits.maxChunkFor(rows.length), this.#maxSharedTokens);
     this.#numStepsInFlight++;
-    this.#lastPhase = step.batch.phase;
-    return step;
+    return {
+      batch: { copies: chunk?.copy ? [chunk.copy] : [], rows, prefill },
+      decoding,
+      prefilling: chunk?.sequence ?? null,
+      sampled: chunk !== null && prefill?.sample ? [...decoding, chunk.sequence] : decoding,
+      admitted: chunk?.isNew ? chunk.sequence : null,
+    };
   }
 
   /** Takes a step out of flight, its result read back or lost. Frees the place of finished sequences. */
-  retire(step: ScheduledStep): void {
+  retire({ batch, decoding, prefilling }: ScheduledStep): void {
     this.#numStepsInFlight--;
-    for (const sequence of step.sequences) {
-      sequence.retireStep(step.numSampled);
-      if (sequence.status === 'finished' && sequence.numStepsInFlight === 0) {
-        this.#draining.delete(sequence);
-        this.#free(sequence.release());
-      }
-    }
+    for (const sequence of decoding) this.#retireStep(sequence, 1);
+    if (prefilling !== null) this.#retireStep(prefilling, batch.prefill?.sample ? 1 : 0);
   }
 
   /** Ends a sequence in any state; false when it had ended before. */
@@ -132,51 +156,22 @@ export class Scheduler {
     remove(sequence.status === 'waiting' ? this.#waiting : this.#running, sequence);
     sequence.finish(reason, nowMs);
     if (sequence.numStepsInFlight > 0) this.#draining.add(sequence);
-    else if (sequence.seat !== null) this.#free(sequence.release());
+    else if (sequence.seat !== null) this.#seating.leave(sequence);
     return true;
-  }
-
-  /** Takes a place for `numTokens` tokens out of scheduling; null when slots or blocks are short. */
-  lend(numTokens: number): Seat | null {
-    const slot = this.#freeSlots.at(-1);
-    const blockTable = slot === undefined ? null : this.#allocator.allocate(numTokens);
-    if (slot === undefined || blockTable === null) return null;
-    this.#freeSlots.pop();
-    const seat = { slot, blockTable };
-    this.#lent.add(seat);
-    return seat;
-  }
-
-  /** Puts a lent place back. No step that uses it may be in flight. */
-  takeBack(seat: Seat): void {
-    if (!this.#lent.delete(seat)) throw defect(`slot ${seat.slot} was not lent`);
-    this.#free(seat);
   }
 
   /** Checks every invariant of slots and blocks; throws `internal` naming the first defect. */
   checkIntegrity(): void {
-    this.#allocator.checkIntegrity();
-    const slots = [...this.#freeSlots];
-    const blocks = new Set<number>();
-    for (const { slot, blockTable } of this.#lent) {
-      slots.push(slot);
-      for (const block of blockTable.blockIds) blocks.add(block);
-    }
-    for (const sequence of [...this.#running, ...this.#draining]) {
-      if (sequence.seat === null) throw defect(`sequence ${sequence.id} runs without a slot`);
-      const { slot, blockTable } = sequence.seat;
-      slots.push(slot);
-      for (const block of blockTable.blockIds) blocks.add(block);
-      if (blockTable.blockIds.length < this.#allocator.numBlocksFor(sequence.numComputed))
-        throw defect(`the blocks of sequence ${sequence.id} do not cover ${sequence.numComputed} tokens`);
-    }
-    if (slots.length !== this.#limits.maxSlots || new Set(slots).size !== slots.length)
-      throw defect(`slots ${slots.join(', ')} are free or taken, of ${this.#limits.maxSlots}`);
-    if (blocks.size !== this.#allocator.numUsed)
-      throw defect(`sequences hold ${blocks.size} blocks but ${this.#allocator.numUsed} are in use`);
+    this.#seating.checkIntegrity([...this.#running, ...this.#draining]);
     for (const sequence of this.#waiting)
       if (sequence.seat !== null || sequence.numStepsInFlight > 0)
         throw defect(`sequence ${sequence.id} waits with a place on the GPU`);
+    for (const list of [this.#waiting, this.#running])
+      for (const [i, sequence] of list.entries()) {
+        const next = list[i + 1];
+        if (next !== undefined && compareRank(sequence, next) > 0)
+          throw defect(`sequence ${next.id} should come before ${sequence.id}`);
+      }
   }
 
   get #maxSequenceTokens(): number {
@@ -187,109 +182,94 @@ export class Scheduler {
     return Math.min(sequence.numPromptTokens + sequence.params.maxTokens, this.#maxSequenceTokens);
   }
 
-  /** Running sequences that may sample one more token, those in flight counted: no surplus past a known end. */
-  #decodable(): readonly Sequence[] {
-    return this.#running.filter(
-      (sequence) =>
-        sequence.status === 'running' &&
-        sequence.tokenIds.length + sequence.numScheduled < this.#maxTokensOf(sequence),
+  /** May sample one more token, those in flight counted: no surplus past a known end. */
+  #isDecodable(sequence: Sequence): boolean {
+    return (
+      sequence.status === 'running' &&
+      sequence.tokenIds.length + sequence.numScheduled < this.#maxTokensOf(sequence)
     );
   }
 
-  #schedulePrefill(nowMs: number): ScheduledStep | null {
-    const prefilling = this.#running.find((sequence) => sequence.status === 'prefilling');
-    const sequence = prefilling ?? this.#admit(nowMs);
-    if (sequence === null) return null;
-    const { slot, blockTable } = seatOf(sequence);
-    const startPosition = sequence.numComputed;
-    const tokenIds = Uint32Array.from(
-      sequence.tokenIds.slice(startPosition, startPosition + this.#limits.maxChunkTokens),
-    );
-    const sample = sequence.schedulePrefill(tokenIds.length);
-    return {
-      batch: {
-        phase: 'prefill',
-        slot,
-        tokenIds,
-        startPosition,
-        totalTokens: sequence.tokenIds.length,
-        blockTable: blockTable.blockIds,
-        sample,
-      },
-      sequences: [sequence],
-      numSampled: sample ? 1 : 0,
-      admitted: prefilling === undefined ? sequence : null,
-    };
+  #retireStep(sequence: Sequence, numSampled: 0 | 1): void {
+    sequence.retireStep(numSampled);
+    if (sequence.status !== 'finished' || sequence.numStepsInFlight > 0) return;
+    this.#draining.delete(sequence);
+    this.#seating.leave(sequence);
   }
 
-  /** Gives the oldest waiting sequence a slot and the blocks of all its tokens; null when it has to wait. */
-  #admit(nowMs: number): Sequence | null {
-    const sequence = this.#waiting[0];
-    const slot = this.#freeSlots.at(-1);
-    if (sequence === undefined || slot === undefined) return null;
-    const numTokens = sequence.tokenIds.length;
-    // One block is left for each running sequence: admitting into the last ones would mean preempting again at once.
-    const numWanted = this.#allocator.numBlocksFor(numTokens) + this.#running.length;
-    if (numWanted > this.#allocator.numFree) return null;
-    const blockTable = this.#allocator.allocate(numTokens);
-    if (blockTable === null) return null;
-    this.#waiting.shift();
-    this.#freeSlots.pop();
-    sequence.admit({ slot, blockTable }, nowMs);
-    this.#running.push(sequence);
-    return sequence;
-  }
-
-  #scheduleDecode(): ScheduledStep | null {
-    let sequences = this.#decodable();
-    while (!sequences.every((sequence) => this.#coverNext(sequence))) {
-      // Whatever is in flight may yet finish a sequence and free its blocks, and nothing in flight may be preempted.
-      if (this.#numStepsInFlight > 0) return null;
-      this.#preemptNewest();
-      sequences = this.#decodable();
+  /**
+   * Running sequences that have a block for their next token. Where blocks are short, the last in rank gives up its own,
+   * so the first always moves on; it holds no more than the pool, so it ends.
+   */
+  #coverDecoding(leaving: Sequence | null): readonly Sequence[] {
+    for (;;) {
+      const wanted = this.#running.filter((sequence) => sequence !== leaving && this.#isDecodable(sequence));
+      const covered = wanted.filter((sequence) => this.#seating.cover(sequence, sequence.numComputed + 1));
+      if (covered.length === wanted.length) return covered;
+      const victim = this.#running.at(-1);
+      if (victim === undefined) throw defect('blocks are short with no sequence running');
+      // Whatever drains will free its blocks; and nothing in flight may be preempted.
+      if (this.#draining.size > 0) return covered;
+      if (victim.numStepsInFlight > 0) return covered.filter((sequence) => sequence !== victim);
+      this.#preempt(victim);
     }
-    if (sequences.length === 0) return null;
-    const rows = sequences.map((sequence): DecodeRow => {
-      const { slot, blockTable } = seatOf(sequence);
-      return { slot, position: sequence.scheduleDecode(), blockTable: blockTable.blockIds };
-    });
-    return { batch: { phase: 'decode', rows }, sequences, numSampled: 1, admitted: null };
   }
 
-  #coverNext(sequence: Sequence): boolean {
-    return this.#allocator.append(seatOf(sequence).blockTable, sequence.numComputed + 1);
+  /**
+   * Makes room for the first in the queue where a place is held by one that is less urgent. Returns the sequence that has
+   * to be left out of this step, because it can be preempted only when its steps have retired.
+   */
+  #makeWay(): Sequence | null {
+    for (;;) {
+      const first = this.#waiting[0];
+      const victim = this.#running.at(-1);
+      if (first === undefined || victim === undefined || urgencyOf(victim) >= urgencyOf(first)) return null;
+      if (this.#draining.size > 0 || this.#seating.hasRoom(first, this.#running.length)) return null;
+      if (victim.numStepsInFlight > 0) return victim;
+      this.#preempt(victim);
+    }
   }
 
-  /** The newest goes, so the oldest always moves on; it holds no more than the pool, so it ends. */
-  #preemptNewest(): void {
-    const sequence = this.#running.pop();
-    if (sequence === undefined) throw defect('blocks are short with no sequence running');
-    this.#free(sequence.preempt());
-    this.#waiting.unshift(sequence);
+  #preempt(sequence: Sequence): void {
+    remove(this.#running, sequence);
+    this.#seating.vacate(sequence);
+    insertRanked(this.#waiting, sequence);
     this.#numPreemptions++;
   }
 
-  #free(seat: Seat): void {
-    this.#allocator.free(seat.blockTable);
-    this.#freeSlots.push(seat.slot);
+  /** Whose prompt goes on: the first in the queue when it is more urgent than any that has begun, else one that has. */
+  #chooseChunk(
+    nowMs: number,
+    leaving: Sequence | null,
+  ): { readonly sequence: Sequence; readonly isNew: boolean; readonly copy: BlockCopy | null } | null {
+    const begun = this.#running.find(({ status }) => status === 'prefilling');
+    const first = this.#waiting[0];
+    if (first !== undefined && (begun === undefined || urgencyOf(first) > urgencyOf(begun))) {
+      const seated = this.#seating.seat(first, this.#running.length, nowMs);
+      if (seated !== null) {
+        this.#admit(first);
+        return { sequence: first, isNew: true, copy: seated.copy };
+      }
+    }
+    return begun === undefined || begun === leaving ? null : { sequence: begun, isNew: false, copy: null };
   }
-}
 
-function seatOf(sequence: Sequence): Seat {
-  if (sequence.seat === null) throw defect(`sequence ${sequence.id} has no place on the GPU`);
-  return sequence.seat;
+  #admit(sequence: Sequence): void {
+    remove(this.#waiting, sequence);
+    for (const list of [this.#waiting, this.#running]) {
+      const overtaken = list.filter(({ order, status }) => order < sequence.order && status !== 'running');
+      for (const earlier of overtaken) {
+        remove(list, earlier);
+        earlier.overtake();
+        insertRanked(list, earlier);
+      }
+    }
+    insertRanked(this.#running, sequence);
+  }
 }
 
 function remove(list: Sequence[], sequence: Sequence): void {
   const index = list.indexOf(sequence);
   if (index < 0) throw defect(`sequence ${sequence.id} is not in the list of its status`);
   list.splice(index, 1);
-}
-
-/** An error for a broken invariant of the engine. */
-export function defect(what: string): TabmindError {
-  return new TabmindError('internal', `Engine bookkeeping: ${what}.`, {
-    meaning: 'tabmind has a bug; this answer cannot go on.',
-    remedy: 'Reload the page and report this message.',
-  });
 }

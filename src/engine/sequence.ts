@@ -1,6 +1,7 @@
 import { TabmindError } from '../errors';
 import type { BlockTable } from '../kvcache/block-allocator';
 import type { FinishReason, Timings } from '../protocol';
+import { defect } from './defect';
 import type { SamplingParams } from './sampling-params';
 
 export type SequenceStatus = 'waiting' | 'prefilling' | 'running' | 'finished';
@@ -9,6 +10,12 @@ export type SequenceStatus = 'waiting' | 'prefilling' | 'running' | 'finished';
 export interface Seat {
   readonly slot: number;
   readonly blockTable: BlockTable;
+}
+
+export interface SequenceOptions {
+  readonly priority?: number;
+  readonly session?: string;
+  readonly shares?: boolean;
 }
 
 /**
@@ -21,24 +28,45 @@ export class Sequence {
   readonly params: SamplingParams;
   readonly numPromptTokens: number;
   readonly arrivalMs: number;
+  /** Larger goes first. */
+  readonly priority: number;
+  /** Keeps its blocks under this id when it ends; null: they are free then. */
+  readonly session: string | null;
+  /** False: it shares no blocks with others. */
+  readonly shares: boolean;
   readonly #tokenIds: number[];
+  #order = 0;
+  #numOvertaken = 0;
   #status: SequenceStatus = 'waiting';
   #seat: Seat | null = null;
   #numComputed = 0;
   #numScheduled = 0;
   #numStepsInFlight = 0;
+  #numHitTokens: number | null = null;
+  #canShare = false;
   #finishReason: FinishReason | 'error' | null = null;
   #prefillStartMs: number | null = null;
   #firstTokenMs: number | null = null;
   #lastTokenMs: number | null = null;
   #endMs: number | null = null;
+  /** Times between tokens, in ms. */
+  readonly #intervals: number[] = [];
 
   /** `promptIds`: [numPromptTokens], copied. `arrivalMs`: time of arrival on the engine's clock. */
-  constructor(id: string, promptIds: ArrayLike<number>, params: SamplingParams, arrivalMs: number) {
+  constructor(
+    id: string,
+    promptIds: ArrayLike<number>,
+    params: SamplingParams,
+    arrivalMs: number,
+    options: SequenceOptions = {},
+  ) {
     this.id = id;
     this.params = params;
     this.numPromptTokens = promptIds.length;
     this.arrivalMs = arrivalMs;
+    this.priority = options.priority ?? 0;
+    this.session = options.session ?? null;
+    this.shares = options.shares ?? true;
     this.#tokenIds = Array.from(promptIds);
   }
 
@@ -74,16 +102,60 @@ export class Sequence {
     return this.#numStepsInFlight;
   }
 
+  /** Place in the order of arrival. */
+  get order(): number {
+    return this.#order;
+  }
+
+  /** How often a later sequence was admitted first. */
+  get numOvertaken(): number {
+    return this.#numOvertaken;
+  }
+
+  /** Prompt tokens that other sequences had computed when this one was first admitted. */
+  get numHitTokens(): number {
+    return this.#numHitTokens ?? 0;
+  }
+
+  /** When it was first admitted; null before. */
+  get prefillStartMs(): number | null {
+    return this.#prefillStartMs;
+  }
+
+  /** False when its keys depend on more than the tokens before them. */
+  get canShare(): boolean {
+    return this.#canShare;
+  }
+
+  /** Tokens whose keys and values submitted steps write, and that are known here. */
+  get numSettled(): number {
+    return Math.min(this.#numComputed, this.#tokenIds.length);
+  }
+
   /** 'error' when the runner failed it. */
   get finishReason(): FinishReason | 'error' | null {
     return this.#finishReason;
   }
 
-  /** Takes a place on the GPU; prefill starts from position 0. */
-  admit(seat: Seat, nowMs: number): void {
+  /** Joins the queue for the first time, as number `order`. */
+  arrive(order: number): void {
     this.#expect('waiting');
+    this.#order = order;
+  }
+
+  overtake(): void {
+    this.#numOvertaken++;
+  }
+
+  /** Takes a place on the GPU; prefill starts behind the `numHitTokens` that its blocks hold already. */
+  admit(seat: Seat, nowMs: number, numHitTokens = 0, canShare = true): void {
+    this.#expect('waiting');
+    if (numHitTokens >= this.#tokenIds.length) throw this.#defect('has no token left to compute');
     this.#seat = seat;
     this.#status = 'prefilling';
+    this.#numComputed = numHitTokens;
+    this.#canShare = canShare;
+    this.#numHitTokens ??= numHitTokens;
     this.#prefillStartMs ??= nowMs;
   }
 
@@ -138,6 +210,7 @@ export class Sequence {
   append(tokenId: number, nowMs: number): void {
     this.#expect('running');
     this.#tokenIds.push(tokenId);
+    if (this.#lastTokenMs !== null) this.#intervals.push(nowMs - this.#lastTokenMs);
     this.#firstTokenMs ??= nowMs;
     this.#lastTokenMs = nowMs;
   }
@@ -157,12 +230,16 @@ export class Sequence {
     const numCompletionTokens = this.#tokenIds.length - this.numPromptTokens;
     const totalMs = endMs - this.arrivalMs;
     if (firstTokenMs === null || this.#lastTokenMs === null || this.#prefillStartMs === null)
-      return { ttftMs: 0, totalMs, prefillTokensPerSecond: 0, decodeTokensPerSecond: 0 };
+      return { ...NOTHING_MEASURED, totalMs };
+    const decodeMs = this.#lastTokenMs - firstTokenMs;
+    const numPrefilled = this.numPromptTokens - this.numHitTokens;
     return {
       ttftMs: firstTokenMs - this.arrivalMs,
       totalMs,
-      prefillTokensPerSecond: perSecond(this.numPromptTokens, firstTokenMs - this.#prefillStartMs),
-      decodeTokensPerSecond: perSecond(numCompletionTokens - 1, this.#lastTokenMs - firstTokenMs),
+      tpotMs: numCompletionTokens > 1 ? decodeMs / (numCompletionTokens - 1) : 0,
+      itlP95Ms: percentile(this.#intervals, 0.95),
+      prefillTokensPerSecond: perSecond(numPrefilled, firstTokenMs - this.#prefillStartMs),
+      decodeTokensPerSecond: perSecond(numCompletionTokens - 1, decodeMs),
     };
   }
 
@@ -176,6 +253,26 @@ export class Sequence {
       remedy: 'Reload the page and report this message.',
     });
   }
+}
+
+/** The place of a sequence that must have one. */
+export function seatOf(sequence: Sequence): Seat {
+  if (sequence.seat === null) throw defect(`sequence ${sequence.id} has no place on the GPU`);
+  return sequence.seat;
+}
+
+const NOTHING_MEASURED = {
+  ttftMs: 0,
+  tpotMs: 0,
+  itlP95Ms: 0,
+  prefillTokensPerSecond: 0,
+  decodeTokensPerSecond: 0,
+};
+
+/** The smallest value that at least `share` of the values do not exceed; 0 of none. */
+function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.ceil(share * sorted.length) - 1] ?? 0;
 }
 
 function perSecond(count: number, ms: number): number {

@@ -48,3 +48,38 @@ export async function readBuffer(
   staging.destroy();
   return bytes;
 }
+
+/** Bytes [offset, offset + sizeBytes) of a buffer; multiples of 4. */
+export interface Piece {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly sizeBytes: number;
+}
+
+/** Copies many small pieces to the host at once. */
+export async function readPieces(
+  device: GPUDevice,
+  pieces: readonly Piece[],
+): Promise<readonly Uint32Array[]> {
+  const total = pieces.reduce((sum, piece) => sum + piece.sizeBytes, 0);
+  const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const gathered = await allocateBuffer(device, 'gathered', total, usage);
+  try {
+    const encoder = device.createCommandEncoder();
+    let end = 0;
+    const starts = pieces.map(({ buffer, offset, sizeBytes }) => {
+      const start = end;
+      if (sizeBytes > 0) encoder.copyBufferToBuffer(buffer, offset, gathered, start, sizeBytes);
+      end += sizeBytes;
+      return start;
+    });
+    device.queue.submit([encoder.finish()]);
+    const words = new Uint32Array(await readBuffer(device, gathered));
+    return pieces.map(({ sizeBytes }, i) => {
+      const start = (starts[i] ?? 0) / 4;
+      return words.slice(start, start + sizeBytes / 4);
+    });
+  } finally {
+    gathered.destroy();
+  }
+}

@@ -4,6 +4,7 @@ import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
 import { attentionMerge } from './attention-merge';
+import { type KeyBiasTerms, keyBiasDefines, keyBiasParams } from './key-bias';
 import { headRatio, type KvLayout, kvChunkWords, kvDefines } from './kv-layout';
 import { STEP_BINDINGS } from './step-bindings';
 import { type StateLayout, stateDefines } from './step-state';
@@ -16,6 +17,10 @@ const PARAMS = {
   num_splits: 'u32',
   window: 'u32',
   softcap: 'f32',
+  key_bias_at: 'u32',
+  terms_at: 'u32',
+  terms_stride: 'u32',
+  rope_at: 'u32',
 } as const;
 
 const PROGRAM: ShaderProgram = { name: 'decode_attention', source, params: PARAMS, bindings: STEP_BINDINGS };
@@ -37,6 +42,8 @@ export interface DecodeAttentionCall {
   readonly window: number;
   /** cap · tanh(score / cap); 0 = none. */
   readonly softcap: number;
+  /** What was subtracted from the keys in the cache. */
+  readonly keyBias?: KeyBiasTerms | null;
   /** Word offset of the layer in the bound KV slab. */
   readonly layerAt: number;
 }
@@ -67,7 +74,7 @@ export function decodeAttention(
   layout: KvLayout,
   call: DecodeAttentionCall,
 ): Dispatch[] {
-  const { numRows, numHeads, numSplits, outAt, partialsAt } = call;
+  const { numRows, numHeads, numSplits, outAt, partialsAt, keyBias = null } = call;
   const { headDim, numKvHeads } = layout;
   const ratio = headRatio(layout, numHeads);
   const { headGroups, headParts } = dealHeads(ratio);
@@ -85,6 +92,7 @@ export function decodeAttention(
     HEAD_PARTS: headParts,
     SPLIT: split,
     SOFTCAP: call.softcap > 0,
+    ...keyBiasDefines(keyBias),
   });
   const params = packParams(PARAMS, {
     q_at: call.qAt,
@@ -94,6 +102,7 @@ export function decodeAttention(
     num_splits: numSplits,
     window: call.window === 0 ? 0xffffffff : call.window,
     softcap: call.softcap,
+    ...keyBiasParams(state, keyBias),
   });
   const attention: Dispatch = { pipeline, params, workgroups: [numSplits, numKvHeads * headParts, numRows] };
   if (!split) return [attention];

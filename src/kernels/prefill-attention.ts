@@ -3,6 +3,7 @@ import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
+import { type KeyBiasTerms, keyBiasDefines, keyBiasParams } from './key-bias';
 import { headRatio, type KvLayout, kvDefines } from './kv-layout';
 import { STEP_BINDINGS } from './step-bindings';
 import { type StateLayout, stateDefines } from './step-state';
@@ -17,6 +18,10 @@ const PARAMS = {
   num_rows: 'u32',
   window: 'u32',
   softcap: 'f32',
+  key_bias_at: 'u32',
+  terms_at: 'u32',
+  terms_stride: 'u32',
+  rope_at: 'u32',
 } as const;
 
 const PROGRAM: ShaderProgram = { name: 'prefill_attention', source, params: PARAMS, bindings: STEP_BINDINGS };
@@ -39,19 +44,22 @@ export interface PrefillAttentionCall {
   readonly window: number;
   /** cap · tanh(score / cap); 0 = none. */
   readonly softcap: number;
+  /** What was subtracted from the keys in the cache. */
+  readonly keyBias?: KeyBiasTerms | null;
   /** Word offset of the layer in the bound KV slab. */
   readonly layerAt: number;
 }
 
 /** Workgroup memory of the kernel, with the queries of all dims resident or of one slice only. */
-export function prefillMemoryBytes(headDim: number, half: boolean, resident: boolean): number {
+export function prefillMemoryBytes(headDim: number, half: boolean, resident: boolean, biasPairs = 0): number {
   const elementBytes = half ? 8 : 16;
   const slices = resident ? Math.ceil(headDim / 32) : 1;
   const queries = TILE_ROWS * (8 * slices + 1) * elementBytes;
   const tokens = TILE_ROWS * 9 * elementBytes;
   const probabilities = TILE_ROWS * 9 * 16;
   const foldsAndReduction = 2 * 32 * 8 + 128 * 4 + 16;
-  return queries + tokens + probabilities + foldsAndReduction;
+  const angles = biasPairs > 0 ? TILE_ROWS * (Math.min(biasPairs / 2, 8) + 1) * 16 : 0;
+  return queries + tokens + probabilities + foldsAndReduction + angles;
 }
 
 /** Causal attention of a chunk, whose K and V are already appended, over positions 0 … its own of the slot. */
@@ -61,14 +69,14 @@ export function prefillAttention(
   layout: KvLayout,
   call: PrefillAttentionCall,
 ): Dispatch {
-  const { numRows, numHeads } = call;
+  const { numRows, numHeads, keyBias = null } = call;
   const ratio = headRatio(layout, numHeads);
   const defines = kvDefines(
     layout,
     ({ 32: 4, 16: 2, 8: 1, 4: 1 } as const)[layout.kvBits],
     gpu.math === 'f16',
   );
-  const memoryBytes = prefillMemoryBytes(layout.headDim, defines.HALF === true, true);
+  const memoryBytes = prefillMemoryBytes(layout.headDim, defines.HALF === true, true, keyBias?.numPairs);
   const pipeline = gpu.pipelines.request(PROGRAM, {
     ...gpu.defines,
     ...stateDefines(state),
@@ -80,6 +88,7 @@ export function prefillAttention(
     RATIO: ratio,
     RESIDENT: memoryBytes <= gpu.device.limits.maxComputeWorkgroupStorageSize,
     SOFTCAP: call.softcap > 0,
+    ...keyBiasDefines(keyBias),
   });
   const params = packParams(PARAMS, {
     q_at: call.qAt,
@@ -91,6 +100,7 @@ export function prefillAttention(
     num_rows: numRows,
     window: call.window === 0 ? 0xffffffff : call.window,
     softcap: call.softcap,
+    ...keyBiasParams(state, keyBias),
   });
   const workgroups = [Math.ceil((numRows * ratio) / TILE_ROWS), layout.numKvHeads, 1] as const;
   return { pipeline, params, workgroups };

@@ -4,6 +4,7 @@ import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
 import type { PlacedTensor } from '../weights/packed-tensor';
+import type { KeyBiasCall } from './key-bias';
 import { type KvLayout, kvDefines } from './kv-layout';
 import { STEP_BINDINGS } from './step-bindings';
 import { type StateLayout, stateDefines } from './step-state';
@@ -20,6 +21,9 @@ const PARAMS = {
   query_scale: 'f32',
   growth_beta: 'f32',
   growth_span: 'u32',
+  key_bias_at: 'u32',
+  terms_at: 'u32',
+  terms_stride: 'u32',
 } as const;
 
 const PROGRAM: ShaderProgram = { name: 'rope_append', source, params: PARAMS, bindings: STEP_BINDINGS };
@@ -45,6 +49,8 @@ export interface RopeAppendCall {
   readonly queryScale: number;
   /** Queries at position p are also multiplied by 1 + beta · ln(1 + ⌊p / span⌋). */
   readonly queryGrowth?: { readonly beta: number; readonly span: number } | null;
+  /** What is subtracted from K before the rope, and the terms that queries get for it; not together with `qkNorm`. */
+  readonly keyBias?: KeyBiasCall | null;
   /** Word offset of the layer in the bound KV slab. */
   readonly layerAt: number;
   readonly prefill: { readonly slot: number; readonly startPosition: number } | null;
@@ -52,7 +58,7 @@ export interface RopeAppendCall {
 
 /** Norms and rotates q and k, scales q in place, quantises k and v into the paged cache at each row's position. */
 export function ropeAppend(gpu: Gpu, state: StateLayout, layout: KvLayout, call: RopeAppendCall): Dispatch {
-  const { numRows, numHeads, rope, qkNorm, prefill, queryGrowth = null } = call;
+  const { numRows, numHeads, rope, qkNorm, prefill, queryGrowth = null, keyBias = null } = call;
   const pipeline = gpu.pipelines.request(PROGRAM, {
     ...gpu.defines,
     ...stateDefines(state),
@@ -64,6 +70,8 @@ export function ropeAppend(gpu: Gpu, state: StateLayout, layout: KvLayout, call:
     INTERLEAVED: rope?.interleaved ?? false,
     NORM: qkNorm ? { before: 1, after: 2 }[qkNorm.when] : 0,
     QUERY_GROWTH: queryGrowth !== null,
+    KEY_BIAS: keyBias !== null,
+    BIAS_PAIRS: keyBias?.numPairs ?? 0,
     PREFILL: prefill !== null,
   });
   const params = packParams(PARAMS, {
@@ -78,6 +86,9 @@ export function ropeAppend(gpu: Gpu, state: StateLayout, layout: KvLayout, call:
     query_scale: call.queryScale,
     growth_beta: queryGrowth?.beta ?? 0,
     growth_span: queryGrowth?.span ?? 1,
+    key_bias_at: keyBias?.tableAt ?? 0,
+    terms_at: keyBias?.termsAt ?? 0,
+    terms_stride: keyBias?.termsStride ?? 0,
   });
   return { pipeline, params, workgroups: [numHeads + 2 * layout.numKvHeads, numRows, 1] };
 }

@@ -11,6 +11,8 @@ export interface StateShape {
   readonly rotaryDim: number;
   /** Rope tables kept side by side (models with local and global bases); at least 1. */
   readonly numRopeTables: number;
+  /** Words of the tables of K biases that are kept out of the cache; default 0. */
+  readonly keyBiasWords?: number;
 }
 
 /** Words of a slot, by name; shaders/shared/state.wgsl uses the same offsets. */
@@ -50,6 +52,8 @@ export interface StateLayout {
   /** f32 (cos, sin) pairs: [numRopeTables][contextLength][rotaryDim / 2][2]. */
   readonly ropeAt: number;
   readonly ropeTableWords: number;
+  /** Tables of src/kernels/key-bias.ts, one behind the other; last, so that nothing else moves with their size. */
+  readonly keyBiasAt: number;
   readonly totalWords: number;
 }
 
@@ -70,6 +74,7 @@ export function stateLayout(shape: StateShape): StateLayout {
   const tablesAt = take(shape.maxSlots * tableStride);
   const seenAt = take(shape.maxSlots * seenStride);
   const ropeAt = take(shape.numRopeTables * ropeTableWords);
+  const keyBiasAt = take(shape.keyBiasWords ?? 0);
   return {
     rowsAt,
     sampledAt,
@@ -81,6 +86,7 @@ export function stateLayout(shape: StateShape): StateLayout {
     seenStride,
     ropeAt,
     ropeTableWords,
+    keyBiasAt,
     totalWords: at,
   };
 }

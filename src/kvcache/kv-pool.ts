@@ -37,6 +37,9 @@ export function planSlabs(layout: KvLayout, maxSlabBytes: number): readonly Slab
   return plans;
 }
 
+/** Blocks are read in parts of this size at most. */
+const MAX_READ_BYTES = 32 * 2 ** 20;
+
 /** The GPU memory of the paged cache: allocated once, never grown. Block ids count 0 … numBlocks − 1 in every layer. */
 export class KvPool {
   readonly shape: KvShape;
@@ -44,9 +47,20 @@ export class KvPool {
   /** One buffer for each slab. */
   readonly slabs: readonly GPUBuffer[];
   readonly bytes: number;
+  readonly #device: GPUDevice;
   readonly #plans: readonly SlabPlan[];
+  /** One block of all layers, on its way. */
+  readonly #carrier: GPUBuffer;
 
-  private constructor(layout: KvLayout, plans: readonly SlabPlan[], slabs: readonly GPUBuffer[]) {
+  private constructor(
+    device: GPUDevice,
+    layout: KvLayout,
+    plans: readonly SlabPlan[],
+    slabs: readonly GPUBuffer[],
+    carrier: GPUBuffer,
+  ) {
+    this.#device = device;
+    this.#carrier = carrier;
     this.shape = layout;
     this.layout = layout;
     this.#plans = plans;
@@ -64,11 +78,15 @@ export class KvPool {
     try {
       for (const [slab, { sizeBytes }] of plans.entries())
         buffers.push(await allocateBuffer(gpu.device, `kv ${slab}`, sizeBytes, usage));
+      buffers.push(await allocateBuffer(gpu.device, 'kv block', layout.blockBytes, usage));
     } catch (error) {
       for (const buffer of buffers) buffer.destroy();
       throw error;
     }
-    return new KvPool(layout, plans, buffers);
+    const slabs = buffers.slice(0, plans.length);
+    const [carrier] = buffers.slice(plans.length);
+    if (carrier === undefined) throw new TabmindError('internal', 'the KV pool has no buffer for copies');
+    return new KvPool(gpu.device, layout, plans, slabs, carrier);
   }
 
   /** Index into `slabs`. */
@@ -86,7 +104,69 @@ export class KvPool {
     return (layer - (plan?.firstLayer ?? 0)) * this.layout.layerWords;
   }
 
+  /** Records that block `to` gets the contents of block `from`, in every layer. */
+  recordCopy(encoder: GPUCommandEncoder, { from, to }: { readonly from: number; readonly to: number }): void {
+    const bytes = this.layout.blockWords * 4;
+    // By way of a buffer of its own: WebGPU copies nothing within one buffer.
+    for (const [layer, { buffer, offset }] of this.#places(from).entries())
+      encoder.copyBufferToBuffer(buffer, offset, this.#carrier, layer * bytes, bytes);
+    for (const [layer, { buffer, offset }] of this.#places(to).entries())
+      encoder.copyBufferToBuffer(this.#carrier, layer * bytes, buffer, offset, bytes);
+  }
+
+  /** Contents of blocks, [blocks][layers][blockWords]; `blockBytes` each. Nothing may change them meanwhile. */
+  async readBlocks(blockIds: readonly number[]): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = this.layout.blockWords * 4;
+    const all = new Uint8Array(blockIds.length * this.layout.blockBytes);
+    const perRead = Math.max(1, Math.floor(MAX_READ_BYTES / this.layout.blockBytes));
+    for (let first = 0; first < blockIds.length; first += perRead) {
+      const part = blockIds.slice(first, first + perRead);
+      const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+      const staging = await allocateBuffer(
+        this.#device,
+        'kv readback',
+        part.length * this.layout.blockBytes,
+        usage,
+      );
+      const encoder = this.#device.createCommandEncoder();
+      for (const [i, { buffer, offset }] of part.flatMap((block) => this.#places(block)).entries())
+        encoder.copyBufferToBuffer(buffer, offset, staging, i * bytes, bytes);
+      this.#device.queue.submit([encoder.finish()]);
+      await staging.mapAsync(GPUMapMode.READ);
+      all.set(
+        new Uint8Array(staging.getMappedRange(), 0, part.length * this.layout.blockBytes),
+        first * this.layout.blockBytes,
+      );
+      staging.destroy();
+    }
+    return all;
+  }
+
+  /** The reverse of `readBlocks`: done before whatever is submitted from now on. */
+  writeBlocks(blockIds: readonly number[], contents: Uint8Array<ArrayBuffer>): void {
+    const bytes = this.layout.blockWords * 4;
+    if (contents.byteLength !== blockIds.length * this.layout.blockBytes)
+      throw new TabmindError(
+        'internal',
+        `${contents.byteLength} bytes are not the contents of ${blockIds.length} KV blocks`,
+      );
+    for (const [i, { buffer, offset }] of blockIds.flatMap((block) => this.#places(block)).entries())
+      this.#device.queue.writeBuffer(buffer, offset, contents, i * bytes, bytes);
+  }
+
+  /** Where the block lies, layer after layer; offsets in bytes. */
+  #places(block: number): readonly { readonly buffer: GPUBuffer; readonly offset: number }[] {
+    return this.#plans.flatMap(({ numLayers }, slab) => {
+      const buffer = this.slabs[slab];
+      if (buffer === undefined) throw new TabmindError('internal', `the KV pool has no slab ${slab}`);
+      return Array.from({ length: numLayers }, (_, layer) => ({
+        buffer,
+        offset: (layer * this.layout.layerWords + block * this.layout.blockWords) * 4,
+      }));
+    });
+  }
+
   destroy(): void {
-    for (const buffer of this.slabs) buffer.destroy();
+    for (const buffer of [...this.slabs, this.#carrier]) buffer.destroy();
   }
 }

@@ -1,4 +1,5 @@
 import { decodeAttention } from '../kernels/decode-attention';
+import type { KeyBiasTerms } from '../kernels/key-bias';
 import { prefillAttention } from '../kernels/prefill-attention';
 import { ropeAppend } from '../kernels/rope-append';
 import type { ForwardContext } from './forward-context';
@@ -10,8 +11,6 @@ export interface AttentionHeads {
    * at once (before it). Default: none.
    */
   readonly qkNorm?: 'before rope' | 'after rope' | 'all heads';
-  /** Rotary pairs are (2i, 2i + 1) instead of (i, i + rotaryDim / 2). */
-  readonly interleaved?: boolean;
 }
 
 /** attended = softmax(scale · q Kᵀ) V over the paged cache, after q and k were rotated and k, v appended to it. */
@@ -59,11 +58,12 @@ function appendKeysAndValues(step: ForwardContext, layer: number, heads: Attenti
         : {
             table: step.ropeTable(ropeIndex),
             rotaryDim: rope.rotaryDim,
-            interleaved: heads.interleaved ?? false,
+            interleaved: config.interleavedRope,
           },
     queryScale: config.attentionScale,
     queryGrowth: config.queryGrowth,
     qkNorm: qkNorm ?? undefined,
+    keyBias: step.keyBias(layer),
   });
   step.push([append], qkNorm?.q.slab ?? 0, layer);
 }
@@ -71,6 +71,7 @@ function appendKeysAndValues(step: ForwardContext, layer: number, heads: Attenti
 function attend(step: ForwardContext, layer: number): void {
   const { gpu, state, kv, config, scratch, numRows, prefill } = step;
   const reads = {
+    keyBias: keyBiasTerms(step, layer),
     numRows,
     numHeads: config.numHeads,
     layerAt: step.layerAt(layer),
@@ -88,4 +89,13 @@ function attend(step: ForwardContext, layer: number): void {
         partialsAt: scratch.partials.at,
       });
   step.push(dispatches, 0, layer);
+}
+
+/** Terms of scores for what append left out of K; their angles are those that the keys were rotated by. */
+function keyBiasTerms(step: ForwardContext, layer: number): KeyBiasTerms | null {
+  const { config } = step;
+  const [keyBias, ropeIndex] = [step.keyBias(layer), config.layerRopes[layer] ?? null];
+  const rope = ropeIndex === null ? undefined : config.ropes[ropeIndex];
+  if (keyBias === null || ropeIndex === null || rope === undefined) return null;
+  return { ...keyBias, rope: { table: step.ropeTable(ropeIndex), rotaryDim: rope.rotaryDim } };
 }

@@ -1,6 +1,7 @@
 import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
+import type { KeyBiasCall } from '../kernels/key-bias';
 import type { KvLayout } from '../kernels/kv-layout';
 import type { StateLayout } from '../kernels/step-state';
 import type { ModelConfig } from '../models/config';
@@ -30,6 +31,8 @@ export interface ScratchRegions {
   readonly logits: Region;
   /** Partial results of split attention. */
   readonly partials: Region;
+  /** What each query makes of the K bias that is not in the cache [rows][numHeads · pairs · 2]; empty without any. */
+  readonly keyBias: Region;
 }
 
 /** The packed weights by our names. */
@@ -67,6 +70,8 @@ export interface ForwardContext {
   readonly numSplits: number;
   /** Word offset of a layer's blocks in its KV slab. */
   layerAt(layer: number): number;
+  /** What a layer keeps out of its K cache; null: nothing. */
+  keyBias(layer: number): KeyBiasCall | null;
   /** Rope table for the rows of this step, of a rope of the config. */
   ropeTable(rope: number): number;
   /** Appends dispatches that read weight slab `slab` and, where given, the KV of `layer`. */

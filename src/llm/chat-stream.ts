@@ -12,18 +12,22 @@ export class ChatStream {
   readonly #detokenizer: Detokenizer;
   readonly #stops: StopStrings;
   readonly #send: SendChunks;
+  readonly #index: number;
 
+  /** `index`: which of the answers to the request. */
   constructor(
     id: string,
     model: string,
     text: Pick<TextModel, 'tokenizer' | 'continuesText'>,
     stops: readonly string[],
     send: SendChunks,
+    index = 0,
   ) {
     this.#head = { id, object: 'chat.completion.chunk', created: Math.floor(Date.now() / 1000), model };
     this.#detokenizer = new Detokenizer(text.tokenizer, { continuesText: text.continuesText });
     this.#stops = new StopStrings(stops);
     this.#send = send;
+    this.#index = index;
   }
 
   start(): void {
@@ -52,6 +56,6 @@ export class ChatStream {
   }
 
   #chunk(delta: ChatChunk['choices'][0]['delta'], finish_reason: FinishReason | null): ChatChunk {
-    return { ...this.#head, choices: [{ index: 0, delta, finish_reason }] };
+    return { ...this.#head, choices: [{ index: this.#index, delta, finish_reason }] };
   }
 }

@@ -28,6 +28,11 @@ export function generationDefaults(generationConfig: Readonly<Record<string, unk
   };
 }
 
+/** A u32. */
+export function drawSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+}
+
 /** A request's own values before the model's; without a seed every request draws a new one. */
 export function samplingParams(
   request: Omit<ChatRequest, 'messages'> | Omit<GenerateRequest, 'ids'>,
@@ -40,7 +45,7 @@ export function samplingParams(
     topP: request.top_p ?? defaults.topP,
     minP: request.min_p ?? defaults.minP,
     repetitionPenalty: request.repetition_penalty ?? defaults.repetitionPenalty,
-    seed: request.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
+    seed: request.seed ?? drawSeed(),
     maxTokens: request.max_tokens ?? defaults.maxNewTokens ?? Math.max(1, roomTokens),
     stopTokenIds: [],
     ignoreEos: request.ignore_eos ?? false,

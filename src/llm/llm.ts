@@ -1,5 +1,4 @@
-import type { Completion } from '../engine/engine';
-import type { SamplingParams } from '../engine/sampling-params';
+import type { Completion } from '../engine/request';
 import { TabmindError } from '../errors';
 import type {
   CachedModel,
@@ -22,7 +21,7 @@ import type {
 import { LoadGate } from '../weights/load-gate';
 import { WeightStore } from '../weights/weight-store';
 import { ChatStream, type SendChunks } from './chat-stream';
-import { samplingParams } from './generation-defaults';
+import { drawSeed, samplingParams } from './generation-defaults';
 import { inspectModel } from './inspection';
 import { LoadedModel } from './loaded-model';
 import { type LoadStep, ProgressMeter } from './progress-meter';
@@ -33,10 +32,23 @@ interface Loading {
   readonly meter: ProgressMeter;
 }
 
+/** One of the answers to a chat request. */
+interface Answer {
+  readonly id: string;
+  readonly answerId: string;
+  readonly index: number;
+  readonly model: string;
+  readonly promptIds: readonly number[];
+  readonly request: ChatRequest;
+  readonly onChunk: SendChunks;
+}
+
 /** The engine as the page sees it: one model at a time, any number of requests. Sees text and tokens both. */
 export class Llm implements WorkerApi {
   #model: LoadedModel | null = null;
   #loading: Loading | null = null;
+  /** Ids in the engine of the answers to a chat request. */
+  readonly #answers = new Map<string, readonly string[]>();
 
   async load(
     model: ModelRef,
@@ -90,20 +102,39 @@ export class Llm implements WorkerApi {
     await model?.close();
   }
 
-  /** Streams one answer. Resolves after the last chunk; rejects with a TabmindError. */
+  /** Streams the answers. Resolves after the last chunk; rejects with a TabmindError. */
   async chat(id: string, request: ChatRequest, onChunk: SendChunks): Promise<void> {
+    const { info } = this.#loaded();
+    const promptIds = this.#text().encodeChat(request.messages);
+    const ids = answerIds(id, request.n ?? 1);
+    const { session: _, ...common } = request;
+    const seed = request.seed ?? drawSeed();
+    this.#answers.set(id, ids);
+    try {
+      const answers = ids.map((answerId, index) => {
+        // A session goes on with the first answer. A seed out of range stays so, to be refused.
+        const own = index === 0 ? { ...request, seed } : { ...common, seed: (seed + index) % 2 ** 32 };
+        return this.#answer({ id, answerId, index, model: info.id, promptIds, request: own, onChunk });
+      });
+      const ended = await Promise.allSettled(answers);
+      for (const answer of ended) if (answer.status === 'rejected') throw answer.reason;
+    } finally {
+      this.#answers.delete(id);
+    }
+  }
+
+  async #answer(answer: Answer): Promise<void> {
+    const { id, answerId, index, model, promptIds, request, onChunk } = answer;
     const { engine, info, defaults } = this.#loaded();
-    const text = this.#text();
-    const promptIds = text.encodeChat(request.messages);
     const stops = typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []);
-    const stream = new ChatStream(id, info.id, text, stops, onChunk);
-    const params = samplingParams(request, defaults, info.contextLength - promptIds.length);
+    const stream = new ChatStream(id, model, this.#text(), stops, onChunk, index);
     const work = engine.add({
-      id,
+      ...placeOf(request),
+      id: answerId,
       promptIds,
-      params,
+      params: samplingParams(request, defaults, info.contextLength - promptIds.length),
       onTokens: (ids) => {
-        if (stream.push(ids)) engine.finish(id, 'stop');
+        if (stream.push(ids)) engine.finish(answerId, 'stop');
       },
     });
     stream.start();
@@ -113,11 +144,11 @@ export class Llm implements WorkerApi {
 
   async generate(id: string, request: GenerateRequest, tokens?: MessagePort): Promise<GenerateResult> {
     const { engine, defaults, info } = this.#loaded();
-    const params: SamplingParams = samplingParams(request, defaults, info.contextLength - request.ids.length);
+    const params = samplingParams(request, defaults, info.contextLength - request.ids.length);
     checkIds(request.ids, info.vocabSize);
     const heard = tokens ? { onTokens: (ids: readonly number[]) => tokens.postMessage(ids) } : {};
     const completion = await engine
-      .add({ id, promptIds: request.ids, params, ...heard })
+      .add({ ...placeOf(request), id, promptIds: request.ids, params, ...heard })
       .finally(() => tokens?.close());
     const { ids, reason, timings } = completion;
     return { ids, finish_reason: reason, usage: usageOf(request.ids.length, completion), timings };
@@ -138,7 +169,23 @@ export class Llm implements WorkerApi {
   }
 
   async abort(requestId: string): Promise<void> {
-    this.#model?.engine.abort(requestId);
+    for (const id of this.#answers.get(requestId) ?? [requestId]) this.#model?.engine.abort(id);
+  }
+
+  async dropSession(session: string): Promise<void> {
+    this.#model?.engine.sessions.drop(session);
+  }
+
+  async saveSession(session: string): Promise<boolean> {
+    return this.#loaded().saveSession(session);
+  }
+
+  async restoreSession(session: string): Promise<number> {
+    return this.#loaded().restoreSession(session);
+  }
+
+  async deleteSession(session: string): Promise<void> {
+    await this.#loaded().deleteSession(session);
   }
 
   async stats(): Promise<EngineStats> {
@@ -176,6 +223,8 @@ export class Llm implements WorkerApi {
   }
 }
 
+const MAX_ANSWERS = 64;
+
 const NOTHING_LOADED: EngineStats = {
   model: null,
   gpu: null,
@@ -183,7 +232,13 @@ const NOTHING_LOADED: EngineStats = {
   waiting: 0,
   kvBlocksTotal: 0,
   kvBlocksUsed: 0,
+  kvBlocksCached: 0,
+  kvBlocksFree: 0,
   kvBlockTokens: 0,
+  promptTokens: 0,
+  prefixHitTokens: 0,
+  numPreemptions: 0,
+  tokensPerStep: 0,
   weightBytes: 0,
   kvBytes: 0,
   stepsSubmitted: 0,
@@ -194,11 +249,27 @@ const NOTHING_LOADED: EngineStats = {
   kvBytesPerToken: 0,
 };
 
-function usageOf(numPromptTokens: number, { ids }: Completion): Usage {
+/** The first answer has the id of the request. */
+function answerIds(id: string, n: number): readonly string[] {
+  if (!Number.isInteger(n) || n < 1 || n > MAX_ANSWERS)
+    throw new TabmindError('bad-request', `n is ${n}; it must be a whole number, 1 to ${MAX_ANSWERS}.`, {
+      remedy: 'Change this setting and send again.',
+      details: { name: 'n', value: n },
+    });
+  return Array.from({ length: n }, (_, i) => (i === 0 ? id : `${id} answer ${i}`));
+}
+
+/** How a request wants to be treated among others, in the engine's words. */
+function placeOf({ priority = 0, session, cache_prompt: shares = true }: ChatRequest | GenerateRequest) {
+  return { priority, shares, ...(session === undefined ? {} : { session }) };
+}
+
+function usageOf(numPromptTokens: number, { ids, numHitTokens }: Completion): Usage {
   return {
     prompt_tokens: numPromptTokens,
     completion_tokens: ids.length,
     total_tokens: numPromptTokens + ids.length,
+    prompt_tokens_details: { cached_tokens: numHitTokens },
   };
 }
 

@@ -20,12 +20,16 @@ export interface LoadShape {
   readonly kv: KvShape;
 }
 
-/** Options with their defaults filled in for this model. Throws `bad-request` for what makes no sense. */
-export function loadShape(config: ModelConfig, options: LoadOptions): LoadShape {
+/**
+ * Options with their defaults filled in for this model. `freeBytes`: what `cacheMaxEntryCount` is a share of; without it
+ * the pool has its default size. Throws `bad-request` for what makes no sense.
+ */
+export function loadShape(config: ModelConfig, options: LoadOptions, freeBytes?: number): LoadShape {
   const contextLength = contextLengthOf(config, options);
   const maxSlots = Math.min(MAX_SEQUENCES, options.maxSequences ?? DEFAULT_SEQUENCES);
   const maxChunkTokens = Math.min(MAX_CHUNK_TOKENS, contextLength);
-  return { contextLength, maxSlots, maxChunkTokens, kv: kvShape(config, options, contextLength, maxSlots) };
+  const kv = kvShape(config, options, contextLength, maxSlots, freeBytes);
+  return { contextLength, maxSlots, maxChunkTokens, kv };
 }
 
 function contextLengthOf(config: ModelConfig, options: LoadOptions): number {
@@ -43,6 +47,7 @@ function kvShape(
   options: LoadOptions,
   contextLength: number,
   maxSlots: number,
+  freeBytes: number | undefined,
 ): KvShape {
   const { numLayers, numKvHeads, headDim } = config;
   const shape = {
@@ -56,6 +61,14 @@ function kvShape(
   const perContext = Math.ceil(contextLength / BLOCK_TOKENS);
   if (options.kvPoolMiB !== undefined)
     return { ...shape, numBlocks: Math.floor((options.kvPoolMiB * 2 ** 20) / blockBytes) };
+  const share = options.cacheMaxEntryCount;
+  if (share !== undefined && !(share > 0 && share <= 1))
+    throw new TabmindError(
+      'bad-request',
+      `cacheMaxEntryCount is ${share}; it must be above 0 and at most 1: a share of the memory that is left.`,
+    );
+  if (share !== undefined && freeBytes !== undefined)
+    return { ...shape, numBlocks: Math.max(1, Math.floor((share * freeBytes) / blockBytes)) };
   const affordable = Math.floor(MAX_DEFAULT_POOL_BYTES / blockBytes);
   const wanted = perContext * Math.min(DEFAULT_CONTEXTS, maxSlots);
   return { ...shape, numBlocks: Math.max(perContext, Math.min(wanted, affordable)) };

@@ -1,8 +1,10 @@
 import { Engine } from '../engine/engine';
 import { type Gpu, openGpu } from '../gpu/device';
+import { findFreeBytes } from '../gpu/free-memory';
 import { KvPool } from '../kvcache/kv-pool';
 import { type ModelConfig, parseJsonObject } from '../models/config';
 import { architectureOf, parseModelConfig } from '../models/registry';
+import { fixedLength } from '../models/rope';
 import type { EngineStats, KernelTime, LoadOptions, ModelInfo, ModelRef, ScoreRequest } from '../protocol';
 import { ModelRunner } from '../runner/model-runner';
 import { measureReadSpeed } from '../runner/read-speed';
@@ -17,6 +19,7 @@ import { openCheckpoint } from './checkpoint';
 import { type GenerationDefaults, generationDefaults } from './generation-defaults';
 import { loadShape } from './load-shape';
 import type { LoadStep } from './progress-meter';
+import { SessionStore, sessionKey } from './session-store';
 import { TextModel } from './text-model';
 
 /** Everything that one model in memory consists of. */
@@ -30,6 +33,8 @@ export class LoadedModel {
   readonly #runner: ModelRunner;
   readonly #pool: KvPool;
   readonly #weights: LoadedWeights;
+  readonly #sessionKey: string;
+  readonly #sessions = new SessionStore();
 
   private constructor(parts: Parts, info: ModelInfo) {
     const { gpu, config, generation, runner, pool, weights, text } = parts;
@@ -40,11 +45,14 @@ export class LoadedModel {
     this.#runner = runner;
     this.#pool = pool;
     this.#weights = weights;
+    this.#sessionKey = parts.sessionKey;
     this.engine = new Engine(runner, {
       numBlocks: pool.shape.numBlocks,
       blockTokens: pool.shape.blockTokens,
       contextLength: info.contextLength,
       eosTokenIds: config.eosTokenIds,
+      // Beyond its fixed length, a rope turns every key by the length of the whole prompt.
+      maxSharedTokens: Math.min(...config.ropes.map(fixedLength)),
     });
     gpu.onError((error) => this.engine.fail(error));
     void gpu.lost.then((error) => this.engine.fail(error));
@@ -85,7 +93,6 @@ export class LoadedModel {
         const tokenIds = Uint32Array.from(ids.slice(startPosition, startPosition + maxChunkTokens));
         const firstRow = Math.min(tokenIds.length, Math.max(0, firstWanted - startPosition));
         const batch = {
-          phase: 'prefill',
           slot,
           tokenIds,
           startPosition,
@@ -106,6 +113,35 @@ export class LoadedModel {
 
   measureReadSpeed(): Promise<number> {
     return this.engine.borrow(1, () => measureReadSpeed(this.#gpu));
+  }
+
+  /** Keeps what a session holds on the GPU for later visits; false when it holds nothing. */
+  async saveSession(id: string): Promise<boolean> {
+    const saved = await this.engine.sessions.read(id, async ({ blockTable, tokenIds }) => ({
+      tokenIds,
+      contents: await this.#pool.readBlocks(blockTable.blockIds),
+    }));
+    if (saved === null) return false;
+    await this.#sessions.write(id, this.#sessionKey, saved);
+    return true;
+  }
+
+  /** Tokens that need not be computed again; 0 when nothing of this model was saved whole, or there is no room. */
+  async restoreSession(id: string): Promise<number> {
+    const { sessions } = this.engine;
+    const saved = await this.#sessions.read(id, this.#sessionKey);
+    // What is there is newer than what was saved.
+    const present = sessions.find(id);
+    if (present !== null) return present.tokenIds.length;
+    if (saved === null) return 0;
+    const { tokenIds, contents } = saved;
+    const write = (blockIds: readonly number[]) => this.#pool.writeBlocks(blockIds, contents);
+    return sessions.restore(id, tokenIds, write) ? tokenIds.length : 0;
+  }
+
+  async deleteSession(id: string): Promise<void> {
+    this.engine.sessions.drop(id);
+    await this.#sessions.delete(id);
   }
 
   stats(): EngineStats {
@@ -162,6 +198,7 @@ interface Parts {
   readonly pool: KvPool;
   readonly runner: ModelRunner;
   readonly contextLength: number;
+  readonly sessionKey: string;
   readonly warnings: readonly string[];
 }
 
@@ -181,7 +218,9 @@ async function loadParts(from: Ingredients): Promise<Parts> {
     from.randomSeed === null
       ? await loadWeights(request)
       : await randomWeights({ ...request, seed: from.randomSeed });
-  const { kv, ...shape } = loadShape(config, options);
+  const asksForShare = options.cacheMaxEntryCount !== undefined && options.kvPoolMiB === undefined;
+  const freeBytes = asksForShare ? Math.min(await findFreeBytes(gpu), largestPool(gpu, config)) : undefined;
+  const { kv, ...shape } = loadShape(config, options, freeBytes);
   const pool = await KvPool.allocate(gpu, kv);
   onProgress({ phase: 'compile', loadedBytes: 0, totalBytes: 0 });
   const runner = await ModelRunner.create({
@@ -208,8 +247,15 @@ async function loadParts(from: Ingredients): Promise<Parts> {
     pool,
     runner,
     contextLength: shape.contextLength,
+    sessionKey: sessionKey(from.identity, from.randomSeed, pool.shape),
     warnings: [...weights.warnings, ...textWarnings],
   };
+}
+
+/** Each layer of the pool has to fit one binding. */
+function largestPool({ device: { limits } }: Gpu, { numLayers }: ModelConfig): number {
+  const layerBytes = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
+  return numLayers * Math.floor(layerBytes / 256 - 1) * 256;
 }
 
 function describe(model: ModelRef, options: LoadOptions, parts: Parts, loadMs: number): ModelInfo {

@@ -36,6 +36,8 @@ export interface ModelConfig {
   readonly mlpBias: boolean;
   /** Ropes that layers choose from; all rotate the same number of dims. */
   readonly ropes: readonly RopeConfig[];
+  /** Rotary pairs are (2i, 2i + 1) instead of (i, i + rotaryDim / 2). */
+  readonly interleavedRope: boolean;
   /** Per layer: index into `ropes`, null = no positions. */
   readonly layerRopes: readonly (number | null)[];
   /** Per layer: tokens a query sees (itself included), 0 = all. */
@@ -116,6 +118,7 @@ export function readModelConfig(raw: JsonObject, generation: JsonObject, family:
     outputBias: false,
     mlpBias: false,
     ropes,
+    interleavedRope: false,
     layerRopes: new Array<number>(numLayers).fill(0),
     layerWindows: new Array<number>(numLayers).fill(0),
     attentionScale: heads.headDim ** -0.5,

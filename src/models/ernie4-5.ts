@@ -19,10 +19,10 @@ export const ernie45: Architecture = {
   },
   readConfig: (raw) => {
     const bias = readFlag(raw, 'use_bias', false);
-    return { qkvBias: bias, outputBias: bias, mlpBias: bias };
+    return { qkvBias: bias, outputBias: bias, mlpBias: bias, interleavedRope: true };
   },
   forward: decoder((step, layer) => {
-    selfAttention(step, layer, { norm: 'input_norm', interleaved: true });
+    selfAttention(step, layer, { norm: 'input_norm' });
     mlp(step, layer, { norm: 'mlp_norm' });
   }),
 };

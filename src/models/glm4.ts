@@ -10,7 +10,7 @@ export const glm4: Architecture = {
   modelType: 'glm4',
   className: 'Glm4ForCausalLM',
   defaults: { maxPositions: 131072, headDim: 128, rmsNormEps: 1.5625e-7, partialRotary: 0.5 },
-  readConfig: (raw) => ({ qkvBias: readFlag(raw, 'attention_bias', true) }),
+  readConfig: (raw) => ({ qkvBias: readFlag(raw, 'attention_bias', true), interleavedRope: true }),
   weights: (config) =>
     decoderWeights(config, {
       ...LLAMA_NAMES,
@@ -22,7 +22,7 @@ export const glm4: Architecture = {
       },
     }),
   forward: decoder((step, layer) => {
-    selfAttention(step, layer, { norm: 'input_norm', postNorm: 'attention_post_norm', interleaved: true });
+    selfAttention(step, layer, { norm: 'input_norm', postNorm: 'attention_post_norm' });
     mlp(step, layer, { norm: 'mlp_norm', postNorm: 'mlp_post_norm' });
   }),
 };

@@ -1,4 +1,4 @@
-import type { Batch } from '../engine/batch';
+import type { Batch, PrefillBatch } from '../engine/batch';
 import type { SamplingParams } from '../engine/sampling-params';
 import { SLOT, SLOT_WORDS, type StateLayout } from '../kernels/step-state';
 import type { RopeTables } from './rope-tables';
@@ -52,21 +52,26 @@ export class ForwardInputs {
     this.#tables[slot] = [];
   }
 
-  prepare(batch: Batch): void {
-    if (batch.phase === 'prefill') {
-      this.#write(this.#layout.chunkAt, batch.tokenIds);
-      this.#writeTable(batch.slot, batch.blockTable);
-      for (const { table, position, rows } of this.#ropes.chunkRows(batch)) {
-        const rowWords = rows.length / batch.tokenIds.length;
-        this.#write(this.#layout.ropeAt + table * this.#layout.ropeTableWords + position * rowWords, rows);
-      }
-      return;
-    }
-    const rows = Uint32Array.from(batch.rows, (row) => row.slot);
-    const key = rows.join();
-    if (key !== this.#rows) this.#write(this.#layout.rowsAt, rows);
+  prepare({ rows, prefill }: Pick<Batch, 'rows' | 'prefill'>): void {
+    if (rows.length > 0) this.#writeRows(rows);
+    if (prefill !== null) this.#writeChunk(prefill);
+  }
+
+  #writeRows(rows: Batch['rows']): void {
+    const slots = Uint32Array.from(rows, (row) => row.slot);
+    const key = slots.join();
+    if (key !== this.#rows) this.#write(this.#layout.rowsAt, slots);
     this.#rows = key;
-    for (const row of batch.rows) this.#writeTable(row.slot, row.blockTable);
+    for (const row of rows) this.#writeTable(row.slot, row.blockTable);
+  }
+
+  #writeChunk(chunk: PrefillBatch): void {
+    this.#write(this.#layout.chunkAt, chunk.tokenIds);
+    this.#writeTable(chunk.slot, chunk.blockTable);
+    for (const { table, position, rows } of this.#ropes.chunkRows(chunk)) {
+      const rowWords = rows.length / chunk.tokenIds.length;
+      this.#write(this.#layout.ropeAt + table * this.#layout.ropeTableWords + position * rowWords, rows);
+    }
   }
 
   #writeTable(slot: number, table: readonly number[]): void {

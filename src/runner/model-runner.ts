@@ -16,6 +16,7 @@ import type { ModelConfig } from '../models/config';
 import type { PlacedTensor } from '../weights/packed-tensor';
 import { ForwardInputs } from './forward-inputs';
 import { type Graph, GraphBuilder } from './graph';
+import { KeyBiasTables, readKeyBias } from './key-bias';
 import { ReadbackRing } from './readback-ring';
 import { RopeTables } from './rope-tables';
 import { MAX_SPLITS, planStepMemory } from './step-memory';
@@ -26,6 +27,8 @@ const SPLIT_TOKENS = 64;
 const FULL_WORKGROUPS = 264;
 /** Lengths of prompts for which the kernels differ. */
 const OTHER_CHUNKS = [2, 8, 16, 32, 64];
+/** Numbers of decode rows for which the kernels differ. */
+const OTHER_ROWS = [2, 3, 4, 8, 16, 32, 64];
 
 export interface RunnerOptions {
   readonly gpu: Gpu;
@@ -46,6 +49,7 @@ interface RunnerParts extends RunnerOptions {
   readonly scratch: GPUBuffer;
   readonly state: GPUBuffer;
   readonly ropes: RopeTables;
+  readonly keyBias: KeyBiasTables;
   readonly inputs: ForwardInputs;
 }
 
@@ -63,8 +67,11 @@ export class ModelRunner implements StepRunner {
   readonly #state: GPUBuffer;
   readonly #weights: WeightTable;
   readonly #recorder: Recorder;
+  /** Of the chunk that shares a submit with decode rows: a recorder's scalars are those of one pass a submit. */
+  readonly #chunkRecorder: Recorder;
   readonly #inputs: ForwardInputs;
   readonly #ropes: RopeTables;
+  readonly #keyBias: KeyBiasTables;
   readonly #ring: ReadbackRing;
   readonly #bindGroups = new Map<string, GPUBindGroup>();
   readonly #decodeGraphs = new Map<string, Graph>();
@@ -72,18 +79,22 @@ export class ModelRunner implements StepRunner {
 
   static async create(options: RunnerOptions): Promise<ModelRunner> {
     const { gpu, config, pool, contextLength } = options;
+    const keyBias = new KeyBiasTables(config, await readKeyBias(options));
     const { layout, regions, maxLogitRows, ...bytes } = planStepMemory(config, {
       ...options,
       blockTokens: pool.shape.blockTokens,
       permutedCols: permutedCols(options.tensors),
+      keyBias: { tableWords: keyBias.words.length, rowFloats: keyBias.rowFloats },
     });
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
     const scratch = await allocateBuffer(gpu.device, 'activations', bytes.scratchBytes, usage);
     const state = await allocateBuffer(gpu.device, 'step state', bytes.stateBytes, usage);
+    gpu.device.queue.writeBuffer(state, layout.keyBiasAt * 4, keyBias.words);
     const ropes = new RopeTables(config.ropes);
     const inputs = new ForwardInputs(gpu.device.queue, state, layout, ropes);
     inputs.writeRopes(contextLength);
-    return new ModelRunner({ ...options, layout, regions, maxLogitRows, scratch, state, ropes, inputs });
+    const parts = { layout, regions, maxLogitRows, scratch, state, ropes, inputs, keyBias };
+    return new ModelRunner({ ...options, ...parts });
   }
 
   private constructor(parts: RunnerParts) {
@@ -97,10 +108,12 @@ export class ModelRunner implements StepRunner {
     this.#scratch = parts.scratch;
     this.#state = parts.state;
     this.#ropes = parts.ropes;
+    this.#keyBias = parts.keyBias;
     this.#inputs = parts.inputs;
     this.#weights = new WeightTable(tensors);
     this.#recorder = new Recorder(gpu);
-    this.#ring = new ReadbackRing(gpu.device, maxSlots * 4);
+    this.#chunkRecorder = new Recorder(gpu);
+    this.#ring = new ReadbackRing(gpu.device, (maxSlots + 1) * 4);
   }
 
   get stepsSubmitted(): number {
@@ -113,36 +126,57 @@ export class ModelRunner implements StepRunner {
    */
   async warmUp(): Promise<void> {
     const { gpu, contextLength } = this.#options;
-    this.#requestPipelines([1, this.maxChunkTokens], [0, contextLength - 1]);
+    this.#requestPipelines([1, this.maxChunkTokens], [0, contextLength - 1], [1]);
     await gpu.pipelines.ready();
     if (gpu.isSoftware) return;
     const positions = Array.from({ length: Math.log2(MAX_SPLITS) }, (_, i) => SPLIT_TOKENS * 2 ** i);
     this.#requestPipelines(
       OTHER_CHUNKS.filter((numRows) => numRows < this.maxChunkTokens),
       positions.filter((position) => position < contextLength),
+      [1],
     );
+    const numRows = OTHER_ROWS.filter((rows) => rows <= this.maxSlots);
+    this.#requestPipelines([], [0, contextLength - 1], numRows);
   }
 
-  #requestPipelines(chunks: readonly number[], positions: readonly number[]): void {
+  #requestPipelines(
+    chunks: readonly number[],
+    positions: readonly number[],
+    rowCounts: readonly number[],
+  ): void {
     for (const numRows of chunks)
       this.#prefillGraph({ slot: 0, startPosition: 0, totalTokens: numRows }, numRows, true);
-    for (const position of positions) this.#decodeGraph(1, this.#numSplits(1, position));
+    for (const position of positions)
+      for (const rows of rowCounts) this.#decodeGraph(rows, this.#numSplits(rows, position));
   }
 
   startSlot(slot: number, params: SamplingParams, seenIds: ArrayLike<number>): void {
     this.#inputs.startSlot(slot, params, seenIds);
   }
 
-  /** Records and submits the batch. Pipelines of a shape not met before compile first; the order of steps is kept. */
+  /**
+   * Records and submits the batch: copies, decode rows, chunk. Pipelines of a shape not met before compile first; the
+   * order of steps is kept.
+   */
   submit(batch: Batch): PendingStep {
+    const { rows, prefill } = batch;
     this.#inputs.prepare(batch);
-    const graph = this.#graphOf(batch);
     const { device } = this.#options.gpu;
     const encoder = device.createCommandEncoder();
-    this.#recorder.record(encoder, graph.runs);
-    const numIds = batch.phase === 'decode' ? batch.rows.length : batch.sample ? 1 : 0;
-    const buffer =
-      numIds > 0 ? this.#ring.copy(encoder, this.#state, this.#layout.sampledAt * 4, numIds * 4) : undefined;
+    for (const copy of batch.copies) this.#options.pool.recordCopy(encoder, copy);
+    const sampledAt = this.#layout.sampledAt * 4;
+    const numIds = rows.length + (prefill?.sample ? 1 : 0);
+    const buffer = numIds > 0 ? this.#ring.take() : null;
+    if (rows.length > 0) {
+      this.#recorder.record(encoder, this.#decodeGraphOf(rows).runs);
+      if (buffer) encoder.copyBufferToBuffer(this.#state, sampledAt, buffer, 0, rows.length * 4);
+    }
+    if (prefill !== null) {
+      const graph = this.#prefillGraph(prefill, prefill.tokenIds.length, prefill.sample);
+      this.#chunkRecorder.record(encoder, graph.runs);
+      if (buffer && prefill.sample)
+        encoder.copyBufferToBuffer(this.#state, sampledAt, buffer, rows.length * 4, 4);
+    }
     device.queue.submit([encoder.finish()]);
     this.#stepsSubmitted++;
     const ids = buffer
@@ -158,7 +192,7 @@ export class ModelRunner implements StepRunner {
   async score(batch: PrefillBatch, firstRow: number): Promise<Float32Array> {
     const { gpu, config } = this.#options;
     const { vocabSize } = config;
-    this.#inputs.prepare(batch);
+    this.#inputs.prepare({ rows: [], prefill: batch });
     const numRows = batch.tokenIds.length;
     const forward = this.#prefillGraph(batch, numRows, false);
     await this.#run(forward);
@@ -201,10 +235,9 @@ export class ModelRunner implements StepRunner {
     device.queue.submit([encoder.finish()]);
   }
 
-  #graphOf(batch: Batch): Graph {
-    if (batch.phase === 'prefill') return this.#prefillGraph(batch, batch.tokenIds.length, batch.sample);
-    const last = Math.max(...batch.rows.map((row) => row.position));
-    return this.#decodeGraph(batch.rows.length, this.#numSplits(batch.rows.length, last));
+  #decodeGraphOf(rows: Batch['rows']): Graph {
+    const last = rows.reduce((most, { position }) => Math.max(most, position), 0);
+    return this.#decodeGraph(rows.length, this.#numSplits(rows.length, last));
   }
 
   #numSplits(numRows: number, position: number): number {
@@ -254,6 +287,7 @@ export class ModelRunner implements StepRunner {
       prefill,
       numSplits,
       layerAt: (layer) => pool.layerAt(layer),
+      keyBias: (layer) => this.#keyBias.call(layer, this.#layout, this.#regions.keyBias),
       ropeTable: (rope) => this.#ropes.tableOf(rope, prefill?.totalTokens ?? null),
       push: (dispatches, slab, layer) => builder.push(dispatches, slab, layer),
     };

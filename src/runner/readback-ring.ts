@@ -9,17 +9,16 @@ export class ReadbackRing {
     this.#sizeBytes = Math.max(16, sizeBytes);
   }
 
-  /** Records the copy now; call `read` after the submit. The ring grows to as many buffers as are in flight. */
-  copy(encoder: GPUCommandEncoder, source: GPUBuffer, offset: number, sizeBytes: number): GPUBuffer {
-    const buffer =
+  /** A buffer to record copies into; call `read` after the submit. The ring grows to as many as are in flight. */
+  take(): GPUBuffer {
+    return (
       this.#free.pop() ??
       this.#device.createBuffer({
         label: 'readback ring',
         size: this.#sizeBytes,
         usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-      });
-    encoder.copyBufferToBuffer(source, offset, buffer, 0, sizeBytes);
-    return buffer;
+      })
+    );
   }
 
   async read(buffer: GPUBuffer, sizeBytes: number): Promise<Uint32Array> {

@@ -45,7 +45,7 @@ export class RopeTables {
     const { startPosition: position, tokenIds, totalTokens } = batch;
     for (const [rope, table] of this.#promptTables) {
       const config = this.#ropes[rope];
-      if (config && totalTokens > fixedLength(config))
+      if (config && totalTokens !== null && totalTokens > fixedLength(config))
         yield { table, position, rows: ropeRows(config, position, tokenIds.length, totalTokens) };
     }
   }

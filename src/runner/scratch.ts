@@ -10,6 +10,8 @@ export interface ScratchShape {
   readonly partialFloats: number;
   /** Columns of the widest linear that has them in an order of its own; default 0. */
   readonly permutedCols?: number;
+  /** Floats of a row's terms of K bias, a multiple of 4; default 0. */
+  readonly keyBiasFloats?: number;
 }
 
 /** Where the activations lie in the one scratch buffer; regions start at multiples of 64 floats. */
@@ -34,6 +36,7 @@ export function planScratch(
     permuted: region(maxRows, Math.ceil((shape.permutedCols ?? 0) / 4) * 4),
     logits: region(maxLogitRows, Math.ceil(config.vocabSize / 4) * 4),
     partials: region(1, partialFloats),
+    keyBias: region(maxRows, shape.keyBiasFloats ?? 0),
   };
   return { regions, totalFloats };
 }

@@ -34,17 +34,28 @@ export function recordAttention(request: SelfTestRequest, memory: SelfTestMemory
   for (let row = 0; row <= PREFILL_TOKENS; row++)
     for (let i = 0; i < numHeads * headDim; i++)
       qkv[row * stride + i] = QUERY_SIZE * (qkv[row * stride + i] ?? 0);
+  addKeyBias(memory, config, qkv, stride);
   const qkvAt = memory.region(qkv.length, qkv);
   const outAt = memory.region((PREFILL_TOKENS + 1) * numHeads * headDim);
   const [rope] = config.ropes;
+  const termsStride = memory.keyBias?.tables.rowFloats ?? 0;
+  const termsAt = memory.region((PREFILL_TOKENS + 1) * termsStride);
+  const biasAt = (row: number) =>
+    memory.keyBias?.tables.call(0, memory.state, { at: termsAt + row * termsStride, stride: termsStride }) ??
+    null;
+  const termsOf = (row: number) => {
+    const bias = biasAt(row);
+    return bias && rope ? { ...bias, rope: { table: 0, rotaryDim: rope.rotaryDim } } : null;
+  };
   const append = (row: number, numRows: number, prefill: { slot: number; startPosition: number } | null) =>
     ropeAppend(gpu, memory.state, memory.kv, {
       numRows,
       numHeads,
       qkvAt: qkvAt + row * stride,
       layerAt: 0,
-      rope: rope ? { table: 0, rotaryDim: rope.rotaryDim, interleaved: false } : null,
+      rope: rope ? { table: 0, rotaryDim: rope.rotaryDim, interleaved: config.interleavedRope } : null,
       queryScale: config.attentionScale,
+      keyBias: biasAt(row),
       prefill,
     });
   const reads = (row: number, numRows: number) => ({
@@ -56,6 +67,7 @@ export function recordAttention(request: SelfTestRequest, memory: SelfTestMemory
     outAt: outAt + row * numHeads * headDim,
     window: config.layerWindows[0] ?? 0,
     softcap: config.attentionSoftcap,
+    keyBias: termsOf(row),
   });
   const prefill = { slot: 0, startPosition: 0 };
   const dispatches = [
@@ -88,6 +100,11 @@ export function* checkAttention(
     const tokens = Array.from({ length: PREFILL_TOKENS + 1 }, (_, position) => position);
     const [keys, values] = (['k', 'v'] as const).map((side) => tokens.map((t) => cached(side, kvHead, t)));
     if (!keys || !values) continue;
+    const bias = memory.keyBias?.layer.values.subarray(kvHead * headDim, (kvHead + 1) * headDim);
+    const whole = keys.map((key, t) => {
+      const added = bias && rotated(memory, config, bias, t);
+      return added ? key.map((value, d) => value + (added[d] ?? 0)) : key;
+    });
     yield [
       'the key-value cache',
       tokens.flatMap((t) => checkAppend(memory, run, config, kvHead, t, keys, values)),
@@ -96,8 +113,8 @@ export function* checkAttention(
     for (const position of [0, PREFILL_TOKENS - 1, PREFILL_TOKENS]) {
       const first = window === 0 ? 0 : Math.max(0, position + 1 - window);
       const raw = headOf(run, position, head, headDim);
-      const q = rotated(memory, raw, position).map((value) => value * config.attentionScale);
-      const seen = [keys, values].map((rows) => rows.slice(first, position + 1));
+      const q = rotated(memory, config, raw, position).map((value) => value * config.attentionScale);
+      const seen = [whole, values].map((rows) => rows.slice(first, position + 1));
       const expected = attend(q, seen[0] ?? [], seen[1] ?? [], config.attentionSoftcap);
       const at = run.outAt + (position * numHeads + head) * headDim;
       const limit = TOLERANCE[gpu.math];
@@ -116,13 +133,16 @@ export function* checkAttention(
 function checkAppend(
   memory: SelfTestMemory,
   run: AttentionRun,
-  { numHeads, numKvHeads, headDim }: SelfTestRequest['config'],
+  config: SelfTestRequest['config'],
   kvHead: number,
   position: number,
   keys: readonly Float64Array[],
   values: readonly Float64Array[],
 ): readonly Comparison[] {
-  const key = rotated(memory, headOf(run, position, numHeads + kvHead, headDim), position);
+  const { numHeads, numKvHeads, headDim } = config;
+  const bias = memory.keyBias?.layer.values.subarray(kvHead * headDim);
+  const raw = headOf(run, position, numHeads + kvHead, headDim).map((value, d) => value - (bias?.[d] ?? 0));
+  const key = rotated(memory, config, raw, position);
   const value = headOf(run, position, numHeads + numKvHeads + kvHead, headDim);
   return [
     ...stored(memory, key, keys[position]),
@@ -149,8 +169,24 @@ function headOf(run: AttentionRun, position: number, head: number, headDim: numb
   return run.qkv.subarray(at, at + headDim);
 }
 
-function rotated(memory: SelfTestMemory, head: Float32Array, position: number): Float64Array {
+/** Made-up keys get the bias that real ones come with. */
+function addKeyBias(
+  { keyBias }: SelfTestMemory,
+  { numHeads, headDim }: SelfTestRequest['config'],
+  qkv: Float32Array,
+  stride: number,
+): void {
+  for (let at = numHeads * headDim; keyBias && at < qkv.length; at += stride)
+    for (const [d, value] of keyBias.layer.values.entries()) qkv[at + d] = (qkv[at + d] ?? 0) + value;
+}
+
+function rotated(
+  memory: SelfTestMemory,
+  { interleavedRope }: SelfTestRequest['config'],
+  head: Float32Array,
+  position: number,
+): Float64Array {
   if (!memory.angles) return Float64Array.from(head);
   const width = memory.angles.length / (PREFILL_TOKENS + 1);
-  return rotate(head, memory.angles.subarray(position * width, (position + 1) * width));
+  return rotate(head, memory.angles.subarray(position * width, (position + 1) * width), interleavedRope);
 }

@@ -1,4 +1,5 @@
 import { TabmindError } from '../errors';
+import type { Piece } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { embedding } from '../kernels/embedding';
 import { gemm, gemmTile } from '../kernels/gemm';
@@ -7,7 +8,6 @@ import type { LinearCall } from '../kernels/linear-call';
 import type { PlacedTensor } from '../weights/packed-tensor';
 import type {
   Comparison,
-  Piece,
   Results,
   SelfTestMemory,
   SelfTestRequest,

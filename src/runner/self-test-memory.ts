@@ -1,4 +1,4 @@
-import { allocateBuffer, readBuffer } from '../gpu/buffer';
+import { allocateBuffer, readBuffer, type readPieces } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { type BoundDispatches, type Dispatch, Recorder } from '../gpu/dispatch';
 import { type KvLayout, type KvShape, kvLayout } from '../kernels/kv-layout';
@@ -7,6 +7,7 @@ import { SLOT, SLOT_WORDS, type StateLayout } from '../kernels/step-state';
 import type { ModelConfig } from '../models/config';
 import { ropeTable } from '../models/rope';
 import type { PlacedTensor } from '../weights/packed-tensor';
+import { KeyBiasTables, type LayerKeyBias, readKeyBias } from './key-bias';
 import { planStepMemory } from './step-memory';
 
 /** Tokens that are prefilled: one more than a block holds, so that a block table is needed. One more is decoded. */
@@ -47,12 +48,22 @@ export interface SlabDispatches {
   readonly dispatches: readonly Dispatch[];
 }
 
+interface MemoryParts extends Pick<SelfTestMemory, 'keyBias'> {
+  readonly request: SelfTestRequest;
+  readonly layout: StateLayout;
+  readonly state: GPUBuffer;
+  readonly cache: KvLayout;
+  readonly kvBuffer: GPUBuffer;
+}
+
 /** Buffers of the self-test's own, laid out as the model's are, so that its programs fit. */
 export class SelfTestMemory {
   readonly state: StateLayout;
   readonly kv: KvLayout;
   /** (cos, sin) pairs [PREFILL_TOKENS + 1][rotaryDim / 2]; null without rope. */
   readonly angles: Float32Array<ArrayBuffer> | null;
+  /** K bias that a layer of the model keeps out of its cache, of the first that has terms for it; and its table. */
+  readonly keyBias: { readonly layer: LayerKeyBias; readonly tables: KeyBiasTables } | null;
   readonly #request: SelfTestRequest;
   readonly #stateBuffer: GPUBuffer;
   readonly #kvBuffer: GPUBuffer;
@@ -61,31 +72,30 @@ export class SelfTestMemory {
 
   static async allocate(request: SelfTestRequest): Promise<SelfTestMemory> {
     const { gpu, config, kv } = request;
+    const layer = (await readKeyBias(request)).find((bias) => bias !== null && bias.numPairs > 0) ?? null;
+    const keyBias = layer && { layer, tables: new KeyBiasTables(config, [layer]) };
     const { layout, stateBytes } = planStepMemory(config, {
       contextLength: Math.max(MIN_CONTEXT, request.contextLength),
       maxChunkTokens: Math.max(MIN_CONTEXT, request.maxChunkTokens),
       maxSlots: request.maxSlots,
       blockTokens: kv.blockTokens,
+      keyBias: { tableWords: keyBias?.tables.words.length ?? 0, rowFloats: 0 },
     });
     const cache = kvLayout({ ...kv, numLayers: 1, numBlocks: BLOCK_TABLE.length });
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
     const state = await allocateBuffer(gpu.device, 'self-test state', stateBytes, usage);
     const kvBuffer = await allocateBuffer(gpu.device, 'self-test kv', cache.layerWords * 4, usage);
-    return new SelfTestMemory(request, layout, state, cache, kvBuffer);
+    return new SelfTestMemory({ request, keyBias, layout, state, cache, kvBuffer });
   }
 
-  private constructor(
-    request: SelfTestRequest,
-    layout: StateLayout,
-    stateBuffer: GPUBuffer,
-    kv: KvLayout,
-    kvBuffer: GPUBuffer,
-  ) {
+  private constructor(parts: MemoryParts) {
+    const { request, layout, keyBias } = parts;
     this.state = layout;
-    this.kv = kv;
+    this.kv = parts.cache;
+    this.keyBias = keyBias;
     this.#request = request;
-    this.#stateBuffer = stateBuffer;
-    this.#kvBuffer = kvBuffer;
+    this.#stateBuffer = parts.state;
+    this.#kvBuffer = parts.kvBuffer;
     const [rope] = request.config.ropes;
     this.angles = rope ? ropeTable(rope, PREFILL_TOKENS + 1) : null;
   }
@@ -107,6 +117,7 @@ export class SelfTestMemory {
     this.#writeState(this.state.slotsAt, slot);
     this.#writeState(this.state.tablesAt, Uint32Array.from(BLOCK_TABLE));
     if (this.angles) this.#writeState(this.state.ropeAt, this.angles);
+    if (this.keyBias) this.#writeState(this.state.keyBiasAt, this.keyBias.tables.words);
   }
 
   /** Runs everything in one submit. */
@@ -155,40 +166,5 @@ export class SelfTestMemory {
 
   #writeState(wordAt: number, words: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>): void {
     this.#request.gpu.device.queue.writeBuffer(this.#stateBuffer, wordAt * 4, words);
-  }
-}
-
-/** Bytes [offset, offset + sizeBytes) of a buffer; multiples of 4. */
-export interface Piece {
-  readonly buffer: GPUBuffer;
-  readonly offset: number;
-  readonly sizeBytes: number;
-}
-
-/** Copies many small pieces to the host at once. */
-export async function readPieces(
-  device: GPUDevice,
-  pieces: readonly Piece[],
-): Promise<readonly Uint32Array[]> {
-  const total = pieces.reduce((sum, piece) => sum + piece.sizeBytes, 0);
-  const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-  const gathered = await allocateBuffer(device, 'gathered', total, usage);
-  try {
-    const encoder = device.createCommandEncoder();
-    let end = 0;
-    const starts = pieces.map(({ buffer, offset, sizeBytes }) => {
-      const start = end;
-      if (sizeBytes > 0) encoder.copyBufferToBuffer(buffer, offset, gathered, start, sizeBytes);
-      end += sizeBytes;
-      return start;
-    });
-    device.queue.submit([encoder.finish()]);
-    const words = new Uint32Array(await readBuffer(device, gathered));
-    return pieces.map(({ sizeBytes }, i) => {
-      const start = (starts[i] ?? 0) / 4;
-      return words.slice(start, start + sizeBytes / 4);
-    });
-  } finally {
-    gathered.destroy();
   }
 }

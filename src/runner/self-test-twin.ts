@@ -42,15 +42,16 @@ export function dot(w: Float64Array, x: Float64Array): { readonly value: number;
   return { value, spread: Math.sqrt(squares) };
 }
 
-/** Rotary embedding with pairs (i, i + n / 2); `angles` are the n / 2 (cos, sin) pairs of one position. */
-export function rotate(x: ArrayLike<number>, angles: ArrayLike<number>): Float64Array {
+/** Rotary embedding of pairs (i, i + n / 2) or (2i, 2i + 1); `angles` are the n / 2 (cos, sin) pairs of one position. */
+export function rotate(x: ArrayLike<number>, angles: ArrayLike<number>, interleaved = false): Float64Array {
   const out = Float64Array.from(x);
   const half = angles.length / 2;
   for (let i = 0; i < half; i++) {
-    const [a, b] = [at(x, i), at(x, i + half)];
+    const [first, second] = interleaved ? [2 * i, 2 * i + 1] : [i, i + half];
+    const [a, b] = [at(x, first), at(x, second)];
     const [cosine, sine] = [at(angles, 2 * i), at(angles, 2 * i + 1)];
-    out[i] = a * cosine - b * sine;
-    out[i + half] = b * cosine + a * sine;
+    out[first] = a * cosine - b * sine;
+    out[second] = b * cosine + a * sine;
   }
   return out;
 }

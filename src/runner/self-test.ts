@@ -1,8 +1,9 @@
 import { TabmindError } from '../errors';
+import { readPieces } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { checkAttention, recordAttention } from './self-test-attention';
 import { checkLinears, recordLinears } from './self-test-linear';
-import { type Comparison, readPieces, SelfTestMemory, type SelfTestRequest } from './self-test-memory';
+import { type Comparison, SelfTestMemory, type SelfTestRequest } from './self-test-memory';
 
 /**
  * Lets a few fixed tokens run through the kernels of a step and compares with the CPU: embedding and the fused linear of

@@ -17,6 +17,8 @@ export interface StepMemoryShape {
   readonly maxChunkTokens: number;
   /** Columns of the widest linear that has them in an order of its own; default 0. */
   readonly permutedCols?: number;
+  /** What keeping K bias out of the cache takes: words of step state, and floats of scratch a row. Default: nothing. */
+  readonly keyBias?: { readonly tableWords: number; readonly rowFloats: number };
 }
 
 /** The two buffers that a runner allocates beside weights and KV pool. */
@@ -38,6 +40,7 @@ export function planStepMemory(config: ModelConfig, shape: StepMemoryShape): Ste
     contextLength,
     rotaryDim: config.ropes[0]?.rotaryDim ?? 0,
     numRopeTables: new RopeTables(config.ropes).numTables,
+    keyBiasWords: shape.keyBias?.tableWords ?? 0,
   });
   const maxLogitRows = Math.max(
     maxSlots,
@@ -48,6 +51,7 @@ export function planStepMemory(config: ModelConfig, shape: StepMemoryShape): Ste
     maxLogitRows,
     partialFloats: partialFloats({ numRows: maxSlots, numSplits: MAX_SPLITS, ...config }),
     permutedCols: shape.permutedCols ?? 0,
+    keyBiasFloats: shape.keyBias?.rowFloats ?? 0,
   });
   const [stateBytes, scratchBytes] = [layout.totalWords * 4, totalFloats * 4];
   return { layout, stateBytes, regions, maxLogitRows, scratchBytes };

@@ -5,16 +5,13 @@ import { prefillAttention } from '../../src/kernels/prefill-attention';
 import { attentionTwin } from '../reference/attention';
 import { attentionMergeTwin } from '../reference/attention-merge';
 import type { Random } from '../reference/random';
+import { type BiasSceneShape, biasScene } from './bias-scene';
 import { assertClose, type GpuTest, gpuTest, nans } from './harness';
 import { fillCache, kvScene } from './kv-scene';
 
-interface Shape {
+interface Shape extends BiasSceneShape {
   readonly kvBits: KvBits;
-  readonly headDim: number;
-  readonly ratio: number;
-  readonly numKvHeads: number;
   readonly blockTokens: 16 | 32;
-  readonly softcap?: number;
 }
 
 interface DecodeRun {
@@ -59,6 +56,25 @@ const DECODE: readonly (readonly [Shape, ...DecodeRun[]])[] = [
   [{ kvBits: 4, headDim: 8, ratio: 3, numKvHeads: 2, blockTokens: 16 }, run([20, 21, 99], 2)],
   [{ kvBits: 16, headDim: 80, ratio: 6, numKvHeads: 2, blockTokens: 32 }, run([130, 3], 1, 16)],
   [{ kvBits: 32, headDim: 64, ratio: 2, numKvHeads: 4, blockTokens: 16 }, run([7, 80], 5)],
+  [
+    { kvBits: 8, headDim: 64, ratio: 7, numKvHeads: 2, blockTokens: 16, biasPairs: 4 },
+    run([1, 16, 17, 150]),
+    run([10, 90, 170], 1, 37),
+    run([65, 130], 2),
+  ],
+  [
+    { kvBits: 8, headDim: 32, ratio: 12, numKvHeads: 3, blockTokens: 32, biasPairs: 8, rotaryDim: 16 },
+    run([31, 140], 5),
+  ],
+  [
+    {
+      ...{ kvBits: 16, headDim: 80, ratio: 2, numKvHeads: 2, blockTokens: 16 },
+      biasPairs: 16,
+      rotaryDim: 20,
+      softcap: 3,
+    },
+    run([70, 5]),
+  ],
 ];
 
 const PREFILL: readonly (readonly [Shape, ...PrefillRun[]])[] = [
@@ -75,6 +91,21 @@ const PREFILL: readonly (readonly [Shape, ...PrefillRun[]])[] = [
   [{ kvBits: 4, headDim: 8, ratio: 3, numKvHeads: 2, blockTokens: 16 }, chunk(31, 12)],
   [{ kvBits: 16, headDim: 80, ratio: 8, numKvHeads: 1, blockTokens: 16 }, chunk(31, 6)],
   [{ kvBits: 32, headDim: 32, ratio: 1, numKvHeads: 3, blockTokens: 16 }, chunk(0, 70), chunk(64, 32, 40)],
+  [
+    { kvBits: 8, headDim: 64, ratio: 7, numKvHeads: 2, blockTokens: 16, biasPairs: 4 },
+    chunk(0, 45),
+    chunk(50, 20, 20),
+  ],
+  [{ kvBits: 16, headDim: 128, ratio: 2, numKvHeads: 2, blockTokens: 32, biasPairs: 64 }, chunk(33, 40)],
+  [
+    {
+      ...{ kvBits: 8, headDim: 80, ratio: 3, numKvHeads: 2, blockTokens: 16 },
+      biasPairs: 16,
+      rotaryDim: 20,
+      softcap: 3,
+    },
+    chunk(7, 30),
+  ],
 ];
 
 /**
@@ -86,8 +117,9 @@ function tolerance(test: GpuTest, shape: Shape): { rel: number } {
 }
 
 function name(kernel: string, shape: Shape): string {
-  const { kvBits, headDim, ratio, blockTokens } = shape;
-  return `${kernel} kv${kvBits} d${headDim} ratio ${ratio} T${blockTokens}`;
+  const { kvBits, headDim, ratio, blockTokens, biasPairs } = shape;
+  const bias = biasPairs ? ` bias ${biasPairs}` : '';
+  return `${kernel} kv${kvBits} d${headDim} ratio ${ratio} T${blockTokens}${bias}`;
 }
 
 for (const [shape, ...runs] of DECODE)
@@ -128,22 +160,24 @@ async function checkDecode(
 ): Promise<void> {
   const { random, gpu, runStep } = test;
   const { headDim, ratio, numKvHeads, softcap = 0 } = shape;
-  const scene = kvScene({ ...shape, lengths }, random);
-  fillCache(scene, lengths, random);
   const numHeads = numKvHeads * ratio;
   const numRows = lengths.length;
+  const bias = biasScene(shape, random);
+  const scene = kvScene({ ...shape, ...bias?.state, lengths }, random);
+  fillCache(scene, lengths, random);
   const rowFloats = numHeads * headDim;
   const [qAt, qStride] = [4, rowFloats + 12];
   const outAt = qAt + numRows * qStride;
   const outEnd = outAt + numRows * rowFloats;
   const partialsAt = outEnd + 8;
   const end = partialsAt + partialFloats({ numRows, numHeads, headDim, numSplits });
-  const scratch = nans(end + 8);
+  const scratch = nans(end + 8 + numRows * (bias?.rowFloats ?? 0));
   const queries = makeQueries(random, scratch, numRows, { qAt, qStride, rowFloats, headDim });
   const call = { numRows, numHeads, numSplits, qAt, qStride, outAt, partialsAt, window, softcap };
   const dispatches = decodeAttention(gpu, scene.stateLayout, scene.layout, {
     ...call,
     layerAt: scene.kv.layerAt,
+    keyBias: bias?.place(scene, scratch, queries, end + 8) ?? null,
   });
   const result = await runStep({ scratch, kv: scene.kv.words, state: scene.state }, dispatches);
   for (const [row, q] of queries.entries()) {
@@ -152,7 +186,7 @@ async function checkDecode(
     const at = outAt + row * rowFloats;
     assertClose(
       result.scratch.subarray(at, at + rowFloats),
-      attentionTwin(q, { kv: scene.kv, table, position, numHeads, window, softcap }),
+      attentionTwin(q, { kv: scene.kv, table, position, numHeads, window, softcap, ...bias?.twin(scene) }),
       tolerance(test, shape),
       `${numSplits} splits, window ${window}, row ${row} of ${lengths[row]} tokens`,
     );
@@ -169,14 +203,16 @@ async function checkPrefill(
   const { random, gpu, runStep } = test;
   const { headDim, ratio, numKvHeads, softcap = 0 } = shape;
   const lengths = [random.between(1, 40), start + numRows];
-  const scene = kvScene({ ...shape, lengths }, random);
+  const bias = biasScene(shape, random);
+  const scene = kvScene({ ...shape, ...bias?.state, lengths }, random);
   fillCache(scene, lengths, random);
   const numHeads = numKvHeads * ratio;
   const rowFloats = numHeads * headDim;
   const [qAt, qStride] = [8, rowFloats + 4];
   const outAt = qAt + numRows * qStride;
   const end = outAt + numRows * rowFloats;
-  const scratch = nans(end + 8);
+  const termsAt = Math.ceil((end + 8) / 4) * 4;
+  const scratch = nans(termsAt + numRows * (bias?.rowFloats ?? 0));
   const queries = makeQueries(random, scratch, numRows, { qAt, qStride, rowFloats, headDim });
   const prefill = { slot: scene.slots[1] ?? 0, startPosition: start };
   const call = {
@@ -189,6 +225,7 @@ async function checkPrefill(
     window,
     softcap,
     layerAt: scene.kv.layerAt,
+    keyBias: bias?.place(scene, scratch, queries, termsAt) ?? null,
   };
   const dispatch = prefillAttention(gpu, scene.stateLayout, scene.layout, call);
   const result = await runStep({ scratch, kv: scene.kv.words, state: scene.state }, [dispatch]);
@@ -203,6 +240,7 @@ async function checkPrefill(
         numHeads,
         window,
         softcap,
+        ...bias?.twin(scene),
       }),
       tolerance(test, shape),
       `chunk of ${numRows} from ${start}, window ${window}, row ${row}`,

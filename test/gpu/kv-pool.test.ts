@@ -26,3 +26,35 @@ gpuTest('kv-pool allocates zeroed slabs of whole layers', async ({ gpu, random }
   }
   split.destroy();
 });
+
+gpuTest('kv-pool copies, reads and writes whole blocks and nothing else', async ({ gpu, random }) => {
+  const shape = {
+    numLayers: 3,
+    numKvHeads: 2,
+    headDim: 8,
+    kvBits: 8,
+    blockTokens: 16,
+    numBlocks: 5,
+  } as const;
+  const pool = await KvPool.allocate(gpu, shape);
+  const { blockBytes } = pool.layout;
+  const all = [0, 1, 2, 3, 4];
+  const before = Uint8Array.from({ length: 5 * blockBytes }, () => random.below(256));
+  pool.writeBlocks(all, before);
+  const blockOf = (bytes: Uint8Array, block: number) =>
+    [...bytes.subarray(block * blockBytes, (block + 1) * blockBytes)].join();
+  const some = await pool.readBlocks([4, 1]);
+  assertEqual(blockOf(some, 0), blockOf(before, 4), 'block 4, read first');
+  assertEqual(blockOf(some, 1), blockOf(before, 1), 'block 1, read second');
+  const encoder = gpu.device.createCommandEncoder();
+  pool.recordCopy(encoder, { from: 3, to: 1 });
+  gpu.device.queue.submit([encoder.finish()]);
+  const after = await pool.readBlocks(all);
+  for (const block of all)
+    assertEqual(
+      blockOf(after, block),
+      blockOf(before, block === 1 ? 3 : block),
+      `block ${block} after a copy`,
+    );
+  pool.destroy();
+});

@@ -26,6 +26,7 @@ export interface KvSceneShape {
   readonly lengths: readonly number[];
   readonly rotaryDim?: number;
   readonly numRopeTables?: number;
+  readonly keyBiasWords?: number;
 }
 
 const MAX_SLOTS = 16;
@@ -56,6 +57,7 @@ export function kvScene(shape: KvSceneShape, random: Random): KvScene {
     contextLength: MAX_TOKENS,
     rotaryDim: shape.rotaryDim ?? 2,
     numRopeTables: shape.numRopeTables ?? 1,
+    keyBiasWords: shape.keyBiasWords ?? 0,
   });
   const state = new Uint32Array(states.totalWords);
   state.fill(numBlocks + 1000, states.tablesAt, states.tablesAt + MAX_SLOTS * states.tableStride);

@@ -1,7 +1,9 @@
+import { keyBiasFloats } from '../../src/kernels/key-bias';
 import type { KvBits } from '../../src/kernels/kv-layout';
 import { ropeAppend } from '../../src/kernels/rope-append';
 import { packedVector } from '../../src/weights/packed-tensor';
 import { halfToFloat } from '../reference/half';
+import { keyBiasTable, randomKeyBias, termsTwin } from '../reference/key-bias';
 import { PagedKv } from '../reference/paged-kv';
 import { rotateTwin } from '../reference/rope-append';
 import { assertClose, assertEqual, type GpuTest, gpuTest } from './harness';
@@ -16,6 +18,8 @@ interface Shape {
   readonly prefill?: boolean;
   readonly blockTokens?: 16 | 32;
   readonly flat?: boolean;
+  /** Pairs of K bias that are kept out of the cache. */
+  readonly biasPairs?: number;
   readonly growth?: { readonly beta: number; readonly span: number };
 }
 
@@ -33,12 +37,20 @@ const SHAPES: readonly Shape[] = [
   { kvBits: 32, headDim: 128, rotaryDim: 64, norm: 'before' },
   { kvBits: 16, headDim: 64, rotaryDim: 64, growth: { beta: 0.1, span: 7 } },
   { kvBits: 32, headDim: 32, rotaryDim: 32, growth: { beta: 0.3, span: 16 }, prefill: true },
+  { kvBits: 8, headDim: 64, rotaryDim: 64, biasPairs: 4, prefill: true },
+  { kvBits: 16, headDim: 80, rotaryDim: 20, interleaved: true, biasPairs: 16 },
+  { kvBits: 32, headDim: 128, rotaryDim: 128, biasPairs: 64, growth: { beta: 0.1, span: 7 } },
+  { kvBits: 8, headDim: 32, rotaryDim: 0, biasPairs: 0 },
 ];
 
 for (const shape of SHAPES)
-  gpuTest(`rope_append kv${shape.kvBits} d${shape.headDim} ${shape.norm ?? 'plain'}`, async (test) => {
+  gpuTest(nameOf(shape), async (test) => {
     for (let round = 0; round < 2; round++) await checkRopeAppend(test, shape);
   });
+
+function nameOf({ kvBits, headDim, norm, biasPairs }: Shape): string {
+  return `rope_append kv${kvBits} d${headDim} ${norm ?? 'plain'}${biasPairs === undefined ? '' : ` bias ${biasPairs}`}`;
+}
 
 async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape): Promise<void> {
   const { headDim, rotaryDim, kvBits } = shape;
@@ -47,6 +59,10 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
   const lengths = shape.prefill
     ? [random.between(numRows, 50)]
     : Array.from({ length: numRows }, () => random.between(1, 70));
+  const { interleaved = false, biasPairs: numPairs } = shape;
+  const heads = { numKvHeads, numHeads, headDim, rotaryDim, interleaved };
+  const bias = numPairs === undefined ? null : randomKeyBias(random, { ...heads, numPairs }, 30);
+  const biasTable = bias ? keyBiasTable(bias) : new Uint32Array(0);
   const scene = kvScene(
     {
       numKvHeads,
@@ -56,12 +72,14 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
       lengths,
       rotaryDim,
       numRopeTables: 2,
+      keyBiasWords: biasTable.length,
     },
     random,
   );
   const { state, stateLayout } = scene;
   const floats = new Float32Array(state.buffer, 4 * stateLayout.ropeAt, 2 * stateLayout.ropeTableWords);
   floats.set(floats.map(() => random.normal()));
+  state.set(biasTable, stateLayout.keyBiasAt);
   const vector = packedVector('norm', headDim);
   const [q, k] = [
     { ...vector, slab: 0, byteOffset: 256 },
@@ -73,17 +91,20 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
   const stride = (numHeads + 2 * numKvHeads) * headDim;
   const qkv = random.normals(numRows * stride, 3);
   if (shape.flat) qkv.fill(0.3);
-  const scratch = new Float32Array(qkvAt + qkv.length + 8).fill(7);
+  const termsAt = qkvAt + qkv.length + 8;
+  const termsStride = keyBiasFloats(numHeads, numPairs ?? 0) + 4;
+  const scratch = new Float32Array(termsAt + numRows * termsStride).fill(7);
   scratch.set(qkv, qkvAt);
   const eps = 1e-3;
   const dispatch = ropeAppend(gpu, stateLayout, scene.layout, {
     numRows,
     qkvAt,
     numHeads,
-    rope: rotaryDim === 0 ? null : { table: 1, rotaryDim, interleaved: shape.interleaved ?? false },
+    rope: rotaryDim === 0 ? null : { table: 1, rotaryDim, interleaved },
     qkNorm: shape.norm ? { q, k, eps, when: shape.norm } : undefined,
     queryScale: 0.25,
     queryGrowth: shape.growth ?? null,
+    keyBias: bias && { tableAt: stateLayout.keyBiasAt, numPairs: bias.layer.numPairs, termsAt, termsStride },
     layerAt: scene.kv.layerAt,
     prefill: shape.prefill ? { slot: scene.slots[0] ?? 0, startPosition: start } : null,
   });
@@ -91,7 +112,8 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
     { weights: new Uint32Array(weights.buffer), scratch, kv: scene.kv.words, state },
     [dispatch],
   );
-  const expected = scratch.slice();
+  const expected = scratch.slice(0, termsAt);
+  const terms = scratch.slice(termsAt);
   const got = new PagedKv(scene.layout, result.kv.slice(0, scene.kv.words.length), scene.kv.layerAt);
   for (let row = 0; row < numRows; row++) {
     const position = shape.prefill ? start + row : (lengths[row] ?? 0) - 1;
@@ -101,7 +123,9 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
     const anglesAt = stateLayout.ropeTableWords + position * rotaryDim;
     for (let head = 0; head < numHeads + 2 * numKvHeads; head++) {
       const at = row * stride + head * headDim;
-      const x = qkv.subarray(at, at + headDim);
+      const isKey = head >= numHeads && head < numHeads + numKvHeads;
+      const kept = isKey ? bias?.layer.values.subarray((head - numHeads) * headDim) : undefined;
+      const x = qkv.subarray(at, at + headDim).map((value, d) => value - (kept?.[d] ?? 0));
       const weightAt = (head < numHeads ? q : k).byteOffset / 4;
       const norm = shape.norm && {
         weight: weights.subarray(weightAt, weightAt + headDim),
@@ -109,27 +133,22 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
         when: shape.norm,
       };
       const angles = floats.subarray(anglesAt, anglesAt + rotaryDim);
-      const rotated = { rotaryDim, interleaved: shape.interleaved ?? false, angles, norm: norm ?? null };
+      const rotated = { rotaryDim, interleaved, angles, norm: norm ?? null };
       const y = head < numHeads + numKvHeads ? rotateTwin(x, rotated) : Array.from(x);
-      if (head < numHeads)
-        expected.set(
-          y.map((value) => queryScale * value),
-          qkvAt + at,
-        );
-      else
-        compareToken(
-          scene,
-          got,
-          table,
-          (head - numHeads) % numKvHeads,
-          head < numHeads + numKvHeads ? 'k' : 'v',
-          position,
-          y,
-        );
+      if (head < numHeads) {
+        const scaled = y.map((value) => queryScale * value);
+        expected.set(scaled, qkvAt + at);
+        if (bias)
+          terms.set(
+            termsTwin(bias, Math.floor((head * numKvHeads) / numHeads), scaled),
+            row * termsStride + head * 2 * bias.layer.numPairs,
+          );
+      } else compareToken(scene, got, table, (head - numHeads) % numKvHeads, isKey ? 'k' : 'v', position, y);
     }
   }
   // A sum of a few hundred rounded squares, a reciprocal root, four rounded products: about ten ulps.
   assertClose(result.scratch.subarray(0, expected.length), expected, { rel: 2e-6 }, 'scratch');
+  assertClose(result.scratch.subarray(termsAt), terms, { rel: 4e-6 }, 'terms of the bias');
   assertUntouched(scene, got.words);
 }
 

@@ -1,11 +1,12 @@
 import { TabmindError } from '../../src/errors';
+import { readPieces } from '../../src/gpu/buffer';
 import type { Gpu } from '../../src/gpu/device';
 import type { ShaderProgram } from '../../src/gpu/pipeline';
 import type { Defines } from '../../src/gpu/shader';
 import { parseModelConfig } from '../../src/models/registry';
 import type { KvBits } from '../../src/protocol';
 import { selfTest } from '../../src/runner/self-test';
-import { readPieces, type SelfTestRequest } from '../../src/runner/self-test-memory';
+import type { SelfTestRequest } from '../../src/runner/self-test-memory';
 import {
   type PackedTensor,
   type PlacedTensor,
@@ -28,6 +29,8 @@ interface Shape {
   readonly modelType?: string;
   readonly bias?: boolean;
   readonly norm?: boolean;
+  /** Added to some dims of every K head's bias. */
+  readonly outlier?: number;
 }
 
 const SHAPES: Readonly<Record<string, Shape>> = {
@@ -41,6 +44,17 @@ const SHAPES: Readonly<Record<string, Shape>> = {
     kvBits: 4,
     contextLength: 7,
     bias: true,
+  },
+  'large K bias': {
+    ...{ hidden: 96, heads: 6, kvHeads: 2, headDim: 32, weightBits: 4, kvBits: 8, contextLength: 256 },
+    bias: true,
+    outlier: 100,
+  },
+  'large K bias of neighbours, kv32': {
+    ...{ hidden: 64, heads: 2, kvHeads: 2, headDim: 32, weightBits: 4, kvBits: 32, contextLength: 64 },
+    modelType: 'glm4',
+    bias: true,
+    outlier: 100,
   },
   'w16 kv16 without norm': {
     hidden: 64,
@@ -181,12 +195,16 @@ async function withModel(
     embedSlab.place(table, randomPacked(table, random)),
     layerSlab.place(qkv, randomPacked(qkv, random)),
   ];
-  const vector = (name: string, cols: number) => {
-    const values = random.normals(cols).map((value) => 1 + value / 4);
+  const vector = (name: string, cols: number, added: (i: number) => number = () => 0) => {
+    const values = random.normals(cols).map((value, i) => 1 + value / 4 + added(i));
     placed.push(layerSlab.place(packedVector(name, cols), new Uint32Array(values.buffer)));
   };
   if (shape.norm !== false) vector('layers.0.input_norm', hidden);
-  if (shape.bias) vector('layers.0.qkv_bias', rows);
+  if (shape.bias)
+    vector('layers.0.qkv_bias', rows, (row) => {
+      const [head, d] = [Math.floor(row / headDim) - heads, row % headDim];
+      return shape.outlier && head >= 0 && head < kvHeads && d % 7 === 2 ? shape.outlier : 0;
+    });
   try {
     await use({
       gpu,

@@ -9,11 +9,13 @@ export interface AttentionTwin {
   readonly window: number;
   /** 0 = none. */
   readonly softcap: number;
+  /** Bias [headDim] that is added to a kv head's key at a position; default none. */
+  readonly keyBias?: (kvHead: number, position: number) => ArrayLike<number>;
 }
 
 /** out[h, d] = softmax_t(softcap(q[h] · k^[t])) v^[t, d] over the tokens that the query at `position` sees. */
 export function attentionTwin(q: ArrayLike<number>, call: AttentionTwin): Float32Array {
-  const { kv, table, position, numHeads, window, softcap } = call;
+  const { kv, table, position, numHeads, window, softcap, keyBias } = call;
   const { headDim, numKvHeads } = kv.layout;
   const first = window === 0 ? 0 : Math.max(0, position + 1 - window);
   const out = new Float32Array(numHeads * headDim);
@@ -23,7 +25,11 @@ export function attentionTwin(q: ArrayLike<number>, call: AttentionTwin): Float3
       tokens.map((t) =>
         Float64Array.from({ length: headDim }, (_, d) => kv.value(table, side, kvHead, t, d)),
       );
-    const [keys, values] = [rows('k'), rows('v')];
+    const values = rows('v');
+    const keys = rows('k').map((key, i) => {
+      const bias = keyBias?.(kvHead, first + i);
+      return bias ? key.map((k, d) => k + (bias[d] ?? Number.NaN)) : key;
+    });
     const ratio = numHeads / numKvHeads;
     for (let h = kvHead * ratio; h < (kvHead + 1) * ratio; h++) {
       const scores = keys.map((key) => {

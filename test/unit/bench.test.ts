@@ -10,7 +10,14 @@ import type { BenchReport, StepFacts } from '../../web/bench/report';
 import { reportText } from '../../web/bench/report-text';
 import { numberText, textTable } from '../../web/bench/table';
 
-const TIMINGS = { ttftMs: 9, totalMs: 40, prefillTokensPerSecond: 1000, decodeTokensPerSecond: 100 };
+const TIMINGS = {
+  ttftMs: 9,
+  totalMs: 40,
+  tpotMs: 10,
+  itlP95Ms: 12,
+  prefillTokensPerSecond: 1000,
+  decodeTokensPerSecond: 100,
+};
 const STEP: StepFacts = {
   dispatches: 51,
   bindingsPerDispatch: 4,

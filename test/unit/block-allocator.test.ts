@@ -1,11 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BlockAllocator, type BlockTable } from '../../src/kvcache/block-allocator';
+import { BlockAllocator, type BlockTable, type SharedTable } from '../../src/kvcache/block-allocator';
 
 function allocate(allocator: BlockAllocator, numTokens: number): BlockTable {
   const table = allocator.allocate(numTokens);
   if (table === null) throw new Error(`no room for ${numTokens} tokens`);
   return table;
+}
+
+function share(allocator: BlockAllocator, tokenIds: readonly number[], maxHitTokens: number): SharedTable {
+  const shared = allocator.allocateShared(tokenIds, maxHitTokens);
+  if (shared === null) throw new Error(`no room for ${tokenIds.length} tokens`);
+  return shared;
 }
 
 describe('BlockAllocator', () => {
@@ -40,27 +46,82 @@ describe('BlockAllocator', () => {
     expect(allocate(allocator, 12).blockIds).toEqual(blockIds.toReversed());
   });
 
-  it('shares only full blocks in a fork, and frees them with the last holder', () => {
+  it('shares full blocks, asks for a copy of a partial one, and frees them with the last holder', () => {
     const allocator = new BlockAllocator(8, 4);
+    const tokenIds = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
     const table = allocate(allocator, 11);
-    const forked = allocator.fork(table, 11);
-    expect(forked.blockIds).toEqual(table.blockIds.slice(0, 2));
-    expect(allocator.numUsed).toBe(3);
-    expect(allocator.append(forked, 11)).toBe(true);
-    expect(forked.blockIds[2]).not.toBe(table.blockIds[2]);
+    allocator.publish(table, tokenIds, 11);
+    const shared = share(allocator, [...tokenIds, 12, 13], 12);
+    expect(shared.table.blockIds.slice(0, 2)).toEqual(table.blockIds.slice(0, 2));
+    expect(shared.numHitTokens).toBe(11);
+    expect(shared.copy).toEqual({ from: table.blockIds[2], to: shared.table.blockIds[2] });
+    expect(shared.table.blockIds[2]).not.toBe(table.blockIds[2]);
+    expect(allocator.numUsed).toBe(5);
     allocator.checkIntegrity();
     allocator.free(table);
     allocator.checkIntegrity();
-    expect(allocator.numUsed).toBe(3);
-    allocator.free(forked);
+    expect(allocator.numUsed).toBe(4);
+    expect(allocator.numCached).toBe(1);
+    allocator.free(shared.table);
     allocator.checkIntegrity();
     expect(allocator.numUsed).toBe(0);
+    expect(allocator.numCached).toBe(3);
   });
 
-  it('refuses a table that was freed, and a fork past the end', () => {
+  it('finds what freed blocks hold until they are reused, the end of a sequence first', () => {
+    const allocator = new BlockAllocator(4, 4);
+    const tokenIds = Array.from({ length: 12 }, (_, i) => i);
+    const table = allocate(allocator, 12);
+    allocator.publish(table, tokenIds, 12);
+    allocator.free(table);
+    const hits = [4, 4, 4].map((numTokens) => {
+      allocate(allocator, numTokens);
+      const { table: again, numHitTokens } = share(allocator, tokenIds.slice(0, 4), 4);
+      allocator.free(again);
+      allocator.checkIntegrity();
+      return numHitTokens;
+    });
+    expect(hits).toEqual([4, 4, 4]);
+    expect(allocator.numFree).toBe(1);
+    allocate(allocator, 4);
+    expect(allocator.numCached).toBe(0);
+  });
+
+  it('hits no more tokens than it may, and copies what is left of a full block', () => {
+    const allocator = new BlockAllocator(4, 4);
+    const table = allocate(allocator, 8);
+    allocator.publish(table, [1, 2, 3, 4, 5, 6, 7, 8], 8);
+    const shared = share(allocator, [1, 2, 3, 4, 5, 6, 7, 8], 7);
+    expect(shared.numHitTokens).toBe(7);
+    expect(shared.copy?.from).toBe(table.blockIds[1]);
+    expect(share(allocator, [9], 1)).toMatchObject({ numHitTokens: 0, copy: null });
+  });
+
+  it('takes over a free block that begins with what is wanted, with no copy', () => {
+    const allocator = new BlockAllocator(1, 4);
+    const table = allocate(allocator, 3);
+    allocator.publish(table, [1, 2, 3], 3);
+    allocator.free(table);
+    expect(share(allocator, [1, 2, 9], 2)).toMatchObject({ numHitTokens: 2, copy: null });
+    allocator.checkIntegrity();
+  });
+
+  it('knows nothing any more after forget', () => {
+    const allocator = new BlockAllocator(8, 4);
+    const [kept, freed] = [allocate(allocator, 4), allocate(allocator, 4)];
+    allocator.publish(kept, [1, 2, 3, 4], 4);
+    allocator.publish(freed, [5, 6, 7, 8], 4);
+    allocator.free(freed);
+    allocator.forget();
+    allocator.checkIntegrity();
+    for (const first of [1, 5])
+      expect(share(allocator, [first, first + 1, first + 2, first + 3, 9], 4).numHitTokens).toBe(0);
+  });
+
+  it('refuses a table that was freed, and to publish past the end', () => {
     const allocator = new BlockAllocator(4, 4);
     const table = allocate(allocator, 4);
-    expect(() => allocator.fork(table, 8)).toThrow(/fork at 8 tokens/);
+    expect(() => allocator.publish(table, [1, 2, 3, 4, 5], 5)).toThrow(/5 tokens of a table of 1 blocks/);
     allocator.free(table);
     expect(() => allocator.free(table)).toThrow(/after it was freed/);
     expect(() => allocator.append(table, 8)).toThrow(/after it was freed/);
@@ -88,48 +149,69 @@ describe('BlockAllocator', () => {
     );
   });
 
-  it('stays sound and never lets two tables write the same block, whatever is asked of it', () => {
+  it('stays sound, never lets two tables write the same block, and finds only what is there', () => {
     const action = fc.record({
-      kind: fc.constantFrom('allocate', 'append', 'fork', 'free'),
+      kind: fc.constantFrom('share', 'append', 'publish', 'free', 'forget'),
       pick: fc.nat(),
-      numTokens: fc.integer({ min: 0, max: 40 }),
+      tokenIds: fc.array(fc.nat({ max: 1 }), { minLength: 1, maxLength: 20 }),
     });
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 12 }),
-        fc.array(action, { maxLength: 60 }),
+        fc.array(action, { maxLength: 80 }),
         (numBlocks, actions) => {
           const allocator = new BlockAllocator(numBlocks, 4);
-          /** Live tables and how many of their leading blocks a fork may share. */
-          const tables: { table: BlockTable; numShared: number }[] = [];
-          for (const { kind, pick, numTokens } of actions) {
+          const memory = new Int32Array(numBlocks * 4).fill(-1);
+          const tables: { table: BlockTable; tokenIds: number[]; numShared: number }[] = [];
+          const write = (table: BlockTable, tokenIds: readonly number[], from: number) => {
+            for (let i = from; i < tokenIds.length; i++)
+              memory[(table.blockIds[Math.floor(i / 4)] ?? -1) * 4 + (i % 4)] = tokenIds[i] ?? -1;
+          };
+          for (const { kind, pick, tokenIds } of actions) {
             const picked = tables[pick % Math.max(1, tables.length)];
-            const numFree = allocator.numFree;
-            if (kind === 'allocate') {
-              const table = allocator.allocate(numTokens);
-              expect(table !== null).toBe(Math.ceil(numTokens / 4) <= numFree);
-              if (table !== null) tables.push({ table, numShared: 0 });
+            if (kind === 'share') {
+              const { numFree } = allocator;
+              const shared = allocator.allocateShared(tokenIds, tokenIds.length);
+              if (shared === null) {
+                expect(Math.ceil(tokenIds.length / 4)).toBeGreaterThan(numFree);
+                continue;
+              }
+              const { table, copy, numHitTokens } = shared;
+              if (copy) memory.copyWithin(copy.to * 4, copy.from * 4, copy.from * 4 + 4);
+              write(table, tokenIds, numHitTokens);
+              tables.push({ table, tokenIds, numShared: Math.floor(numHitTokens / 4) });
             } else if (picked !== undefined && kind === 'append') {
-              const numMissing = Math.max(0, Math.ceil(numTokens / 4) - picked.table.blockIds.length);
-              expect(allocator.append(picked.table, numTokens)).toBe(numMissing <= numFree);
-            } else if (picked !== undefined && kind === 'fork') {
-              const numForked = Math.min(numTokens, picked.table.blockIds.length * 4);
-              const numShared = Math.floor(numForked / 4);
-              tables.push({ table: allocator.fork(picked.table, numForked), numShared });
-              picked.numShared = Math.max(picked.numShared, numShared);
-            } else if (picked !== undefined) {
+              const longer = [...picked.tokenIds, ...tokenIds];
+              const numMissing = Math.ceil(longer.length / 4) - picked.table.blockIds.length;
+              const { numFree } = allocator;
+              expect(allocator.append(picked.table, longer.length)).toBe(numMissing <= numFree);
+              if (numMissing > numFree) continue;
+              write(picked.table, longer, picked.tokenIds.length);
+              picked.tokenIds = longer;
+            } else if (picked !== undefined && kind === 'publish') {
+              allocator.publish(picked.table, picked.tokenIds, picked.tokenIds.length);
+            } else if (picked !== undefined && kind === 'free') {
               allocator.free(picked.table);
               tables.splice(tables.indexOf(picked), 1);
+            } else if (kind === 'forget') {
+              allocator.forget();
             }
             allocator.checkIntegrity();
-            const writable = tables.flatMap(({ table, numShared }) => table.blockIds.slice(numShared));
-            expect(new Set(writable).size).toBe(writable.length);
+            for (const { table, tokenIds: held } of tables) {
+              const read = held.map(
+                (_, i) => memory[(table.blockIds[Math.floor(i / 4)] ?? -1) * 4 + (i % 4)],
+              );
+              expect(read).toEqual(held);
+            }
+            const own = tables.flatMap(({ table, numShared }) => table.blockIds.slice(numShared));
+            expect(new Set(own).size).toBe(own.length);
           }
           for (const { table } of tables) allocator.free(table);
           allocator.checkIntegrity();
           expect(allocator.numFree).toBe(numBlocks);
         },
       ),
+      { numRuns: 1000 },
     );
   });
 });

@@ -49,6 +49,7 @@ describe('parseModelConfig', () => {
       outputBias: false,
       mlpBias: false,
       ropes: [{ theta: 500000, rotaryDim: 16, scaling: null }],
+      interleavedRope: false,
       layerRopes: [0, 0, 0],
       layerWindows: [0, 0, 0],
       attentionScale: 0.25,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Completion, Engine } from '../../src/engine/engine';
+import { Engine } from '../../src/engine/engine';
+import type { Completion } from '../../src/engine/request';
 import { GREEDY, type SamplingParams } from '../../src/engine/sampling-params';
 import { nextId, PagedRunner, turns } from './paged-runner';
 
@@ -16,12 +17,34 @@ const sizesOf = fc.record({
   stepsInFlight: fc.integer({ min: 1, max: 4 }),
 });
 
+const tokenOf = fc.integer({ min: 1, max: VOCAB_SIZE - 1 });
+
+/** Starts of prompts that many requests share, like a system prompt. */
+const STARTS = [1, 2].map((start) =>
+  Array.from({ length: 12 }, (_, i) => (start * 7 + i * 5) % (VOCAB_SIZE - 1)),
+);
+
+const promptOf = fc
+  .record({
+    start: fc.constantFrom(...STARTS),
+    numShared: fc.nat({ max: 12 }),
+    own: fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 4 }),
+  })
+  .map(({ start, numShared, own }) => [...start.slice(0, numShared), ...own])
+  .filter(({ length }) => length > 0);
+
 const requestOf = fc.record({
-  promptIds: fc.array(fc.integer({ min: 1, max: VOCAB_SIZE - 1 }), { minLength: 1, maxLength: 12 }),
+  promptIds: promptOf,
+  priority: fc.nat({ max: 2 }),
+  session: fc.constantFrom(undefined, 'one', 'two'),
+  /** A second turn: how many tokens of the first are kept (of 100), and what is said then. */
+  next: fc.option(
+    fc.record({ kept: fc.nat({ max: 100 }), said: fc.array(tokenOf, { minLength: 1, maxLength: 5 }) }),
+  ),
   maxTokens: fc.integer({ min: 1, max: 40 }),
   seed: fc.nat({ max: 3 }),
   ignoreEos: fc.boolean(),
-  stopTokenIds: fc.array(fc.integer({ min: 1, max: VOCAB_SIZE - 1 }), { maxLength: 1 }),
+  stopTokenIds: fc.array(tokenOf, { maxLength: 1 }),
   arrival: fc.nat({ max: 20 }),
   /** Turns of the event loop after arrival. */
   abort: fc.option(fc.nat({ max: 120 }), { freq: 3 }),
@@ -51,6 +74,40 @@ function runAlone(request: Request, sizes: Sizes): Pick<Completion, 'ids' | 'rea
   return { ids: history.slice(promptIds.length), reason: 'length', stopTokenId: null };
 }
 
+interface Outcome {
+  readonly request: Request;
+  readonly result: PromiseSettledResult<Completion>;
+  readonly streamed: readonly number[];
+}
+
+/** What the second turn of a conversation sends: a start of the first one, then something new. */
+function nextTurn(request: Request, { ids }: Completion): Request | null {
+  if (request.next === null) return null;
+  const history = [...request.promptIds, ...ids];
+  const kept = history.slice(0, Math.floor((history.length * request.next.kept) / 100));
+  return { ...request, promptIds: [...kept, ...request.next.said], arrival: 0, abort: null, next: null };
+}
+
+async function runOne(engine: Engine, id: string, request: Request): Promise<readonly Outcome[]> {
+  await turns(request.arrival);
+  const streamed: number[] = [];
+  const { promptIds, priority, session } = request;
+  const pending = engine.add({
+    id,
+    promptIds,
+    priority,
+    ...(session === undefined ? {} : { session }),
+    params: paramsOf(request),
+    onTokens: (ids) => streamed.push(...ids),
+  });
+  const aborting = request.abort === null ? null : turns(request.abort).then(() => engine.abort(id));
+  const [result] = await Promise.allSettled([pending, aborting]);
+  engine.checkIntegrity();
+  const outcome = { request, result, streamed };
+  const next = result.status === 'fulfilled' ? nextTurn(request, result.value) : null;
+  return next === null ? [outcome] : [outcome, ...(await runOne(engine, `${id} again`, next))];
+}
+
 async function runTogether(sizes: Sizes, requests: readonly Request[], latencies: readonly number[]) {
   let numWaits = 0;
   const runner = new PagedRunner({
@@ -59,51 +116,39 @@ async function runTogether(sizes: Sizes, requests: readonly Request[], latencies
     latency: () => latencies[numWaits++ % latencies.length] ?? 0,
     onSubmit: (_, numSubmitted) => {
       engine.checkIntegrity();
-      // A request takes at most 12 chunks and 40 decode steps a life; more steps than this is thrashing.
-      if (numSubmitted > 5000) throw new Error('no end in sight');
+      // A request takes at most 60 chunks and 40 decode steps a life; more steps than this is thrashing.
+      if (numSubmitted > 8000) throw new Error('no end in sight');
     },
   });
   const engine = new Engine(runner, { ...sizes, eosTokenIds: [EOS] });
-  const outcomes = await Promise.all(
-    requests.map(async (request, i) => {
-      await turns(request.arrival);
-      const streamed: number[] = [];
-      const pending = engine.add({
-        id: `r${i}`,
-        promptIds: request.promptIds,
-        params: paramsOf(request),
-        onTokens: (ids) => streamed.push(...ids),
-      });
-      const aborting = request.abort === null ? null : turns(request.abort).then(() => engine.abort(`r${i}`));
-      const [outcome] = await Promise.allSettled([pending, aborting]);
-      engine.checkIntegrity();
-      return { request, outcome, streamed };
-    }),
-  );
+  const all = await Promise.all(requests.map((request, i) => runOne(engine, `r${i}`, request)));
+  for (const id of ['one', 'two']) engine.sessions.drop(id);
   await engine.close();
   engine.checkIntegrity();
   expect(runner.maxInFlight).toBeLessThanOrEqual(sizes.stepsInFlight);
-  return { outcomes, stats: engine.stats() };
+  const numCopies = runner.batches.reduce((sum, { copies }) => sum + copies.length, 0);
+  return { outcomes: all.flat(), stats: engine.stats(), numCopies };
 }
 
 describe('Engine, over random loads', () => {
   it('gives every request the ids of its run alone, leaks nothing and ends', async () => {
-    let [numPreemptions, numAborted, numFinished] = [0, 0, 0];
+    let [numPreemptions, numAborted, numFinished, numHit, numCopied] = [0, 0, 0, 0, 0];
     await fc.assert(
       fc.asyncProperty(
         sizesOf,
         fc.array(requestOf, { minLength: 1, maxLength: 9, size: 'max' }),
         latenciesOf,
         async (sizes, requests, latencies) => {
-          const { outcomes, stats } = await runTogether(sizes, requests, latencies);
-          for (const { request, outcome, streamed } of outcomes) {
+          const { outcomes, stats, numCopies } = await runTogether(sizes, requests, latencies);
+          for (const { request, result, streamed } of outcomes) {
             const expected = runAlone(request, sizes);
-            if (outcome.status === 'rejected') {
-              expect(outcome.reason).toMatchObject({ code: 'context-full' });
+            if (result.status === 'rejected') {
+              expect(result.reason).toMatchObject({ code: 'context-full' });
               expect(expected).toBeNull();
               continue;
             }
-            const { reason, ids, stopTokenId } = outcome.value;
+            const { reason, ids, stopTokenId, numHitTokens } = result.value;
+            expect(numHitTokens).toBeLessThan(request.promptIds.length);
             if (reason === 'abort') {
               numAborted++;
               expect(request.abort).not.toBeNull();
@@ -115,7 +160,10 @@ describe('Engine, over random loads', () => {
             expect(streamed).toEqual(stopTokenId === null ? ids : ids.slice(0, -1));
           }
           expect(stats).toMatchObject({ running: 0, waiting: 0, kvBlocksUsed: 0 });
+          expect(stats.kvBlocksCached + stats.kvBlocksFree).toBe(sizes.numBlocks);
           numPreemptions += stats.numPreemptions;
+          numHit += stats.prefixHitTokens;
+          numCopied += numCopies;
         },
       ),
       { numRuns: 400 },
@@ -124,6 +172,8 @@ describe('Engine, over random loads', () => {
     expect(numPreemptions).toBeGreaterThan(50);
     expect(numAborted).toBeGreaterThan(50);
     expect(numFinished).toBeGreaterThan(500);
+    expect(numHit).toBeGreaterThan(2000);
+    expect(numCopied).toBeGreaterThan(200);
   }, 60_000);
 
   it('lets running requests decode between the chunks of a long prompt, and the prompt between theirs', async () => {
@@ -152,9 +202,8 @@ describe('Engine, over random loads', () => {
         5,
       ),
     ]);
-    const phases = runner.batches.map(({ phase }) => phase);
-    const chunks = phases.flatMap((phase, i) => (phase === 'prefill' ? [i] : [])).slice(1);
-    expect(chunks).toHaveLength(50);
-    for (const [i, at] of chunks.entries()) expect(at).toBe((chunks[0] ?? 0) + 2 * i);
+    const chunks = runner.batches.flatMap(({ rows, prefill }) => (prefill ? [rows.length] : []));
+    // Its own prompt, then fifty chunks, each of which joins a step of the other.
+    expect(chunks).toEqual([0, ...Array(50).fill(1)]);
   });
 });

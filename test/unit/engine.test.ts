@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Completion, Engine, type EngineOptions } from '../../src/engine/engine';
+import { Engine } from '../../src/engine/engine';
+import type { Completion, EngineOptions } from '../../src/engine/request';
 import { GREEDY, type SamplingParams } from '../../src/engine/sampling-params';
 import { TabmindError } from '../../src/errors';
 import { nextId, PagedRunner, type PagedRunnerOptions, turns } from './paged-runner';
@@ -94,9 +95,9 @@ describe('Engine', () => {
     const [a, b] = await Promise.all([add('a', PROMPT), add('b', other, { seed: 5 })]);
     expect(a.ids).toEqual(alone(PROMPT, 12));
     expect(b.ids).toEqual(alone(other, 12, 5));
-    const numRows = runner.batches.map((batch) => (batch.phase === 'decode' ? batch.rows.length : 0));
-    // a's prompt, one step of a, b's prompt, ten steps of both, and the last one of b.
-    expect(numRows).toEqual([0, 1, 0, ...Array(10).fill(2), 1]);
+    const words = runner.batches.map(({ rows, prefill }) => `${rows.length}${prefill ? ' + prompt' : ''}`);
+    // b's prompt joins a's first step; ten steps of both, and the last one of b.
+    expect(words).toEqual(['0 + prompt', '1 + prompt', ...Array(10).fill('2'), '1']);
   });
 
   it('preempts and recomputes when blocks run out, without a lost or changed token', async () => {
@@ -248,6 +249,105 @@ describe('Engine, when the runner fails', () => {
       code: 'internal',
       message: expect.stringContaining('gave 2 ids, not 1'),
     });
+    await engine.close();
+    engine.checkIntegrity();
+  });
+});
+
+describe('Engine, with sessions', () => {
+  const prompt = Array.from({ length: 9 }, (_, i) => 50 + i);
+  const setUpSession = async (numBlocks = 16) => {
+    const parts = setUp({ numBlocks });
+    const turn = (id: string, promptIds: readonly number[], session = 'talk') =>
+      parts.engine.add({ id, promptIds, params: { ...GREEDY, maxTokens: 6 }, session });
+    const first = await turn('first', prompt);
+    await turns(10);
+    return { ...parts, turn, history: [...prompt, ...first.ids] };
+  };
+
+  it('computes only what is new in the next turn, and only the end after a rewind', async () => {
+    const { engine, turn, history } = await setUpSession();
+    expect(engine.stats()).toMatchObject({ kvBlocksUsed: 0, kvBlocksCached: 4, kvBlocksFree: 12 });
+    const next = [...history, 7, 8];
+    const second = await turn('second', next);
+    expect(second.ids).toEqual(alone(next, 6));
+    // The last token of the first turn was never put in.
+    expect(second.numHitTokens).toBe(history.length - 1);
+    const edited = [...history.slice(0, 6), 99];
+    const third = await turn('third', edited);
+    expect(third).toMatchObject({ ids: alone(edited, 6), numHitTokens: 6 });
+    engine.checkIntegrity();
+    await engine.close();
+  });
+
+  it('keeps the blocks of a session while others come and go, and gives them up before it preempts', async () => {
+    const { engine, add, turn, history } = await setUpSession();
+    for (let i = 0; i < 12; i++) await add(`other ${i}`, [i, i, i, i, i, i, i], { maxTokens: 20 });
+    expect((await turn('second', [...history, 7])).numHitTokens).toBe(history.length - 1);
+    const large = Array.from({ length: 50 }, (_, i) => 200 + i);
+    expect((await add('large', large, { maxTokens: 14 })).ids).toEqual(alone(large, 14));
+    expect(engine.sessions.find('talk')).toBeNull();
+    expect(engine.stats().numPreemptions).toBe(0);
+    await engine.close();
+    engine.checkIntegrity();
+  });
+
+  it('takes a session away and brings it back', async () => {
+    const { engine, runner, add, turn, history } = await setUpSession();
+    const saved = await engine.sessions.read('talk', async ({ blockTable, tokenIds }) => {
+      engine.checkIntegrity();
+      const before = runner.readBlocks(blockTable.blockIds);
+      expect(engine.sessions.drop('talk')).toBe(true);
+      for (let i = 0; i < 6; i++) await add(`meanwhile ${i}`, [i, 1, 2, 3], { maxTokens: 40 });
+      // Held while it is read, although the session was dropped.
+      expect(runner.readBlocks(blockTable.blockIds)).toEqual(before);
+      return { tokenIds, words: before };
+    });
+    if (saved === null) throw new Error('the session was not found');
+    for (let i = 0; i < 6; i++) await add(`later ${i}`, [9, i, 1, 2, 3], { maxTokens: 40 });
+    const write = (blockIds: readonly number[]) => runner.writeBlocks(blockIds, saved.words);
+    expect(engine.sessions.restore('talk', saved.tokenIds, write)).toBe(true);
+    engine.checkIntegrity();
+    const next = [...history, 3];
+    expect(await turn('second', next)).toMatchObject({
+      ids: alone(next, 6),
+      numHitTokens: history.length - 1,
+    });
+    expect(engine.sessions.restore('huge', Array(65).fill(1), write)).toBe(false);
+    expect(await engine.sessions.read('nobody', async () => 1)).toBeNull();
+    await engine.close();
+    engine.checkIntegrity();
+  });
+
+  it('trusts nothing on the GPU after a step was lost', async () => {
+    let isLost = false;
+    const { engine, add } = setUp(
+      {},
+      {
+        onSubmit: () => {
+          if (isLost) throw new Error('lost');
+        },
+      },
+    );
+    await engine.add({ id: 'a', promptIds: prompt, params: GREEDY, session: 'talk' });
+    isLost = true;
+    await expect(add('b', PROMPT)).rejects.toThrow('lost');
+    isLost = false;
+    expect(engine.sessions.find('talk')).toBeNull();
+    expect((await add('c', prompt)).numHitTokens).toBe(0);
+    await engine.close();
+    engine.checkIntegrity();
+  });
+
+  it('shares nothing with a request that does not want to', async () => {
+    const { engine, runner } = setUp();
+    const run = (id: string, shares: boolean) =>
+      engine.add({ id, promptIds: prompt, params: { ...GREEDY, maxTokens: 3 }, shares });
+    expect(await run('a', false)).toMatchObject({ numHitTokens: 0 });
+    expect(await run('b', true)).toMatchObject({ numHitTokens: 0 });
+    expect(await run('c', false)).toMatchObject({ numHitTokens: 0, ids: alone(prompt, 3) });
+    expect(await run('d', true)).toMatchObject({ numHitTokens: 8, ids: alone(prompt, 3) });
+    expect(runner.batches.length).toBeGreaterThan(0);
     await engine.close();
     engine.checkIntegrity();
   });

@@ -112,3 +112,23 @@ describe('judgeFit', () => {
     ]);
   });
 });
+
+describe('loadShape', () => {
+  const blockBytes = 32 * 32 * 2 * 8 * (128 + 4);
+
+  it('takes a share of the memory that is left, unless MiB are named', () => {
+    const shape = (options: LoadOptions, freeBytes?: number) =>
+      loadShape(CONFIG, options, freeBytes).kv.numBlocks;
+    expect(shape({ cacheMaxEntryCount: 0.5 }, GIB)).toBe(Math.floor(GIB / 2 / blockBytes));
+    expect(shape({ cacheMaxEntryCount: 0.5, kvPoolMiB: 100 }, GIB)).toBe(
+      Math.floor((100 * MIB) / blockBytes),
+    );
+    expect(shape({ cacheMaxEntryCount: 0.5 })).toBe(shape({}));
+  });
+
+  it.each([0, -1, 1.5, Number.NaN])('refuses a share of %d', (cacheMaxEntryCount) => {
+    expect(() => loadShape(CONFIG, { cacheMaxEntryCount })).toThrow(
+      expect.objectContaining({ code: 'bad-request' }),
+    );
+  });
+});

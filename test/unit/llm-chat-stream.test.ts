@@ -11,8 +11,20 @@ const text = new TextModel(
   { tokenizer: file('tokenizer.json'), tokenizerConfig: file('tokenizer_config.json'), chatTemplate: null },
   8192,
 );
-const USAGE = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
-const TIMINGS = { ttftMs: 1, totalMs: 2, prefillTokensPerSecond: 3, decodeTokensPerSecond: 4 };
+const USAGE = {
+  prompt_tokens: 1,
+  completion_tokens: 1,
+  total_tokens: 2,
+  prompt_tokens_details: { cached_tokens: 0 },
+};
+const TIMINGS = {
+  ttftMs: 1,
+  totalMs: 2,
+  tpotMs: 1,
+  itlP95Ms: 1,
+  prefillTokensPerSecond: 3,
+  decodeTokensPerSecond: 4,
+};
 
 function collect(stops: readonly string[], ids: readonly number[]) {
   const chunks: ChatChunk[] = [];

@@ -1,4 +1,4 @@
-import type { Batch, PendingStep, StepRunner } from '../../src/engine/batch';
+import type { Batch, DecodeRow, PendingStep, StepRunner } from '../../src/engine/batch';
 import type { SamplingParams } from '../../src/engine/sampling-params';
 
 export interface PagedRunnerOptions {
@@ -18,7 +18,8 @@ export interface PagedRunnerOptions {
 
 interface Slot {
   readonly seed: number;
-  position: number;
+  /** null until the first chunk. */
+  position: number | null;
   token: number | null;
   /** Sum of the ids that a repetition penalty would count as seen. */
   seenSum: number;
@@ -27,6 +28,8 @@ interface Slot {
 interface Row {
   readonly slot: number;
   readonly blockIds: readonly number[];
+  /** Blocks that the step writes for this row. */
+  readonly written: readonly number[];
 }
 
 /** Lets the event loop turn `numTurns` times. */
@@ -47,8 +50,9 @@ export function nextId(seed: number, history: readonly number[], vocabSize: numb
 /**
  * A StepRunner whose model sees its tokens only through the blocks: tokens are stored into paged memory at the places
  * that the block tables name, and the next id is a hash of what is read back through them. A wrong block, position,
- * order, token or seed changes the ids. Steps execute one after another, late; ids come back later still. Slots are
- * started at once, not in order, so that starting one with a step in flight shows.
+ * order, token or seed changes the ids; so does a shared block that holds anything else than it should. Steps execute one
+ * after another, late; ids come back later still. Slots are started at once, not in order, so that starting one with a
+ * step in flight shows.
  */
 export class PagedRunner implements StepRunner {
   readonly maxSlots: number;
@@ -76,7 +80,7 @@ export class PagedRunner implements StepRunner {
       if (rows.some((row) => row.slot === slot))
         throw new Error(`slot ${slot} started with a step in flight`);
     const seenSum = Array.from(seenIds).reduce((sum, token) => sum + token, 0);
-    this.#slots.set(slot, { seed: params.seed, position: 0, token: null, seenSum });
+    this.#slots.set(slot, { seed: params.seed, position: null, token: null, seenSum });
   }
 
   submit(live: Batch): PendingStep {
@@ -104,42 +108,70 @@ export class PagedRunner implements StepRunner {
     return { ids: readBack() };
   }
 
-  #checkRows(batch: Batch): readonly Row[] {
-    const rows =
-      batch.phase === 'decode'
-        ? batch.rows.map(({ slot, blockTable }) => ({ slot, blockIds: blockTable }))
-        : [{ slot: batch.slot, blockIds: batch.blockTable }];
+  /** Tokens that lie in blocks now. */
+  readBlocks(blockIds: readonly number[]): Uint32Array {
+    const { blockTokens } = this.#options;
+    const words = blockIds.flatMap((block) => [
+      ...this.#memory.subarray(block * blockTokens, (block + 1) * blockTokens),
+    ]);
+    return Uint32Array.from(words);
+  }
+
+  writeBlocks(blockIds: readonly number[], words: Uint32Array): void {
+    const { blockTokens } = this.#options;
+    for (const [i, block] of blockIds.entries())
+      this.#memory.set(words.subarray(i * blockTokens, (i + 1) * blockTokens), block * blockTokens);
+  }
+
+  #checkRows({ rows: decodeRows, prefill, copies }: Batch): readonly Row[] {
+    const rows = decodeRows.map(({ slot, blockTable, position }) => this.#row(slot, blockTable, position, 1));
+    if (prefill !== null) {
+      const { slot, blockTable, startPosition, tokenIds } = prefill;
+      rows.push(this.#row(slot, blockTable, startPosition, tokenIds.length));
+      if (!(tokenIds.length >= 1 && tokenIds.length <= this.maxChunkTokens))
+        throw new Error(`a chunk of ${tokenIds.length} tokens`);
+    }
     if (rows.length === 0 || new Set(rows.map(({ slot }) => slot)).size !== rows.length)
       throw new Error('a batch needs rows, each of its own slot');
-    if (
-      batch.phase === 'prefill' &&
-      !(batch.tokenIds.length >= 1 && batch.tokenIds.length <= this.maxChunkTokens)
-    )
-      throw new Error(`a chunk of ${batch.tokenIds.length} tokens`);
+    if (copies.some(({ to }) => prefill?.blockTable.includes(to) !== true))
+      throw new Error('a block is copied that is not for the chunk');
     for (const row of rows) {
       if (!(row.slot >= 0 && row.slot < this.maxSlots)) throw new Error(`slot ${row.slot} does not exist`);
       for (const other of [rows, ...this.#inFlight].flat())
-        if (other.slot !== row.slot && row.blockIds.some((block) => other.blockIds.includes(block)))
-          throw new Error(`slots ${row.slot} and ${other.slot} hold the same block in flight`);
+        if (other.slot !== row.slot && row.written.some((block) => other.blockIds.includes(block)))
+          throw new Error(`slot ${row.slot} writes a block of slot ${other.slot}, in flight`);
     }
     return rows;
   }
 
-  #execute(batch: Batch): Uint32Array {
-    if (batch.phase === 'decode')
-      return Uint32Array.from(batch.rows, ({ slot: id, position, blockTable }) => {
-        const slot = this.#slotOf(id);
-        if (slot.token === null) throw new Error(`slot ${id} decodes before its prompt is done`);
-        if (slot.position !== position)
-          throw new Error(`position ${position} for a slot at ${slot.position}`);
-        this.#store(slot, [slot.token], blockTable);
-        return this.#sample(slot, blockTable);
-      });
-    const slot = this.#slotOf(batch.slot);
-    if (slot.position !== batch.startPosition || slot.token !== null)
-      throw new Error(`a chunk at ${batch.startPosition} for a slot at ${slot.position}`);
-    this.#store(slot, batch.tokenIds, batch.blockTable);
-    return batch.sample ? Uint32Array.of(this.#sample(slot, batch.blockTable)) : new Uint32Array();
+  #row(slot: number, blockIds: readonly number[], position: number, numTokens: number): Row {
+    const { blockTokens } = this.#options;
+    const end = Math.ceil((position + numTokens) / blockTokens);
+    return { slot, blockIds, written: blockIds.slice(Math.floor(position / blockTokens), end) };
+  }
+
+  #execute({ copies, rows, prefill }: Batch): Uint32Array {
+    const { blockTokens } = this.#options;
+    for (const { from, to } of copies)
+      this.#memory.copyWithin(to * blockTokens, from * blockTokens, (from + 1) * blockTokens);
+    const ids = rows.map((row) => this.#decode(row));
+    if (prefill === null) return Uint32Array.from(ids);
+    const slot = this.#slotOf(prefill.slot);
+    // The first chunk begins where another sequence's tokens end.
+    slot.position ??= prefill.startPosition;
+    if (slot.position !== prefill.startPosition || slot.token !== null)
+      throw new Error(`a chunk at ${prefill.startPosition} for a slot at ${slot.position}`);
+    this.#store(slot, prefill.tokenIds, prefill.blockTable);
+    if (prefill.sample) ids.push(this.#sample(slot, prefill.blockTable));
+    return Uint32Array.from(ids);
+  }
+
+  #decode({ slot: id, position, blockTable }: DecodeRow): number {
+    const slot = this.#slotOf(id);
+    if (slot.token === null) throw new Error(`slot ${id} decodes before its prompt is done`);
+    if (slot.position !== position) throw new Error(`position ${position} for a slot at ${slot.position}`);
+    this.#store(slot, [slot.token], blockTable);
+    return this.#sample(slot, blockTable);
   }
 
   #slotOf(id: number): Slot {
@@ -156,13 +188,14 @@ export class PagedRunner implements StepRunner {
   }
 
   #store(slot: Slot, tokens: ArrayLike<number>, blockTable: readonly number[]): void {
-    for (const token of Array.from(tokens))
-      this.#memory[this.#addressOf(slot.position++, blockTable)] = token;
+    let position = slot.position ?? 0;
+    for (const token of Array.from(tokens)) this.#memory[this.#addressOf(position++, blockTable)] = token;
+    slot.position = position;
   }
 
   #sample(slot: Slot, blockTable: readonly number[]): number {
     const history = Array.from(
-      { length: slot.position },
+      { length: slot.position ?? 0 },
       (_, i) => this.#memory[this.#addressOf(i, blockTable)] ?? -1,
     );
     if (history.reduce((sum, token) => sum + token, 0) !== slot.seenSum)

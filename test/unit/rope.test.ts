@@ -212,7 +212,6 @@ describe('rope tables', () => {
       0, 1, 1, 2,
     ]);
     const chunk = (totalTokens: number): PrefillBatch => ({
-      phase: 'prefill',
       slot: 0,
       tokenIds: Uint32Array.of(1, 2, 3),
       startPosition: 4,

@@ -10,26 +10,35 @@ interface Sizes {
   readonly maxSlots?: number;
   readonly maxChunkTokens?: number;
   readonly contextLength?: number;
+  readonly maxSharedTokens?: number;
 }
 
 function setUp(sizes: Sizes = {}) {
   const allocator = new BlockAllocator(sizes.numBlocks ?? 64, sizes.blockTokens ?? 4);
   const scheduler = new Scheduler(allocator, {
     maxSlots: sizes.maxSlots ?? 4,
-    maxChunkTokens: sizes.maxChunkTokens ?? 8,
+    maxChunkFor: () => sizes.maxChunkTokens ?? 8,
     contextLength: sizes.contextLength ?? 256,
+    ...(sizes.maxSharedTokens === undefined ? {} : { maxSharedTokens: sizes.maxSharedTokens }),
   });
-  const add = (id: string, numPromptTokens: number, params: Partial<SamplingParams> = {}): Sequence => {
-    const promptIds = Array.from({ length: numPromptTokens }, (_, i) => 100 + i);
-    const sequence = new Sequence(id, promptIds, { ...GREEDY, ...params }, 0);
+  let numAdded = 0;
+  /** Every prompt has tokens of its own. */
+  const add = (
+    id: string,
+    numPromptTokens: number,
+    params: Partial<SamplingParams> = {},
+    priority = 0,
+  ): Sequence => {
+    numAdded++;
+    const promptIds = Array.from({ length: numPromptTokens }, (_, i) => 100 * numAdded + i);
+    const sequence = new Sequence(id, promptIds, { ...GREEDY, ...params }, 0, { priority });
     scheduler.add(sequence);
     return sequence;
   };
   /** Reads a step back: every sampled id is 7. */
   const readBack = (step: ScheduledStep): void => {
     scheduler.retire(step);
-    if (step.numSampled === 0) return;
-    for (const sequence of step.sequences) {
+    for (const sequence of step.sampled) {
       if (sequence.status === 'finished') continue;
       sequence.append(7, 0);
       if (scheduler.isFull(sequence)) scheduler.finish(sequence, 'length', 0);
@@ -44,10 +53,12 @@ function setUp(sizes: Sizes = {}) {
   return { allocator, scheduler, add, readBack, schedule };
 }
 
-/** 'p a 0+8' or 'd a b': what a step does, in one word each. */
-function describeStep({ batch, sequences }: ScheduledStep): string {
-  const ids = sequences.map(({ id }) => id).join(' ');
-  return batch.phase === 'decode' ? `d ${ids}` : `p ${ids} ${batch.startPosition}+${batch.tokenIds.length}`;
+/** 'd a b p c 0+8': decode rows of a and b, then a chunk of c. */
+function describeStep({ batch, decoding, prefilling }: ScheduledStep): string {
+  const words = decoding.length > 0 ? [`d ${decoding.map(({ id }) => id).join(' ')}`] : [];
+  const { prefill } = batch;
+  if (prefill !== null) words.push(`p ${prefilling?.id} ${prefill.startPosition}+${prefill.tokenIds.length}`);
+  return words.join(' ');
 }
 
 describe('Scheduler', () => {
@@ -56,15 +67,10 @@ describe('Scheduler', () => {
     add('a', 19);
     const steps = [schedule(), schedule(), schedule(), schedule()];
     expect(steps.map(describeStep)).toEqual(['p a 0+8', 'p a 8+8', 'p a 16+3', 'd a']);
-    expect(steps.map(({ batch }) => batch.phase === 'prefill' && batch.sample)).toEqual([
-      false,
-      false,
-      true,
-      false,
-    ]);
-    expect(steps.map(({ numSampled }) => numSampled)).toEqual([0, 0, 1, 1]);
+    expect(steps.map(({ batch }) => batch.prefill?.sample ?? false)).toEqual([false, false, true, false]);
+    expect(steps.map(({ sampled }) => sampled.length)).toEqual([0, 0, 1, 1]);
     expect(steps.map(({ admitted }) => admitted?.id ?? null)).toEqual(['a', null, null, null]);
-    const tokens = steps.flatMap(({ batch }) => (batch.phase === 'prefill' ? [...batch.tokenIds] : []));
+    const tokens = steps.flatMap(({ batch }) => [...(batch.prefill?.tokenIds ?? [])]);
     expect(tokens).toEqual(Array.from({ length: 19 }, (_, i) => 100 + i));
   });
 
@@ -74,34 +80,23 @@ describe('Scheduler', () => {
     schedule();
     for (const position of [7, 8, 9]) {
       const { batch } = schedule();
-      if (batch.phase !== 'decode') throw new Error('a decode step was due');
       expect(batch.rows.map((row) => row.position)).toEqual([position]);
       expect(batch.rows[0]?.blockTable.length).toBe(Math.ceil((position + 1) / 4));
     }
   });
 
-  it('alternates the chunks of a long prompt with decode steps', () => {
+  it('lets the chunks of a long prompt join the decode steps', () => {
     const { add, schedule, readBack } = setUp();
     add('a', 3);
     readBack(schedule());
     readBack(schedule());
     add('b', 30);
-    const words = Array.from({ length: 9 }, () => {
+    const words = Array.from({ length: 6 }, () => {
       const step = schedule();
       readBack(step);
       return describeStep(step);
     });
-    expect(words).toEqual([
-      'p b 0+8',
-      'd a',
-      'p b 8+8',
-      'd a',
-      'p b 16+8',
-      'd a',
-      'p b 24+6',
-      'd a b',
-      'd a b',
-    ]);
+    expect(words).toEqual(['d a p b 0+8', 'd a p b 8+8', 'd a p b 16+8', 'd a p b 24+6', 'd a b', 'd a b']);
   });
 
   it('schedules no step past the token limit', () => {
@@ -149,7 +144,7 @@ describe('Scheduler', () => {
       'c waiting',
     ]);
     scheduler.finish(first, 'stop', 0);
-    expect(describeStep(schedule())).toBe('p c 0+2');
+    expect(describeStep(schedule())).toBe('d b p c 0+2');
   });
 
   it('does not let a small newcomer overtake one that waits for blocks', () => {
@@ -203,16 +198,21 @@ describe('Scheduler', () => {
     expect(kept.length).toBeGreaterThan(4);
     let words = '';
     const prefilled: number[] = [];
+    const starts: number[] = [];
     for (;;) {
       const step = inFlight.shift() ?? scheduler.schedule(0);
       if (step === null) break;
       words += `${describeStep(step)}; `;
-      if (step.batch.phase === 'prefill' && step.sequences[0] === newer)
-        prefilled.push(...step.batch.tokenIds);
+      if (step.batch.prefill !== null && step.prefilling === newer) {
+        starts.push(step.batch.prefill.startPosition);
+        prefilled.push(...step.batch.prefill.tokenIds);
+      }
       readBack(step);
       scheduler.checkIntegrity();
     }
-    expect(prefilled).toEqual(kept);
+    // Its first block was reused last, so it is found again; the rest is computed again.
+    expect(prefilled).toEqual(kept.slice(starts[0]));
+    expect(starts[0]).toBe(4);
     expect(newer.completionIds).toHaveLength(12);
     expect(last.completionIds).toHaveLength(2);
     expect(words.indexOf('p b')).toBeLessThan(words.indexOf('p c'));
@@ -236,6 +236,108 @@ describe('Scheduler', () => {
   });
 });
 
+describe('Scheduler, with shared blocks', () => {
+  const prompt = Array.from({ length: 10 }, (_, i) => 1 + i);
+  const twins = (setup: ReturnType<typeof setUp>, more: readonly number[] = []) =>
+    ['a', 'b'].map((id) => {
+      const sequence = new Sequence(id, [...prompt, ...more], { ...GREEDY, maxTokens: 3 }, 0);
+      setup.scheduler.add(sequence);
+      return sequence;
+    });
+
+  it('computes a prompt once: the second copies the last block and computes one token', () => {
+    const setup = setUp({ maxChunkTokens: 16 });
+    const [, second] = twins(setup);
+    setup.schedule();
+    const step = setup.schedule();
+    expect(describeStep(step)).toBe('d a p b 9+1');
+    const [a, b] = [...step.decoding, ...(step.prefilling ? [step.prefilling] : [])].map(
+      ({ seat }) => seat?.blockTable.blockIds ?? [],
+    );
+    expect(b?.slice(0, 2)).toEqual(a?.slice(0, 2));
+    expect(step.batch.copies).toEqual([{ from: a?.[2], to: b?.[2] }]);
+    expect(second?.numHitTokens).toBe(9);
+    expect(setup.scheduler.seating.promptTokens).toEqual({ numTokens: 20, numHit: 9 });
+  });
+
+  it('shares nothing of sequences whose keys depend on the length', () => {
+    const setup = setUp({ maxChunkTokens: 16, maxSharedTokens: 9 });
+    twins(setup);
+    setup.schedule();
+    expect(describeStep(setup.schedule())).toBe('d a p b 0+10');
+  });
+
+  it('leaves a block for each running sequence when it admits', () => {
+    const { add, schedule, readBack, scheduler } = setUp({ numBlocks: 6 });
+    add('a', 8);
+    add('b', 4);
+    for (let i = 0; i < 3; i++) readBack(schedule());
+    // One of six blocks is free, and both will need one soon.
+    add('c', 4);
+    expect(describeStep(schedule())).toBe('d a b');
+    expect(scheduler.numWaiting).toBe(1);
+  });
+});
+
+describe('Scheduler, with priorities', () => {
+  it('admits the more urgent first, then the earlier', () => {
+    const { add, schedule, readBack } = setUp();
+    add('a', 2, { maxTokens: 1 });
+    add('b', 2, { maxTokens: 1 }, 1);
+    add('c', 2, { maxTokens: 1 }, 1);
+    const words = Array.from({ length: 3 }, () => {
+      const step = schedule();
+      readBack(step);
+      return describeStep(step);
+    });
+    expect(words).toEqual(['p b 0+2', 'p c 0+2', 'p a 0+2']);
+  });
+
+  it('lets an urgent prompt go before one that has begun', () => {
+    const { add, schedule, readBack } = setUp();
+    add('a', 20, { maxTokens: 1 });
+    readBack(schedule());
+    add('b', 4, { maxTokens: 1 }, 1);
+    expect(describeStep(schedule())).toBe('p b 0+4');
+    expect(describeStep(schedule())).toBe('p a 8+8');
+  });
+
+  it.each([
+    ['slots', { maxSlots: 2 }],
+    ['blocks', { numBlocks: 6 }],
+  ])(
+    'takes the place of the newest less urgent one where %s are short, once its steps have retired',
+    (_, sizes) => {
+      const { add, scheduler, schedule, readBack } = setUp(sizes);
+      add('a', 7, { maxTokens: 6 });
+      const victim = add('b', 7, { maxTokens: 6 });
+      readBack(schedule());
+      readBack(schedule());
+      const inFlight = [schedule()];
+      add('urgent', 7, { maxTokens: 1 }, 1);
+      inFlight.push(schedule());
+      expect(describeStep(inFlight[1] ?? schedule())).toBe('d a');
+      expect(victim.status).toBe('running');
+      for (const step of inFlight) readBack(step);
+      expect(describeStep(schedule())).toBe('d a p urgent 0+7');
+      expect(victim.status).toBe('waiting');
+      expect(scheduler.numPreemptions).toBe(1);
+    },
+  );
+
+  it('serves one that was overtaken often enough before all others', () => {
+    const { add, schedule, readBack, scheduler } = setUp({ maxSlots: 1 });
+    const patient = add('patient', 2, { maxTokens: 2 });
+    let numServed = 0;
+    while (patient.finishReason === null) {
+      if (scheduler.numWaiting < 2) add(`urgent ${numServed++}`, 2, { maxTokens: 2 }, 5);
+      readBack(schedule());
+      expect(numServed).toBeLessThan(30);
+    }
+    expect(numServed).toBeGreaterThan(10);
+  });
+});
+
 describe('Sequence', () => {
   it('measures from arrival, first token and last token', () => {
     const sequence = new Sequence('a', [1, 2, 3, 4], GREEDY, 1000);
@@ -253,6 +355,8 @@ describe('Sequence', () => {
     expect(sequence.timings(5000)).toEqual({
       ttftMs: 300,
       totalMs: 1000,
+      tpotMs: 50,
+      itlP95Ms: 50,
       prefillTokensPerSecond: 20,
       decodeTokensPerSecond: 20,
     });

@@ -83,6 +83,7 @@ describe('the twin of the self-test', () => {
     const angles = random.normals(8);
     const head = { rotaryDim: 8, interleaved: false, angles, norm: null };
     expect([...rotate(x, angles)]).toEqual(rotateTwin(x, head));
+    expect([...rotate(x, angles, true)]).toEqual(rotateTwin(x, { ...head, interleaved: true }));
   });
 
   it('makes noise that is always the same and covers its range', () => {

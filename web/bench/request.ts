@@ -29,7 +29,13 @@ export async function timeRequest(
     for (const _ of tokens) arrivalsMs.push(nowMs);
     if (arrivalsMs.length >= completionTokens) onComplete();
   };
-  const request = { ids, max_tokens: completionTokens, temperature: 0, ignore_eos: true };
+  const request = {
+    ids,
+    max_tokens: completionTokens,
+    temperature: 0,
+    ignore_eos: true,
+    cache_prompt: false,
+  };
   const startMs = performance.now();
   const { timings } = await engine.generate(request, { onTokens, ...(signal ? { signal } : {}) });
   signal?.throwIfAborted();

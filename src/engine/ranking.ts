@@ -1,0 +1,22 @@
+import type { Sequence } from './sequence';
+
+/** A sequence that so many later ones have been admitted before is served before all others. */
+const MAX_OVERTAKEN = 16;
+
+/** Larger goes first: the priority of the request, until others have overtaken it too often. */
+export function urgencyOf(sequence: Sequence): number {
+  return sequence.numOvertaken >= MAX_OVERTAKEN ? Number.POSITIVE_INFINITY : sequence.priority;
+}
+
+/** Negative when `a` goes before `b`: the more urgent, then the earlier. */
+export function compareRank(a: Sequence, b: Sequence): number {
+  const [urgencyA, urgencyB] = [urgencyOf(a), urgencyOf(b)];
+  if (urgencyA !== urgencyB) return urgencyA > urgencyB ? -1 : 1;
+  return a.order - b.order;
+}
+
+/** Puts a sequence where it belongs in a list kept by rank. */
+export function insertRanked(list: Sequence[], sequence: Sequence): void {
+  const later = list.findIndex((other) => compareRank(sequence, other) < 0);
+  list.splice(later < 0 ? list.length : later, 0, sequence);
+}

@@ -1,0 +1,114 @@
+/** Sizes of prompt chunks that are tried, in tokens; the last one is the longest that the runner takes. */
+function chunkSizes(maxChunkTokens: number): readonly number[] {
+  const sizes: number[] = [];
+  for (let size = MIN_CHUNK_TOKENS; size < maxChunkTokens; size *= 2) sizes.push(size);
+  return [...sizes, maxChunkTokens];
+}
+
+/** Smaller chunks cost as much: the weights are read once, however few the rows. */
+const MIN_CHUNK_TOKENS = 16;
+/** Before anything was measured. */
+const FIRST_CHUNK_TOKENS = 64;
+/** Share of a new measurement in the mean; a slow one counts less, for it may be a compilation or another program. */
+const FAST_SHARE = 0.5;
+const SLOW_SHARE = 0.15;
+
+export interface ChunkChoice {
+  /** What a step of the decode rows alone takes; null: not measured. */
+  readonly decodeMs: number | null;
+  /** What a chunk of so many tokens adds to a step, as far as it was measured. */
+  readonly addedMs: ReadonlyMap<number, number>;
+  /** How many times as long as `decodeMs` a step may take. */
+  readonly maxGrowth: number;
+  readonly maxChunkTokens: number;
+}
+
+/**
+ * Tokens of the prompt chunk that joins a decode step: the largest that keeps the step within its budget, and the
+ * smallest there is when none does, because prompts have to move on too.
+ */
+export function chooseChunkTokens(choice: ChunkChoice): number {
+  const { decodeMs, addedMs, maxGrowth, maxChunkTokens } = choice;
+  if (decodeMs === null) return Math.min(FIRST_CHUNK_TOKENS, maxChunkTokens);
+  const budgetMs = (maxGrowth - 1) * decodeMs;
+  const sizes = chunkSizes(maxChunkTokens);
+  const fitting = sizes.filter((size) => (estimate(addedMs, size) ?? 0) <= budgetMs);
+  const largest = fitting.at(-1) ?? sizes[0] ?? maxChunkTokens;
+  return addedMs.size > 0 ? largest : Math.min(FIRST_CHUNK_TOKENS, maxChunkTokens);
+}
+
+/** Measured, or on the line through the two nearest measurements, or guessed from the only one; null without any. */
+function estimate(addedMs: ReadonlyMap<number, number>, size: number): number | null {
+  const known = addedMs.get(size);
+  if (known !== undefined) return known;
+  const nearest = [...addedMs].sort(
+    ([a], [b]) => Math.abs(Math.log(a / size)) - Math.abs(Math.log(b / size)),
+  );
+  const [one, two] = nearest;
+  if (one === undefined) return null;
+  // Between the same and in proportion. A guess that is wrong is replaced by a measurement when the size has been tried.
+  if (two === undefined) return one[1] * Math.sqrt(size / one[0]);
+  const slope = (two[1] - one[1]) / (two[0] - one[0]);
+  return Math.max(0, one[1] + Math.max(0, slope) * (size - one[0]));
+}
+
+export interface MeasuredStep {
+  readonly numRows: number;
+  readonly numChunkTokens: number;
+  readonly ms: number;
+}
+
+/** How long steps take, learnt from those that ran, and how large a chunk may therefore be. */
+export class StepTimes {
+  readonly #maxGrowth: number;
+  readonly #maxChunkTokens: number;
+  /** By rows, rounded up to a power of two. */
+  readonly #decodeMs = new Map<number, number>();
+  readonly #addedMs = new Map<number, number>();
+
+  constructor(maxGrowth: number, maxChunkTokens: number) {
+    this.#maxGrowth = maxGrowth;
+    this.#maxChunkTokens = maxChunkTokens;
+  }
+
+  /** Longest chunk that may join a step of `numRows` decode rows. */
+  maxChunkFor(numRows: number): number {
+    if (numRows === 0) return this.#maxChunkTokens;
+    return chooseChunkTokens({
+      decodeMs: this.#decodeMsOf(numRows),
+      addedMs: this.#addedMs,
+      maxGrowth: this.#maxGrowth,
+      maxChunkTokens: this.#maxChunkTokens,
+    });
+  }
+
+  record({ numRows, numChunkTokens, ms }: MeasuredStep): void {
+    if (numChunkTokens === 0) {
+      learn(this.#decodeMs, rounded(numRows), ms);
+      return;
+    }
+    // The rest of a prompt is of no size that is ever chosen.
+    if (!chunkSizes(this.#maxChunkTokens).includes(numChunkTokens)) return;
+    const decodeMs = numRows === 0 ? 0 : this.#decodeMsOf(numRows);
+    if (decodeMs !== null) learn(this.#addedMs, numChunkTokens, Math.max(0, ms - decodeMs));
+  }
+
+  /** Of as many rows, or else of the nearest number that was measured. */
+  #decodeMsOf(numRows: number): number | null {
+    const wanted = rounded(numRows);
+    let nearest: number | null = null;
+    for (const rows of this.#decodeMs.keys())
+      if (nearest === null || Math.abs(rows - wanted) < Math.abs(nearest - wanted)) nearest = rows;
+    return nearest === null ? null : (this.#decodeMs.get(nearest) ?? null);
+  }
+}
+
+function learn(means: Map<number, number>, key: number, ms: number): void {
+  const mean = means.get(key);
+  if (mean === undefined) means.set(key, ms);
+  else means.set(key, mean + (ms - mean) * (ms > mean ? SLOW_SHARE : FAST_SHARE));
+}
+
+function rounded(numRows: number): number {
+  return 2 ** Math.ceil(Math.log2(numRows));
+}

@@ -1,0 +1,100 @@
+import { createStore, del, get, set, type UseStore } from 'idb-keyval';
+import { TabmindError } from '../errors';
+import type { KvShape } from '../kvcache/kv-pool';
+import { sha256 } from '../weights/digest';
+import type { WeightIdentity } from '../weights/weight-identity';
+
+/** To be raised whenever the contents of a KV block mean something else than before. */
+const CONTENTS_VERSION = 2;
+
+/** A conversation as it lies on the GPU. */
+export interface SavedSession {
+  readonly tokenIds: readonly number[];
+  /** Its blocks, [blocks][layers][blockWords]. */
+  readonly contents: Uint8Array<ArrayBuffer>;
+}
+
+interface SessionRecord {
+  /** All that decides what the bytes mean: model, packing, layout. */
+  readonly key: string;
+  readonly tokenIds: Uint32Array<ArrayBuffer>;
+  /** SHA-256 of the ids, then of the contents. */
+  readonly hash: string;
+  readonly contents: Blob;
+}
+
+/** Model and layout in one string: a session restored under another one would be noise. */
+export function sessionKey(identity: WeightIdentity, randomSeed: number | null, shape: KvShape): string {
+  const { id, revision, weightBits, headBits, groupSize } = identity;
+  const { numLayers, numKvHeads, headDim, kvBits, blockTokens } = shape;
+  return JSON.stringify([
+    CONTENTS_VERSION,
+    ...[id, revision, weightBits, headBits, groupSize, randomSeed],
+    ...[numLayers, numKvHeads, headDim, kvBits, blockTokens],
+  ]);
+}
+
+/**
+ * Conversations in IndexedDB, so that they go on after a reload without being computed again. Every call throws `quota`
+ * when the browser has no room left and `storage` for any other failure.
+ */
+export class SessionStore {
+  readonly #sessions: UseStore;
+
+  /** Nothing is opened before the first call. */
+  constructor(database = 'tabmind-sessions') {
+    this.#sessions = createStore(database, 'sessions');
+  }
+
+  async write(id: string, key: string, { tokenIds, contents }: SavedSession): Promise<void> {
+    const ids = Uint32Array.from(tokenIds);
+    const record: SessionRecord = {
+      key,
+      tokenIds: ids,
+      hash: await hashOf(ids, contents),
+      contents: new Blob([contents]),
+    };
+    await guard(() => set(id, record, this.#sessions));
+  }
+
+  /** null when there is none of this model and layout, or its bytes are not those that were written. */
+  async read(id: string, key: string): Promise<SavedSession | null> {
+    const record = await guard(() => get<SessionRecord>(id, this.#sessions));
+    if (record?.key !== key) return null;
+    // a Blob whose file is gone or damaged fails to be read: the same as absent
+    const buffer = await record.contents.arrayBuffer().catch(() => null);
+    if (buffer === null) return null;
+    const contents = new Uint8Array(buffer);
+    if ((await hashOf(record.tokenIds, contents)) !== record.hash) return null;
+    return { tokenIds: [...record.tokenIds], contents };
+  }
+
+  async delete(id: string): Promise<void> {
+    await guard(() => del(id, this.#sessions));
+  }
+}
+
+async function hashOf(ids: Uint32Array<ArrayBuffer>, contents: Uint8Array<ArrayBuffer>): Promise<string> {
+  return `${await sha256(new Uint8Array(ids.buffer))} ${await sha256(contents)}`;
+}
+
+async function guard<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const isFull =
+      typeof cause === 'object' && cause !== null && 'name' in cause && cause.name === 'QuotaExceededError';
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TabmindError(
+      isFull ? 'quota' : 'storage',
+      isFull
+        ? 'The browser has no room left to keep this conversation.'
+        : `The browser storage failed: ${reason}`,
+      {
+        meaning: 'After a reload, the conversation will be computed again.',
+        remedy: 'Delete a stored model, or free disk space.',
+        cause,
+      },
+    );
+  }
+}

@@ -1,0 +1,113 @@
+/** The browser half of the batch check: many requests at once, through the engine as a page gets it. */
+
+import { createEngine, type GenerateResult, type LoadOptions, type ModelRef } from '../../src/index';
+
+export interface BatchRequest {
+  readonly ids: readonly number[];
+  readonly maxTokens: number;
+  /** Tokens that all requests together have generated when this one is sent. */
+  readonly arrival: number;
+  readonly priority: number;
+}
+
+let engine = createEngine();
+
+async function load(model: ModelRef, options: LoadOptions) {
+  engine.close();
+  engine = createEngine();
+  const info = await engine.load(model, options);
+  return { info, gpu: (await engine.stats()).gpu };
+}
+
+const GREEDY = { temperature: 0, repetition_penalty: 1, ignore_eos: true } as const;
+
+/** One after another, each computed from nothing. */
+async function alone(requests: readonly BatchRequest[]) {
+  const results: (readonly number[])[] = [];
+  for (const { ids, maxTokens } of requests) {
+    const request = { ...GREEDY, ids, max_tokens: maxTokens, cache_prompt: false };
+    results.push((await engine.generate(request)).ids);
+  }
+  return results;
+}
+
+/** All of them, each as soon as enough tokens have been generated. */
+async function together(requests: readonly BatchRequest[]) {
+  const before = await engine.stats();
+  let numTokens = 0;
+  const waiting = [...requests.entries()].sort(([, a], [, b]) => a.arrival - b.arrival);
+  const results = await new Promise<GenerateResult[]>((resolve, reject) => {
+    const pending: Promise<GenerateResult>[] = [];
+    const send = () => {
+      while (waiting[0] !== undefined && waiting[0][1].arrival <= numTokens) {
+        const [index, { ids, maxTokens, priority }] = waiting[0];
+        waiting.shift();
+        const onTokens = (tokens: readonly number[]) => {
+          numTokens += tokens.length;
+          send();
+        };
+        pending[index] = engine.generate({ ...GREEDY, ids, max_tokens: maxTokens, priority }, { onTokens });
+        pending[index].catch(reject);
+      }
+      if (waiting.length === 0) Promise.all(pending).then(resolve, reject);
+    };
+    send();
+  });
+  const after = await engine.stats();
+  return {
+    ids: results.map((result) => result.ids),
+    cached: results.map(({ usage }) => usage.prompt_tokens_details.cached_tokens),
+    itlP95Ms: Math.max(...results.map(({ timings }) => timings.itlP95Ms)),
+    numPreemptions: after.numPreemptions - before.numPreemptions,
+    prefixHitTokens: after.prefixHitTokens - before.prefixHitTokens,
+    tokensPerStep: after.tokensPerStep,
+    kvBlocksUsed: after.kvBlocksUsed,
+  };
+}
+
+/** A turn of a conversation. */
+async function turn(ids: readonly number[], maxTokens: number, session: string) {
+  const { ids: completion, usage } = await engine.generate({
+    ...GREEDY,
+    ids,
+    max_tokens: maxTokens,
+    session,
+  });
+  return { ids: completion, cached: usage.prompt_tokens_details.cached_tokens };
+}
+
+/** Saves a session, starts over with a fresh worker and device, and brings it back; returns the tokens that came. */
+async function reload(session: string, model: ModelRef, options: LoadOptions) {
+  const isSaved = await engine.saveSession(session);
+  await load(model, options);
+  return { isSaved, numTokens: await engine.restoreSession(session) };
+}
+
+/** The texts of `n` answers to one prompt. */
+async function answers(content: string, n: number, maxTokens: number) {
+  const texts = Array.from({ length: n }, () => '');
+  const messages = [{ role: 'user', content }] as const;
+  for await (const { choices } of engine.chat({ ...GREEDY, messages, n, max_tokens: maxTokens })) {
+    const [{ index, delta }] = choices;
+    texts[index] = (texts[index] ?? '') + (delta.content ?? '');
+  }
+  return texts;
+}
+
+/** How sure the model is of the token behind `ids`: gap between the two largest logits, and their deviation. */
+async function certainty(ids: readonly number[]) {
+  const { logits } = await engine.score({ ids, positions: 'last' });
+  const [first = 0, second = 0] = logits.toSorted().reverse();
+  const mean = logits.reduce((sum, value) => sum + value, 0) / logits.length;
+  const variance = logits.reduce((sum, value) => sum + (value - mean) ** 2, 0) / logits.length;
+  return { gap: first - second, std: Math.sqrt(variance) };
+}
+
+async function blockBytes() {
+  const { kvBytesPerToken, kvBlockTokens } = await engine.stats();
+  return kvBytesPerToken * kvBlockTokens;
+}
+
+Object.assign(globalThis, {
+  tabmindBatch: { load, alone, together, turn, reload, answers, certainty, blockBytes },
+});

@@ -1,0 +1,170 @@
+// Sixteen sequences at once must give what each gives alone, in a real browser, through the normal load path.
+//   node test/batch/run.mjs [FOLDER…] [--kv 16] [--full] [--browser-flags "…"] [--built DIR]
+// A folder needs reference.json or expected.json: its prompts are the material. Without folders: the tiny llama. A model
+// of some size gets short requests only, once, unless --full: a software adapter is slow. Greedy ids must be equal; where
+// they are not, because kernels for more rows add up in another order, the model must have been undecided by the gap rule
+// of `npm run check`.
+import { statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readArguments } from '../arguments.mjs';
+import { openPage } from '../browser.mjs';
+import { buildPage } from '../build-page.mjs';
+import { acceptedError } from '../check/compare.mjs';
+import { readReference } from '../check/reference.mjs';
+
+const { values, positionals } = readArguments({
+  kv: { type: 'string', default: '16' },
+  full: { type: 'boolean', default: false },
+  'browser-flags': { type: 'string' },
+  built: { type: 'string' },
+});
+const at = (path) => fileURLToPath(new URL(path, import.meta.url));
+const given = positionals.length > 0 ? positionals : [at('../fixtures/models/llama')];
+const folders = given.map((folder) => resolve(folder));
+const root = values.built ?? (await buildPage(at('.'), 'batch'));
+const roots = Object.fromEntries(folders.map((folder, i) => [`/models/${i}/`, folder]));
+const { page, url, close } = await openPage({ root, roots, flags: values['browser-flags'] });
+const kvBits = Number(values.kv);
+const accepted = acceptedError({ kv: kvBits, weights: 16, f16: false }) ?? 5e-3;
+const options = { cache: false, math: 'f32', weightBits: 16, headBits: 16, kvBits, maxSequences: 16 };
+const contextLength = 256;
+const call = (name, ...args) =>
+  page.evaluate(([name, args]) => globalThis.tabmindBatch[name](...args), [name, args]);
+
+const isLight = (folder) => !values.full && statSync(join(folder, 'model.safetensors')).size > 8e6;
+
+/** Sixteen prompts of 3 to about 100 tokens; the first eight begin with the same. */
+function requestsOf(folder) {
+  const text = readReference(folder).prompts.flatMap(({ ids, greedy }) => [...ids, ...(greedy ?? [])]);
+  const piece = (start, length) =>
+    Array.from({ length }, (_, i) => text[(start + i) % text.length] ?? text[0]);
+  const light = isLight(folder);
+  const lengthOf = (i) => (light ? 3 + i : i < 8 ? 1 + 4 * i : 3 + 2 * (i - 8) ** 2);
+  return Array.from({ length: 16 }, (_, i) => ({
+    ids:
+      i < 8
+        ? [...piece(0, numShared(folder)), ...piece(97 * i + 3, lengthOf(i))]
+        : piece(61 * i, lengthOf(i)),
+    maxTokens: light ? 3 + (i % 4) : 8 + ((i * 5) % 12),
+    arrival: light ? (i % 4) * 4 : [0, 0, 3, 10, 11, 20, 30, 30][i % 8] + (i < 8 ? 0 : 5),
+    priority: i % 5 === 4 ? 1 : 0,
+  }));
+}
+
+function numShared(folder) {
+  return isLight(folder) ? 33 : 70;
+}
+
+const results = [];
+function report(name, failures, note = '') {
+  const ok = failures.length === 0;
+  results.push(ok);
+  console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}${note && ` (${note})`}`);
+  for (const failure of failures) console.log(`       ${failure}`);
+}
+
+/** What differs although the model was decided, and how often it was not. */
+async function compare(requests, expected, measured) {
+  const failures = [];
+  let numUndecided = 0;
+  for (const [i, { ids }] of requests.entries()) {
+    const step = expected[i].findIndex((id, j) => measured[i][j] !== id);
+    if (step < 0 && measured[i].length === expected[i].length) continue;
+    const { gap, std } = await call('certainty', [...ids, ...expected[i].slice(0, step)]);
+    if (step >= 0 && gap <= 8 * accepted * std) numUndecided++;
+    else failures.push(`request ${i}: ${measured[i][step]}, not ${expected[i][step]} at ${step}; gap ${gap}`);
+  }
+  return { failures, note: numUndecided > 0 ? `${numUndecided} of 16 part where undecided` : 'all equal' };
+}
+
+async function checkFolder(folder, index) {
+  const name = basename(folder);
+  const model = { id: `batch/${name}`, url: `${url}models/${index}/` };
+  const requests = requestsOf(folder);
+  const startedMs = performance.now();
+  await call('load', model, { ...options, contextLength, kvPoolMiB: 32 });
+  const seconds = () => `${((performance.now() - startedMs) / 1000).toFixed(0)} s`;
+  console.log(`     ${name}: loaded after ${seconds()}`);
+  const expected = await call('alone', requests);
+  console.log(`     ${name}: single runs done after ${seconds()}`);
+
+  const batch = await call('together', requests);
+  const { failures, note } = await compare(requests, expected, batch.ids);
+  if (batch.prefixHitTokens < 7 * (numShared(folder) - 1))
+    failures.push(`only ${batch.prefixHitTokens} tokens were shared`);
+  if (batch.kvBlocksUsed !== 0) failures.push(`${batch.kvBlocksUsed} blocks are still held`);
+  const { prefixHitTokens, tokensPerStep, itlP95Ms } = batch;
+  const figures = `${prefixHitTokens} tokens shared, ${tokensPerStep.toFixed(1)} tokens a step, ITL p95 at most ${itlP95Ms.toFixed(0)} ms`;
+  report(`${name}: 16 at once`, failures, `${note}; ${figures}`);
+
+  console.log(`     ${name}: ${seconds()}`);
+  if (isLight(folder)) return;
+
+  const again = await call('together', requests);
+  const second = await compare(requests, expected, again.ids);
+  if (again.cached.some((cached, i) => cached < requests[i].ids.length - 1))
+    second.failures.push(`prompts were computed again: ${again.cached.join(' ')}`);
+  report(`${name}: the same again, nothing but last tokens computed`, second.failures, second.note);
+
+  const kvPoolMiB = (12.5 * (await call('blockBytes'))) / 2 ** 20;
+  await checkTurns(name, requests[9], model, { ...options, contextLength, kvPoolMiB });
+  const tight = await call('together', requests);
+  const third = await compare(requests, expected, tight.ids);
+  if (tight.numPreemptions === 0) third.failures.push('nothing was preempted');
+  report(
+    `${name}: 16 at once in 12 blocks`,
+    third.failures,
+    `${third.note}; ${tight.numPreemptions} preemptions, ${tight.prefixHitTokens} tokens shared`,
+  );
+  console.log(`     ${name}: ${seconds()}`);
+}
+
+async function checkTurns(name, { ids }, model, reloadOptions) {
+  const first = await call('turn', ids, 20, 'conversation');
+  const prompt = [...ids, ...first.ids, ...ids.slice(0, 5)];
+  const next = await call('turn', prompt, 12, 'conversation');
+  const [expected] = await call('alone', [{ ids: prompt, maxTokens: 12 }]);
+  const { failures, note } = await compare([{ ids: prompt }], [expected], [next.ids]);
+  const numHeld = ids.length + first.ids.length - 1;
+  if (next.cached < numHeld) failures.push(`${next.cached} of ${numHeld} tokens were found again`);
+  report(`${name}: a second turn computes only what is new`, failures, note);
+  const rewound = await call('turn', [...ids, ...first.ids.slice(0, 7), ids[0] ?? 0], 1, 'conversation');
+  const numKept = ids.length + 7;
+  const words = rewound.cached < numKept ? [`${rewound.cached} of ${numKept} tokens were found again`] : [];
+  report(`${name}: a rewound turn keeps the common start`, words);
+
+  await call('turn', [...ids, ...first.ids], 1, 'conversation');
+  const { isSaved, numTokens } = await call('reload', 'conversation', model, reloadOptions);
+  const last = await call('turn', prompt, 12, 'conversation');
+  const restored = await compare([{ ids: prompt }], [expected], [last.ids]);
+  if (!isSaved || numTokens !== ids.length + first.ids.length)
+    restored.failures.push(`${numTokens} tokens came back`);
+  if (last.cached !== ids.length + first.ids.length)
+    restored.failures.push(`${last.cached} tokens were found after the reload`);
+  report(`${name}: a session comes back after a reload`, restored.failures, restored.note);
+}
+
+async function checkAnswers(name) {
+  const [one] = await call('answers', 'Tell me about the sea.', 1, 16);
+  const three = await call('answers', 'Tell me about the sea.', 3, 16);
+  const failures = three.flatMap((text, i) => (text === one ? [] : [`answer ${i}: ${text}, not ${one}`]));
+  report(`${name}: three greedy answers to one prompt are the same`, failures);
+}
+
+try {
+  await page.waitForFunction('globalThis.tabmindBatch');
+  for (const [index, folder] of folders.entries()) {
+    try {
+      await checkFolder(folder, index);
+      if (values.full && basename(folder) === 'starter') await checkAnswers('starter');
+    } catch (error) {
+      report(basename(folder), [String(error.stack ?? error)]);
+    }
+  }
+} finally {
+  await close();
+}
+const failed = results.filter((ok) => !ok).length;
+console.log(`batch: ${results.length - failed} passed, ${failed} failed`);
+process.exitCode = failed > 0 || results.length === 0 ? 1 : 0;

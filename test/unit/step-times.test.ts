@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import { type ChunkChoice, chooseChunkTokens, StepTimes } from '../../src/engine/step-times';
+
+const choice = (more: Partial<ChunkChoice>): ChunkChoice => ({
+  decodeMs: 10,
+  addedMs: new Map(),
+  maxGrowth: 2,
+  maxChunkTokens: 256,
+  ...more,
+});
+
+describe('chooseChunkTokens', () => {
+  it.each([
+    ['nothing is known', {}, 64],
+    ['decode steps were not measured', { decodeMs: null, addedMs: new Map([[256, 1]]) }, 64],
+    ['all sizes fit', { addedMs: new Map([[256, 9]]) }, 256],
+    [
+      'the largest is measured as too slow',
+      {
+        addedMs: new Map([
+          [256, 30],
+          [128, 10],
+        ]),
+      },
+      128,
+    ],
+    ['one size is known', { addedMs: new Map([[64, 6]]) }, 128],
+    [
+      'two sizes are known: by the line through them',
+      {
+        addedMs: new Map([
+          [16, 6],
+          [32, 7],
+        ]),
+      },
+      64,
+    ],
+    [
+      'even the smallest is too slow',
+      {
+        addedMs: new Map([
+          [16, 50],
+          [256, 90],
+        ]),
+      },
+      16,
+    ],
+    ['the runner takes less than the smallest', { maxChunkTokens: 5, addedMs: new Map([[5, 99]]) }, 5],
+    ['more growth is allowed', { maxGrowth: 4, addedMs: new Map([[256, 30]]) }, 256],
+  ])('when %s', (_, more, tokens) => {
+    expect(chooseChunkTokens(choice(more))).toBe(tokens);
+  });
+
+  it('never chooses a larger chunk for a smaller budget', () => {
+    const addedMs = new Map([
+      [16, 5],
+      [64, 9],
+      [256, 31],
+    ]);
+    const sizes = [1, 5, 8, 12, 20, 31, 40].map((decodeMs) =>
+      chooseChunkTokens(choice({ decodeMs, addedMs })),
+    );
+    expect(sizes).toEqual(sizes.toSorted((a, b) => a - b));
+    expect(new Set(sizes).size).toBeGreaterThan(3);
+  });
+});
+
+describe('StepTimes', () => {
+  /** A GPU on which a decode step takes 4 ms + 0.1 ms a row, a chunk 2 ms + 0.02 ms a token. */
+  function run(times: StepTimes, numRows: number, numSteps: number): number[] {
+    const decodeMs = 4 + 0.1 * numRows;
+    return Array.from({ length: numSteps }, () => {
+      const numChunkTokens = times.maxChunkFor(numRows);
+      times.record({ numRows, numChunkTokens, ms: decodeMs + 2 + 0.02 * numChunkTokens });
+      return numChunkTokens;
+    });
+  }
+
+  it('finds the largest chunk within the budget, from either side', () => {
+    const times = new StepTimes(2, 1024);
+    times.record({ numRows: 8, numChunkTokens: 0, ms: 4.8 });
+    // 2.8 ms are left for the tokens: 140 of them.
+    expect(run(times, 8, 10).at(-1)).toBe(128);
+    const late = new StepTimes(2, 1024);
+    late.record({ numRows: 0, numChunkTokens: 1024, ms: 22.5 });
+    late.record({ numRows: 8, numChunkTokens: 0, ms: 4.8 });
+    expect(run(late, 8, 10).at(-1)).toBe(128);
+  });
+
+  it('takes the longest chunk when nobody waits, and measures by the nearest number of rows', () => {
+    const times = new StepTimes(2, 512);
+    expect(times.maxChunkFor(0)).toBe(512);
+    times.record({ numRows: 1, numChunkTokens: 0, ms: 4 });
+    times.record({ numRows: 32, numChunkTokens: 0, ms: 40 });
+    times.record({ numRows: 0, numChunkTokens: 512, ms: 36 });
+    expect(times.maxChunkFor(1)).toBeLessThan(512);
+    expect(times.maxChunkFor(30)).toBe(512);
+  });
+
+  it('is not led astray by one slow step, nor by the rest of a prompt', () => {
+    const times = new StepTimes(2, 256);
+    times.record({ numRows: 1, numChunkTokens: 0, ms: 10 });
+    times.record({ numRows: 1, numChunkTokens: 256, ms: 18 });
+    times.record({ numRows: 1, numChunkTokens: 256, ms: 22 });
+    times.record({ numRows: 1, numChunkTokens: 7, ms: 500 });
+    expect(times.maxChunkFor(1)).toBe(256);
+  });
+
+  it('keeps steps within the budget when the GPU becomes slower', () => {
+    const times = new StepTimes(2, 256);
+    times.record({ numRows: 1, numChunkTokens: 0, ms: 10 });
+    for (let i = 0; i < 20; i++) times.record({ numRows: 1, numChunkTokens: 256, ms: 60 });
+    expect(times.maxChunkFor(1)).toBeLessThan(256);
+  });
+});
