@@ -1,153 +1,127 @@
-// Flash-decoding over the paged cache: one row, one kv head, one split of its tokens, up to 8 query heads of the kv head.
-//   score[h, t] = sum_d q[h, d] k^[t, d] = s_t sum_d q code + o_t sum_d q      (q is already scaled; then softcap, window)
+// Attention of a decode row over the paged cache, its own token appended on the way: one row, one split of the tokens,
+// up to four query heads of one kv head.
+//   q, k: rope(norm(x)), q scaled, k and v quantised and stored (shared/rope_head.wgsl), by the split that holds the token
+//   score[h, t] = sum_d q[h, d] k^[t, d] = s_t sum_d q code + o_t sum_d q      (then softcap, window)
 //   plus the terms of K's bias where that is kept out of the cache (shared/key_bias.wgsl)
 //   out[h, d] = sum_t p[h, t] v^[t, d] / sum_t p[h, t],  p = exp(score - max)  (V scale folded into p, offset summed apart)
-// q: f32 [rows][q_stride], out: f32 [rows][HEADS][HEAD_DIM], or where SPLIT partials
+// qkv: f32 [rows][HEADS + 2 KV_HEADS][HEAD_DIM], out: f32 [rows][HEADS][HEAD_DIM], or where SPLIT partials
 // [rows][HEADS][num_splits][HEAD_DIM + 4] = (max, sum of p, unused, unused, sum_t p v^).
-// Thread map: workgroup (split, kv head and part of its heads, row). Query heads are vector lanes, four to a vector.
-//   scores  thread = (token of 64, one of 2 interleaved parts of the dims)     softmax  thread = (head group, token)
+// Thread map: workgroup (split, kv head and part of its heads, row). Query heads are the lanes of a vector.
+//   heads   thread = (one of q0 … q3, k, v; every LANES-th pair)      scores  thread = token
 //   output  thread = (every TOKEN_GROUPS-th token, 4 dims), heads x dims in a mat4x4
 // HALF: q and K codes in f16, sums of four in f16, everything else in f32. V stays f32: p times scale would underflow.
 #params
+#if NORM != 0
+@group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
+#import packed
+#endif
 @group(0) @binding(1) var<storage, read_write> scratch: array<f32>;
 @group(0) @binding(3) var<storage, read_write> state: array<u32>;
-#import state
-#import kv
-#import reduce4
-#import decode_output
-#import decode_bias
-
-const TILE = 64u;
-const CHUNKS = ROW_WORDS / CHUNK_WORDS;
-const QUADS = CHUNK_WORDS * 8 / KV_BITS;
+const HEADS_AT_ONCE = 6u;
 const DIM_LANES = HEAD_DIM / 4;
-const TOKEN_GROUPS = 128 / DIM_LANES;
+const TOKEN_GROUPS = WG_SIZE / DIM_LANES;
 const HIDDEN = -3.0e38;
 
-var<workgroup> q_tile: array<real4, HEAD_DIM * HEAD_GROUPS>;
-var<workgroup> q_sum: array<vec4<f32>, HEAD_GROUPS>;
-// Scores by [part][token][head group], then probabilities by [token][head group], at last output columns.
-var<workgroup> cells: array<vec4<f32>, 256>;
-var<workgroup> decay: array<vec4<f32>, HEAD_GROUPS>;
-var<workgroup> tile_blocks: array<u32, 64 / BLOCK_TOKENS>;
-var<workgroup> span: vec2<u32>;
+var<workgroup> q_tile: array<real4, HEAD_DIM>;
+// Probabilities by token, at last output columns.
+var<workgroup> cells: array<vec4<f32>, 2 * WG_SIZE>;
+var<workgroup> tile_blocks: array<u32, WG_SIZE / BLOCK_TOKENS>;
+var<workgroup> shared_row: Row;
 
-// Tokens [x, y) of this split: blocks are dealt out evenly, the first may be cut by the window.
-fn split_span(position: u32, split: u32) -> vec2<u32> {
+struct Row {
+  slot: u32,
+  position: u32,
+  // Tokens [begin, end) of this split.
+  begin: u32,
+  end: u32,
+}
+
+#import state
+#import kv
+#import reduce
+#import reduce4
+#import rotary
+#if KEY_BIAS
+#import key_bias
+#endif
+#import rope_head
+#import decode_scores
+#import decode_output
+
+// Blocks are dealt out evenly to the splits; the first may be cut by the window.
+fn load_row(row: u32, split: u32) -> Row {
+  let slot = row_slot(row);
+  let position = row_position(row);
   let end = position + 1u;
   let begin = end - min(end, params.window);
   let first_block = begin / BLOCK_TOKENS;
   let num_blocks = (end + BLOCK_TOKENS - 1u) / BLOCK_TOKENS - first_block;
   let share = (num_blocks + params.num_splits - 1u) / params.num_splits;
   let start = (first_block + split * share) * BLOCK_TOKENS;
-  return vec2<u32>(max(begin, start), min(end, start + share * BLOCK_TOKENS));
+  return Row(slot, position, max(begin, start), min(end, start + share * BLOCK_TOKENS));
 }
 
-fn query(at: u32, head: u32, d: u32) -> f32 {
-  return select(0.0, scratch[at + min(head, RATIO - 1u) * HEAD_DIM + d], head < RATIO);
-}
-
-fn load_query(at: u32, first_head: u32, index: u32) {
-  for (var i = index; i < HEAD_DIM * HEAD_GROUPS; i += 128u) {
-    let group = i / HEAD_DIM;
-    let d = i % HEAD_DIM;
-    let head = first_head + 4u * group;
-    q_tile[d * HEAD_GROUPS + group] =
-      real4(vec4<f32>(query(at, head, d), query(at, head + 1u, d), query(at, head + 2u, d), query(at, head + 3u, d)));
+fn load_blocks(row: Row, first: u32, index: u32) {
+  if (index < WG_SIZE / BLOCK_TOKENS && first + index * BLOCK_TOKENS < row.end) {
+    tile_blocks[index] = params.layer_at + block_of(row.slot, first / BLOCK_TOKENS + index) * BLOCK_WORDS;
   }
 }
 
-fn sum_query(index: u32) {
-  let group = min(index / TILE, HEAD_GROUPS - 1u);
-  var sum = vec4<f32>();
-  for (var d = index % TILE; d < HEAD_DIM; d += TILE) {
-    sum += vec4<f32>(q_tile[d * HEAD_GROUPS + group]);
-  }
-  sum = lanes_sum4(sum, index);
-  if (index % TILE == 0u && index < TILE * HEAD_GROUPS) {
-    q_sum[group] = sum;
-  }
-}
-
-fn four_dims(k: real4, at: u32) -> vec4<f32> {
-  return vec4<f32>(k.x * q_tile[at] + k.y * q_tile[at + HEAD_GROUPS] + k.z * q_tile[at + 2 * HEAD_GROUPS] + k.w * q_tile[at + 3 * HEAD_GROUPS]);
-}
-
-fn score(kv_head: u32, token: u32, part: u32, first: u32) {
-  let block_at = tile_blocks[token / BLOCK_TOKENS];
-  let k_at = kv_codes_at(block_at, kv_head, 0u, token % BLOCK_TOKENS);
-  var s0 = vec4<f32>();
-  var s1 = vec4<f32>();
-  for (var i = 0u; i < (CHUNKS + 1u) / 2u; i++) {
-    let c = 2u * i + part;
-    if (c < CHUNKS) {
-      let words = kv_chunk(k_at + c * CHUNK_WORDS);
-      for (var j = 0u; j < QUADS; j++) {
-        let k = quad(words, j);
-        let at = (c * QUADS + j) * 4u * HEAD_GROUPS;
-        s0 += four_dims(k, at);
-#if HEAD_GROUPS == 2
-        s1 += four_dims(k, at + 1u);
-#endif
-      }
-    }
-  }
-#if KV_BITS < 16
-  let so = fold(kv_word(kv_params_at(block_at, kv_head, 0u, token % BLOCK_TOKENS)));
-  let offset = select(0.0, so.y, part == 0u);
-  s0 = s0 * so.x + offset * q_sum[0];
-#if HEAD_GROUPS == 2
-  s1 = s1 * so.x + offset * q_sum[1];
-#endif
-#endif
-  let terms = bias_terms(first + token, part);
-  cells[(part * TILE + token) * HEAD_GROUPS] = s0 + terms[0];
-#if HEAD_GROUPS == 2
-  cells[(part * TILE + token) * HEAD_GROUPS + 1u] = s1 + terms[1];
-#endif
-}
-
-@compute @workgroup_size(128)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+// All heads of this workgroup into q_tile; k and v, if the row's token is one of this split's, into the cache.
+fn load_heads(row: Row, wg: vec3<u32>, index: u32) {
   let kv_head = wg.y / HEAD_PARTS;
-  let slot = row_slot(wg.z);
-  let first_head = (wg.y % HEAD_PARTS) * 4u * HEAD_GROUPS;
-  load_query(params.q_at + wg.z * params.q_stride + kv_head * RATIO * HEAD_DIM, first_head, index);
-  load_bias(wg.z, kv_head, first_head, index);
-  if (index == 0u) {
-    span = split_span(row_position(wg.z), wg.x);
+  let number = index / LANES;
+  // Surplus threads begin behind the end.
+  let lane = select(HEAD_DIM, index % LANES, number < HEADS_AT_ONCE);
+  let first_head = wg.y % HEAD_PARTS * 4u;
+  let qkv_at = params.qkv_at + wg.z * (HEADS + 2u * KV_HEADS) * HEAD_DIM;
+  var head = Head(QUERY, kv_head, qkv_at + (kv_head * RATIO + first_head + number) * HEAD_DIM, number * HEAD_DIM, first_head + number < RATIO);
+  if (number >= 4u) {
+    head.kind = select(VALUE, KEY, number == 4u);
+    head.at = qkv_at + (HEADS + kv_head + select(KV_HEADS, 0u, number == 4u)) * HEAD_DIM;
+    head.exists = true;
   }
-  let tokens = workgroupUniformLoad(&span);
-#if KV_BITS < 16
-  sum_query(index);
-#endif
-  let my_token = index % TILE;
-  let my_group = index / TILE;
-  let my_dims = index % DIM_LANES;
+  prepare_head(head, row.position, lane, index);
+  workgroupBarrier();
+  load_queries(kv_head, query_scale(row.position), index);
+  let block_at = params.layer_at + block_of(row.slot, row.position / BLOCK_TOKENS) * BLOCK_WORDS;
+  let side = select(0u, 1u, head.kind == VALUE);
+  let token = row.position % BLOCK_TOKENS;
+  let stores = (number == 4u || number == 5u) && row.begin <= row.position && row.position < row.end;
+  append_row(stores, head.base, kv_codes_at(block_at, kv_head, side, token), kv_params_at(block_at, kv_head, side, token), lane, index);
+}
+
+@compute @workgroup_size(WG_SIZE)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+  if (index == 0u) {
+    shared_row = load_row(wg.z, wg.x);
+  }
+  let row = workgroupUniformLoad(&shared_row);
+  let kv_head = wg.y / HEAD_PARTS;
+  let dims = index % DIM_LANES;
+  let group = index / DIM_LANES;
+  let start = row.begin - row.begin % BLOCK_TOKENS;
+  load_blocks(row, start, index);
+  load_heads(row, wg, index);
+  storageBarrier();
+  workgroupBarrier();
   var top = vec4<f32>(HIDDEN);
   var total = vec4<f32>();
   var shift = vec4<f32>();
-  var acc0 = mat4x4<f32>();
-  var acc1 = mat4x4<f32>();
-  for (var first = tokens.x - tokens.x % BLOCK_TOKENS; first < tokens.y; first += TILE) {
-    if (index < TILE / BLOCK_TOKENS && first + index * BLOCK_TOKENS < tokens.y) {
-      tile_blocks[index] = params.layer_at + block_of(slot, first / BLOCK_TOKENS + index) * BLOCK_WORDS;
-    }
-    workgroupBarrier();
-    if (first + index / 2u >= tokens.x && first + index / 2u < tokens.y) {
-      score(kv_head, index / 2u, index % 2u, first);
-    }
-    workgroupBarrier();
-    let seen = my_group < HEAD_GROUPS && first + my_token >= tokens.x && first + my_token < tokens.y;
-    let cell = my_token * HEAD_GROUPS + my_group;
+  var acc = mat4x4<f32>();
+  for (var first = start; first < row.end; first += WG_SIZE) {
+    let token = first + index;
+    let seen = token >= row.begin && token < row.end;
+    let block_at = tile_blocks[index / BLOCK_TOKENS];
+    let count = min(WG_SIZE, row.end - first);
+    // The first values are on their way while their weights are computed.
+    var values0 = load_values(kv_head, group, count, dims);
+    var values1 = load_values(kv_head, group + 8u * TOKEN_GROUPS, count, dims);
     var s = vec4<f32>(HIDDEN);
     if (seen) {
-      s = cells[cell] + cells[TILE * HEAD_GROUPS + cell];
-#if SOFTCAP
-      s = params.softcap * precise_tanh(s / params.softcap);
-#endif
+      s = score(block_at, kv_head, token);
     }
-    let new_top = max(top, lanes_max4(s, index));
+    let new_top = max(top, all_max4(s, index));
     let fall = exp(top - new_top);
     top = new_top;
     var p = vec4<f32>();
@@ -158,43 +132,24 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #if KV_BITS < 16
     shift = shift * fall;
     if (seen) {
-      let so = plain_fold(kv_word(kv_params_at(tile_blocks[my_token / BLOCK_TOKENS], kv_head, 1u, my_token % BLOCK_TOKENS)));
+      let so = plain_fold(kv_word(kv_params_at(block_at, kv_head, 1u, token % BLOCK_TOKENS)));
       shift += p * so.y;
       p *= so.x;
     }
 #endif
-    if (my_group < HEAD_GROUPS) {
-      cells[cell] = p;
-      if (my_token == 0u) {
-        decay[my_group] = fall;
-      }
+    cells[index] = p;
+    workgroupBarrier();
+    acc = decayed(acc, fall);
+    for (var t = group; t < select(0u, count, group < TOKEN_GROUPS); t += 8u * TOKEN_GROUPS) {
+      acc = weigh_batch(acc, t, values0);
+      values0 = values1;
+      values1 = load_values(kv_head, t + 16u * TOKEN_GROUPS, count, dims);
     }
     workgroupBarrier();
-    acc0 = decayed(acc0, decay[0]);
-#if HEAD_GROUPS == 2
-    acc1 = decayed(acc1, decay[1]);
-#endif
-    if (index < DIM_LANES * TOKEN_GROUPS) {
-      for (var t = index / DIM_LANES; t < min(TILE, tokens.y - first); t += TOKEN_GROUPS) {
-        let v_at = kv_codes_at(tile_blocks[t / BLOCK_TOKENS], kv_head, 1u, t % BLOCK_TOKENS);
-        let v = plain_quad(row_quad(v_at, my_dims), 0u);
-        acc0 += outer(cells[t * HEAD_GROUPS], v);
-#if HEAD_GROUPS == 2
-        acc1 += outer(cells[t * HEAD_GROUPS + 1u], v);
-#endif
-      }
+    if (first + WG_SIZE < row.end) {
+      load_blocks(row, first + WG_SIZE, index);
+      workgroupBarrier();
     }
-    workgroupBarrier();
   }
-  let all = lanes_sum4(total, index);
-  let all_shift = lanes_sum4(shift, index);
-  if (my_token == 0u && my_group < HEAD_GROUPS) {
-    tops[my_group] = top;
-    totals[my_group] = all;
-    shifts[my_group] = all_shift;
-  }
-  write_heads(acc0, 0u, wg, index);
-#if HEAD_GROUPS == 2
-  write_heads(acc1, 1u, wg, index);
-#endif
+  write_heads(acc, top, all_sum4(total, index), all_sum4(shift, index), wg, index);
 }

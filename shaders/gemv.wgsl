@@ -2,19 +2,26 @@
 //   NORM: x[m, k] stands for x * g[k] * rsqrt(mean_k(x^2) + eps); the squares are summed while x is staged
 //   then bias, gate, scale, softcap and residual as in shared/linear_epilogue.wgsl
 // W: packed w4 | w8 | w16 [N, K] in weights; x: f32 [ROWS, K] in scratch; out: f32 [ROWS, N] (gated: [ROWS, N / 2]).
-// Thread map: LANES threads share R weight rows and cut K between them. A thread's unit is one 16-byte load of each row:
-// 32 | 16 | 8 consecutive k of w4 | w8 | w16, so that neighbours read neighbouring 16 bytes. A workgroup of WG_SIZE threads
-// has WG_SIZE / LANES such groups, which share the staged x; the codes of the next unit are on their way while one is
-// multiplied. Gated: the first half of the R rows lie in [0, N / 2), the second half are their partners, N / 2 further on.
+// INTEGER: w4 in integers (shared/integer_dot.wgsl); otherwise in the arithmetic of the variant (shared/float_dot.wgsl).
+// Thread map: LANES threads share a set of R weight rows and cut K between them. A thread's unit is one 16-byte load of each
+// row: 32 | 16 | 8 consecutive k of w4 | w8 | w16, so that neighbours read neighbouring 16 bytes. A workgroup of WG_SIZE
+// threads has WG_SIZE / LANES such sets at a time, which share the staged x; where all of x is staged at once, it goes on
+// to the next sets with the same x. The next DEPTH units are on their way while one is multiplied, the first of them while
+// x is staged. Gated: the first half of the R rows lie in [0, N / 2), the second half are their partners, N / 2 further on.
 
 #params
 @group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
 const UNIT_K = 128u / BITS;
 #import packed
-#import dequant
 #import reduce_rows
-#import activations
+#if INTEGER
+#import quads
+#import integer_dot
+#else
+#import dequant
+#import float_dot
+#endif
 #import linear_epilogue
 
 // Named fields, because registers cannot be indexed; those beyond R stay zero and are never read.
@@ -32,32 +39,16 @@ struct Scales {
   r3: Scale,
 }
 
+struct Unit {
+  codes: Codes,
+  scales: Scales,
+}
+
 struct Sums {
   r0: Rows,
   r1: Rows,
   r2: Rows,
   r3: Rows,
-}
-
-struct Products {
-  r0: Parts,
-  r1: Parts,
-  r2: Parts,
-  r3: Parts,
-}
-
-// Eight k of R weight rows against all rows of x.
-fn octet(x: Activations, o0: Octet, o1: Octet, o2: Octet, o3: Octet, s: Scales, before: Products) -> Products {
-  var p = before;
-  p.r0 = add_rows(dequant8(o0, s.r0.zero), x, p.r0);
-#if R > 1
-  p.r1 = add_rows(dequant8(o1, s.r1.zero), x, p.r1);
-#endif
-#if R > 2
-  p.r2 = add_rows(dequant8(o2, s.r2.zero), x, p.r2);
-  p.r3 = add_rows(dequant8(o3, s.r3.zero), x, p.r3);
-#endif
-  return p;
 }
 
 // This thread's weight row number r, bounded so that a surplus thread reads something that exists.
@@ -67,6 +58,10 @@ fn weight_row(base: u32, r: u32) -> u32 {
 #else
   return min(base + r, params.rows - 1u);
 #endif
+}
+
+fn load_unit(unit: u32, rows: vec4<u32>) -> Unit {
+  return Unit(load_codes(unit, rows), load_scales(unit, rows));
 }
 
 fn load_codes(unit: u32, rows: vec4<u32>) -> Codes {
@@ -98,30 +93,21 @@ fn load_scales(unit: u32, rows: vec4<u32>) -> Scales {
 }
 
 // The products of one unit; `unit` counts from the start of the staged tile.
-fn unit_sums(unit: u32, c: Codes, s: Scales) -> Sums {
-  var p = Products();
-#if BITS == 4
-  p = octet(staged_rows(unit, 0u), c.r0.x, c.r1.x, c.r2.x, c.r3.x, s, p);
-  p = octet(staged_rows(unit, 1u), c.r0.y, c.r1.y, c.r2.y, c.r3.y, s, p);
-  p = octet(staged_rows(unit, 2u), c.r0.z, c.r1.z, c.r2.z, c.r3.z, s, p);
-  p = octet(staged_rows(unit, 3u), c.r0.w, c.r1.w, c.r2.w, c.r3.w, s, p);
-#elif BITS == 8
-  p = octet(staged_rows(unit, 0u), c.r0.xy, c.r1.xy, c.r2.xy, c.r3.xy, s, p);
-  p = octet(staged_rows(unit, 1u), c.r0.zw, c.r1.zw, c.r2.zw, c.r3.zw, s, p);
-#else
-  p = octet(staged_rows(unit, 0u), c.r0, c.r1, c.r2, c.r3, s, p);
-#endif
-  let count = counted_rows(unit);
+fn unit_sums(unit: u32, loaded: Unit) -> Sums {
   var sums = Sums();
-  sums.r0 = s.r0.s * (part_sums(p.r0) - s.r0.rest * count);
+  sums.r0 = row_sums(loaded.codes.r0, loaded.scales.r0, unit);
 #if R > 1
-  sums.r1 = s.r1.s * (part_sums(p.r1) - s.r1.rest * count);
+  sums.r1 = row_sums(loaded.codes.r1, loaded.scales.r1, unit);
 #endif
 #if R > 2
-  sums.r2 = s.r2.s * (part_sums(p.r2) - s.r2.rest * count);
-  sums.r3 = s.r3.s * (part_sums(p.r3) - s.r3.rest * count);
+  sums.r2 = row_sums(loaded.codes.r2, loaded.scales.r2, unit);
+  sums.r3 = row_sums(loaded.codes.r3, loaded.scales.r3, unit);
 #endif
   return sums;
+}
+
+fn added(y: Sums, part: Sums) -> Sums {
+  return Sums(y.r0 + part.r0, y.r1 + part.r1, y.r2 + part.r2, y.r3 + part.r3);
 }
 
 fn output(y: Sums, r: u32, m: u32) -> f32 {
@@ -139,48 +125,17 @@ fn output(y: Sums, r: u32, m: u32) -> f32 {
 #endif
 }
 
-@compute @workgroup_size(WG_SIZE)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-  let lane = index % LANES;
-  let base = ((wg.x + wg.y * GRID_WIDTH) * (WG_SIZE / LANES) + index / LANES) * OUTPUTS;
-  let rows = vec4<u32>(weight_row(base, 0u), weight_row(base, 1u), weight_row(base, 2u), weight_row(base, 3u));
-  var codes = load_codes(lane, rows);
-  var scales = load_scales(lane, rows);
-  var y = Sums();
-  var squares = Rows();
-  for (var first = 0u; first < UNITS; first += TILE_UNITS) {
-    if (first > 0u) {
-      workgroupBarrier();
-    }
-    squares += stage(first, index);
-    workgroupBarrier();
-    for (var i = 0u; i < min(TILE_UNITS, UNITS - first); i += LANES) {
-      let next = first + i + LANES + lane;
-      let next_codes = load_codes(next, rows);
-      let next_scales = load_scales(next, rows);
-      let part = unit_sums(i + lane, codes, scales);
-      y.r0 += part.r0;
-      y.r1 += part.r1;
-      y.r2 += part.r2;
-      y.r3 += part.r3;
-      codes = next_codes;
-      scales = next_scales;
-    }
-  }
-#if NORM
-  let inverse = inverseSqrt(rows_total(squares, index) / f32(K) + params.eps);
-#else
-  let inverse = 1.0;
-#endif
-  y.r0 = inverse * rows_sum(y.r0, index);
-#if R > 1
-  y.r1 = inverse * rows_sum(y.r1, index);
-#endif
-#if R > 2
-  y.r2 = inverse * rows_sum(y.r2, index);
-  y.r3 = inverse * rows_sum(y.r3, index);
-#endif
-  // The outputs go to different lanes: one lane would wait for each residual in turn.
+// First output of this thread's rows in the workgroup's sets number `sets`.
+fn first_output(sets: u32, index: u32) -> u32 {
+  return (sets * (WG_SIZE / LANES) + index / LANES) * OUTPUTS;
+}
+
+fn set_rows(base: u32) -> vec4<u32> {
+  return vec4<u32>(weight_row(base, 0u), weight_row(base, 1u), weight_row(base, 2u), weight_row(base, 3u));
+}
+
+// The outputs go to different lanes: one lane would wait for each residual in turn.
+fn write(y: Sums, base: u32, lane: u32) {
   for (var i = lane; i < OUTPUTS * ROWS; i += LANES) {
     let r = i / ROWS;
     let m = i % ROWS;
@@ -193,5 +148,88 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
       finish(output(y, r, m), base + r, m);
     }
 #endif
+  }
+}
+
+@compute @workgroup_size(WG_SIZE)
+fn main(
+  @builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) index: u32,
+) {
+  let lane = index % LANES;
+#if GATE > 0
+  let num_sets = (params.rows / 2u + OUTPUTS * (WG_SIZE / LANES) - 1u) / (OUTPUTS * (WG_SIZE / LANES));
+#else
+  let num_sets = (params.rows + OUTPUTS * (WG_SIZE / LANES) - 1u) / (OUTPUTS * (WG_SIZE / LANES));
+#endif
+  let first_sets = wg.x + wg.y * grid.x;
+  var rows = set_rows(first_output(first_sets, index));
+  var u0 = load_unit(lane, rows);
+#if DEPTH > 1
+  var u1 = load_unit(LANES + lane, rows);
+#endif
+#if DEPTH > 2
+  var u2 = load_unit(2u * LANES + lane, rows);
+  var u3 = load_unit(3u * LANES + lane, rows);
+#endif
+  var squares = Rows();
+#if ONE_TILE
+  squares = stage(0u, index);
+  workgroupBarrier();
+#if NORM
+  let inverse = inverseSqrt(rows_total(squares, index) / f32(K) + params.eps);
+#else
+  let inverse = 1.0;
+#endif
+#endif
+  for (var sets = first_sets; sets < num_sets; sets += grid.x * grid.y) {
+    let base = first_output(sets, index);
+    let next_rows = set_rows(first_output(sets + grid.x * grid.y, index));
+    var y = Sums();
+    for (var first = 0u; first < UNITS; first += TILE_UNITS) {
+#if !ONE_TILE
+      workgroupBarrier();
+      squares += stage(first, index);
+      workgroupBarrier();
+#endif
+      // Whole rounds of DEPTH units; beyond the last unit of the last tile x is zero.
+      for (var round = 0u; round < min(TILE_UNITS, UNITS - first); round += DEPTH * LANES) {
+        let i = round + lane;
+        var next = first + i + DEPTH * LANES;
+        // With the last round the loads pass on to the next sets.
+        if (first + round + DEPTH * LANES >= UNITS) {
+          next = lane;
+          rows = next_rows;
+        }
+        y = added(y, unit_sums(i, u0));
+        u0 = load_unit(next, rows);
+#if DEPTH > 1
+        y = added(y, unit_sums(i + LANES, u1));
+        u1 = load_unit(next + LANES, rows);
+#endif
+#if DEPTH > 2
+        y = added(y, unit_sums(i + 2u * LANES, u2));
+        u2 = load_unit(next + 2u * LANES, rows);
+        y = added(y, unit_sums(i + 3u * LANES, u3));
+        u3 = load_unit(next + 3u * LANES, rows);
+#endif
+      }
+    }
+#if !ONE_TILE
+#if NORM
+    let inverse = inverseSqrt(rows_total(squares, index) / f32(K) + params.eps);
+#else
+    let inverse = 1.0;
+#endif
+#endif
+    y.r0 = inverse * rows_sum(y.r0, index);
+#if R > 1
+    y.r1 = inverse * rows_sum(y.r1, index);
+#endif
+#if R > 2
+    y.r2 = inverse * rows_sum(y.r2, index);
+    y.r3 = inverse * rows_sum(y.r3, index);
+#endif
+    write(y, base, lane);
   }
 }

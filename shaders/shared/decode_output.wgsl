@@ -1,12 +1,7 @@
-// How decode_attention.wgsl writes its result: dims of one lane and token group are joined over the token groups, four
-// heads at a time, through `cells`; then divided by the sum of p, or stored as a partial for attention_merge.wgsl.
+// What decode_attention.wgsl does with probabilities: values weighed by them, four dims of some tokens a thread; then the
+// columns of all threads joined through `cells`, and divided by the sum of p or stored as a partial for attention_merge.wgsl.
 
-var<workgroup> tops: array<vec4<f32>, HEAD_GROUPS>;
-var<workgroup> totals: array<vec4<f32>, HEAD_GROUPS>;
-// sum_t p o_t of quantised values, the same for every dim.
-var<workgroup> shifts: array<vec4<f32>, HEAD_GROUPS>;
-
-// Accumulators: columns are a lane's four dims, rows four heads.
+// Accumulators: columns are a thread's four dims, rows four heads.
 fn outer(p: vec4<f32>, v: vec4<f32>) -> mat4x4<f32> {
   return mat4x4<f32>(p * v.x, p * v.y, p * v.z, p * v.w);
 }
@@ -15,37 +10,94 @@ fn decayed(acc: mat4x4<f32>, by: vec4<f32>) -> mat4x4<f32> {
   return mat4x4<f32>(acc[0] * by, acc[1] * by, acc[2] * by, acc[3] * by);
 }
 
-fn put(row: u32, head: u32, split: u32, d: u32, value: f32, group: u32, lane: u32) {
-  let shifted = value + shifts[group][lane];
+fn value_words(kv_head: u32, token: u32, dims: u32) -> vec4<u32> {
+  return row_quad(kv_codes_at(tile_blocks[token / BLOCK_TOKENS], kv_head, 1u, token % BLOCK_TOKENS), dims);
+}
+
+// Of eight tokens, each TOKEN_GROUPS behind the one before. Those behind the end read the last token again.
+struct ValueBatch {
+  w0: vec4<u32>,
+  w1: vec4<u32>,
+  w2: vec4<u32>,
+  w3: vec4<u32>,
+  w4: vec4<u32>,
+  w5: vec4<u32>,
+  w6: vec4<u32>,
+  w7: vec4<u32>,
+}
+
+fn load_values(kv_head: u32, t: u32, count: u32, dims: u32) -> ValueBatch {
+  let last = count - 1u;
+  return ValueBatch(
+    value_words(kv_head, min(t, last), dims),
+    value_words(kv_head, min(t + TOKEN_GROUPS, last), dims),
+    value_words(kv_head, min(t + 2u * TOKEN_GROUPS, last), dims),
+    value_words(kv_head, min(t + 3u * TOKEN_GROUPS, last), dims),
+    value_words(kv_head, min(t + 4u * TOKEN_GROUPS, last), dims),
+    value_words(kv_head, min(t + 5u * TOKEN_GROUPS, last), dims),
+    value_words(kv_head, min(t + 6u * TOKEN_GROUPS, last), dims),
+    value_words(kv_head, min(t + 7u * TOKEN_GROUPS, last), dims));
+}
+
+// p v of one token; p is 0 in `cells` behind the end of the split.
+fn weighed(t: u32, words: vec4<u32>) -> mat4x4<f32> {
+  return outer(select(vec4<f32>(), cells[min(t, WG_SIZE - 1u)], t < WG_SIZE), plain_quad(words, 0u));
+}
+
+fn weigh_batch(before: mat4x4<f32>, t: u32, v: ValueBatch) -> mat4x4<f32> {
+  var acc = before;
+  acc += weighed(t, v.w0);
+  acc += weighed(t + TOKEN_GROUPS, v.w1);
+  acc += weighed(t + 2u * TOKEN_GROUPS, v.w2);
+  acc += weighed(t + 3u * TOKEN_GROUPS, v.w3);
+  acc += weighed(t + 4u * TOKEN_GROUPS, v.w4);
+  acc += weighed(t + 5u * TOKEN_GROUPS, v.w5);
+  acc += weighed(t + 6u * TOKEN_GROUPS, v.w6);
+  acc += weighed(t + 7u * TOKEN_GROUPS, v.w7);
+  return acc;
+}
+
+fn put(row: u32, head: u32, split: u32, d: u32, value: f32, top: f32, total: f32) {
 #if SPLIT
   let at = params.out_at + ((row * HEADS + head) * params.num_splits + split) * (HEAD_DIM + 4u);
   if (d == 0u) {
-    scratch[at] = tops[group][lane];
-    scratch[at + 1u] = totals[group][lane];
+    scratch[at] = top;
+    scratch[at + 1u] = total;
   }
-  scratch[at + 4u + d] = shifted;
+  scratch[at + 4u + d] = value;
 #else
-  scratch[params.out_at + (row * HEADS + head) * HEAD_DIM + d] = shifted / totals[group][lane];
+  scratch[params.out_at + (row * HEADS + head) * HEAD_DIM + d] = value / total;
 #endif
 }
 
-// acc: of one head group and this thread's token group. All threads call, in uniform control flow.
-fn write_heads(acc: mat4x4<f32>, group: u32, wg: vec3<u32>, index: u32) {
-  for (var column = 0u; column < 4u; column += 2u) {
+// `shift`: sum_t p o_t of quantised values, the same for every dim. All threads call, in uniform control flow.
+fn write_heads(acc: mat4x4<f32>, top: vec4<f32>, total: vec4<f32>, shift: vec4<f32>, wg: vec3<u32>, index: u32) {
+  let first_head = wg.y % HEAD_PARTS * 4u;
+  let head = wg.y / HEAD_PARTS * RATIO + first_head;
+  for (var two = 0u; two < 2u; two++) {
+    // Two heads at a time: cells are (dim, head) 00, 01, 10, 11 of the first two dims of a thread, then of the others.
     workgroupBarrier();
-    cells[index] = select(acc[0], acc[2], column == 2u);
-    cells[128u + index] = select(acc[1], acc[3], column == 2u);
+    cells[index] = select(vec4<f32>(acc[0].xy, acc[1].xy), vec4<f32>(acc[0].zw, acc[1].zw), two == 1u);
+    cells[WG_SIZE + index] = select(vec4<f32>(acc[2].xy, acc[3].xy), vec4<f32>(acc[2].zw, acc[3].zw), two == 1u);
     workgroupBarrier();
-    if (index < 2u * DIM_LANES) {
-      let lane = index % DIM_LANES;
-      let second = index / DIM_LANES;
+    let tops = select(top.xy, top.zw, two == 1u);
+    let totals = select(total.xy, total.zw, two == 1u);
+    let shifts = select(shift.xy, shift.zw, two == 1u);
+    for (var column = index; column < 2u * DIM_LANES; column += WG_SIZE) {
+      let half_at = column / DIM_LANES * WG_SIZE;
+      let lane = column % DIM_LANES;
       var sum = vec4<f32>();
       for (var i = 0u; i < TOKEN_GROUPS; i++) {
-        sum += cells[128u * second + i * DIM_LANES + lane];
+        sum += cells[half_at + i * DIM_LANES + lane];
       }
-      let first_head = (wg.y % HEAD_PARTS) * 4u * HEAD_GROUPS + 4u * group;
-      for (var i = 0u; i < 4u && first_head + i < RATIO; i++) {
-        put(wg.z, (wg.y / HEAD_PARTS) * RATIO + first_head + i, wg.x, 4u * lane + column + second, sum[i], group, i);
+      let d = 4u * lane + column / DIM_LANES * 2u;
+      if (first_head + 2u * two < RATIO) {
+        put(wg.z, head + 2u * two, wg.x, d, sum.x + shifts.x, tops.x, totals.x);
+        put(wg.z, head + 2u * two, wg.x, d + 1u, sum.z + shifts.x, tops.x, totals.x);
+      }
+      if (first_head + 2u * two + 1u < RATIO) {
+        put(wg.z, head + 2u * two + 1u, wg.x, d, sum.y + shifts.y, tops.y, totals.y);
+        put(wg.z, head + 2u * two + 1u, wg.x, d + 1u, sum.w + shifts.y, tops.y, totals.y);
       }
     }
   }

@@ -2,7 +2,7 @@
 // f32 bias [HEAD_DIM] to be subtracted from K, then u32 pairs [BIAS_PAIRS] and f32 (b_i, b_j) [BIAS_PAIRS] of the rotary
 // pairs whose share of the score comes back. With q rotated and scaled, c and s of the key's position:
 //   q . R b = sum over pairs of (q_i b_i + q_j b_j) c + (q_j b_i - q_i b_j) s = sum over pairs of w . (c, s)
-// w: f32 [rows][heads][BIAS_PAIRS][2] in scratch, written by rope_append. Needs: state, params.key_bias_at.
+// Needs: state, params.key_bias_at.
 
 const BIAS_STRIDE = HEAD_DIM + 3 * BIAS_PAIRS;
 
@@ -17,9 +17,4 @@ fn bias_pair(kv_head: u32, j: u32) -> u32 {
 fn pair_bias(kv_head: u32, j: u32) -> vec2<f32> {
   let d = HEAD_DIM + BIAS_PAIRS + 2u * j;
   return vec2<f32>(key_bias(kv_head, d), key_bias(kv_head, d + 1u));
-}
-
-// Floats before the w of a row's head.
-fn terms_before(row: u32, head: u32) -> u32 {
-  return params.terms_at + row * params.terms_stride + head * 2u * BIAS_PAIRS;
 }

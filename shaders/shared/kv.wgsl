@@ -34,6 +34,14 @@ fn kv_word(at: u32) -> u32 {
 #endif
 }
 
+fn kv_store(at: u32, word: u32) {
+#if CHUNK_WORDS == 1
+  kv[at] = word;
+#else
+  kv[at / CHUNK_WORDS][at % CHUNK_WORDS] = word;
+#endif
+}
+
 // CHUNK_WORDS words from `at` (a multiple of CHUNK_WORDS) on; the rest of the vector is 0.
 fn kv_chunk(at: u32) -> vec4<u32> {
 #if CHUNK_WORDS == 4

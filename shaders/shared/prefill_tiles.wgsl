@@ -67,6 +67,7 @@ fn load_folds(kv_head: u32, num_tokens: u32, index: u32) {
 #if BIAS_PAIRS > 0
 #import rotary
 #import key_bias
+#import key_bias_terms
 
 // Two pairs to a vector: (w, w') of a query row, (cos, sin, cos', sin') of a token; at most 8 vectors of each at a time.
 const BIAS_QUADS = min(BIAS_PAIRS / 2u, 8u);

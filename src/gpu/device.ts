@@ -1,5 +1,6 @@
 import { TabmindError } from '../errors';
 import type { GpuInfo } from '../protocol';
+import { hasMatrices } from './matrices';
 import { PipelineCache } from './pipeline';
 import type { Defines } from './shader';
 
@@ -18,6 +19,8 @@ export interface Gpu {
   readonly math: 'f32' | 'f16';
   /** 0: kernels reduce through workgroup memory. */
   readonly subgroupSize: number;
+  /** f16 matrices of 16×16 that a subgroup multiplies with sums in f32 (tensor cores); tried out, not only offered. */
+  readonly matrices: boolean;
   /** The adapter is a program on the CPU (SwiftShader): threads cost more than loops there. */
   readonly isSoftware: boolean;
   /** Scalars go to kernels as immediates; otherwise through a uniform buffer. */
@@ -65,7 +68,8 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
         cause,
       });
     });
-  return describe(adapter, device, options);
+  const gpu = describe(adapter, device, options);
+  return { ...gpu, matrices: gpu.subgroupSize === 32 && gpu.math === 'f16' && (await hasMatrices(device)) };
 }
 
 async function findAdapter(): Promise<GPUAdapter> {
@@ -86,7 +90,7 @@ async function findAdapter(): Promise<GPUAdapter> {
   });
 }
 
-function describe(adapter: GPUAdapter, device: GPUDevice, options: GpuOptions): Gpu {
+function describe(adapter: GPUAdapter, device: GPUDevice, options: GpuOptions): Omit<Gpu, 'matrices'> {
   const hasF16 = device.features.has('shader-f16');
   if (options.math === 'f16' && !hasF16)
     throw new TabmindError(

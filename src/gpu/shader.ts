@@ -34,7 +34,12 @@ export function expandShader(
   const head: string[] = [];
   if (defines.F16 === true) head.push('enable f16;');
   if (typeof defines.SUBGROUP_SIZE === 'number' && defines.SUBGROUP_SIZE > 0) head.push('enable subgroups;');
-  if (defines.SUBGROUP_MATRIX === true) head.push('enable chromium_experimental_subgroup_matrix;');
+  if (defines.SUBGROUP_MATRIX === true)
+    // Offsets come from the index of the subgroup, which the compiler cannot see to be the same for all its threads.
+    head.push(
+      'enable chromium_experimental_subgroup_matrix;',
+      'diagnostic(off, chromium.subgroup_matrix_uniformity);',
+    );
   for (const [key, value] of Object.entries(defines))
     if (typeof value === 'number') head.push(`const ${key} = ${value};`);
   return `${head.join('\n')}\n${body}`;

@@ -2,6 +2,7 @@ import { decodeAttention } from '../kernels/decode-attention';
 import type { KeyBiasTerms } from '../kernels/key-bias';
 import { prefillAttention } from '../kernels/prefill-attention';
 import { ropeAppend } from '../kernels/rope-append';
+import type { RopeHeadCall } from '../kernels/rope-head';
 import type { ForwardContext } from './forward-context';
 import { rmsNormInPlace } from './norm';
 
@@ -23,8 +24,7 @@ export function attention(step: ForwardContext, layer: number, heads: AttentionH
     rmsNormInPlace(step, `layers.${layer}.q_norm`, { at, stride }, qCols);
     rmsNormInPlace(step, `layers.${layer}.k_norm`, { at: at + qCols, stride }, kCols);
   }
-  appendKeysAndValues(step, layer, heads);
-  attend(step, layer);
+  attend(step, layer, heads);
 }
 
 /** Where rope_append norms each head; null: nowhere (the norm over all heads comes before it). */
@@ -35,23 +35,12 @@ const NORM_PLACES = {
   none: null,
 } as const;
 
-function appendKeysAndValues(step: ForwardContext, layer: number, heads: AttentionHeads): void {
-  const { gpu, state, kv, config, scratch, numRows, prefill, weights } = step;
+function ropeHead(step: ForwardContext, layer: number, heads: AttentionHeads): RopeHeadCall {
+  const { config, weights } = step;
   const ropeIndex = config.layerRopes[layer] ?? null;
   const rope = ropeIndex === null ? undefined : config.ropes[ropeIndex];
   const when = NORM_PLACES[heads.qkNorm ?? 'none'];
-  const qkNorm = when && {
-    q: weights.get(`layers.${layer}.q_norm`),
-    k: weights.get(`layers.${layer}.k_norm`),
-    eps: config.rmsNormEps,
-    when,
-  };
-  const append = ropeAppend(gpu, state, kv, {
-    numRows,
-    numHeads: config.numHeads,
-    layerAt: step.layerAt(layer),
-    prefill,
-    qkvAt: scratch.qkv.at,
+  return {
     rope:
       rope === undefined || ropeIndex === null
         ? null
@@ -62,33 +51,49 @@ function appendKeysAndValues(step: ForwardContext, layer: number, heads: Attenti
           },
     queryScale: config.attentionScale,
     queryGrowth: config.queryGrowth,
-    qkNorm: qkNorm ?? undefined,
+    qkNorm: when
+      ? {
+          q: weights.get(`layers.${layer}.q_norm`),
+          k: weights.get(`layers.${layer}.k_norm`),
+          eps: config.rmsNormEps,
+          when,
+        }
+      : undefined,
     keyBias: step.keyBias(layer),
-  });
-  step.push([append], qkNorm?.q.slab ?? 0, layer);
+  };
 }
 
-function attend(step: ForwardContext, layer: number): void {
+function attend(step: ForwardContext, layer: number, heads: AttentionHeads): void {
   const { gpu, state, kv, config, scratch, numRows, prefill } = step;
-  const reads = {
-    keyBias: keyBiasTerms(step, layer),
+  const head = ropeHead(step, layer, heads);
+  const call = {
     numRows,
     numHeads: config.numHeads,
     layerAt: step.layerAt(layer),
-    qAt: scratch.qkv.at,
-    qStride: scratch.qkv.stride,
     outAt: scratch.attended.at,
     window: config.layerWindows[layer] ?? 0,
     softcap: config.attentionSoftcap,
   };
+  const qkvAt = scratch.qkv.at;
   const dispatches = prefill
-    ? [prefillAttention(gpu, state, kv, { ...reads, prefill })]
+    ? [
+        ropeAppend(gpu, state, kv, { ...call, ...head, qkvAt, prefill }),
+        prefillAttention(gpu, state, kv, {
+          ...call,
+          qAt: qkvAt,
+          qStride: scratch.qkv.stride,
+          keyBias: keyBiasTerms(step, layer),
+          prefill,
+        }),
+      ]
     : decodeAttention(gpu, state, kv, {
-        ...reads,
+        ...call,
+        ...head,
+        qkvAt,
         numSplits: step.numSplits,
         partialsAt: scratch.partials.at,
       });
-  step.push(dispatches, 0, layer);
+  step.push(dispatches, head.qkNorm?.q.slab ?? 0, layer);
 }
 
 /** Terms of scores for what append left out of K; their angles are those that the keys were rotated by. */

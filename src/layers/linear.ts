@@ -1,9 +1,14 @@
+import type { Dispatch } from '../gpu/dispatch';
 import { gemm } from '../kernels/gemm';
+import { gemmMatrix } from '../kernels/gemm-matrix';
 import { gemv, MAX_GEMV_ROWS } from '../kernels/gemv';
 import type { LinearCall } from '../kernels/linear-call';
 import { permute } from '../kernels/permute';
 import { orderName } from '../weights/packed-tensor';
 import type { ForwardContext, Region } from './forward-context';
+
+/** Fewer rows leave matrices of 16 empty. */
+const MAX_TILE_ROWS = 8;
 
 export interface LinearLayer {
   readonly weight: string;
@@ -50,8 +55,13 @@ export function linear(step: ForwardContext, layer: LinearLayer): void {
     outScale: layer.outScale ?? 1,
     softcap: layer.softcap ?? 0,
   };
-  // More rows are worth a tile kernel, which dequantises once for all of them.
-  step.push(numRows <= MAX_GEMV_ROWS ? [gemv(step.gpu, call)] : gemm(step.gpu, call), weight.slab);
+  step.push(dispatches(step, call), weight.slab);
+}
+
+/** More rows are worth a tile kernel, which dequantises once for all of them, and many the matrix units. */
+function dispatches({ gpu }: ForwardContext, call: LinearCall): readonly Dispatch[] {
+  if (call.numRows <= MAX_GEMV_ROWS) return [gemv(gpu, call)];
+  return gpu.matrices && call.numRows > MAX_TILE_ROWS ? gemmMatrix(gpu, call) : gemm(gpu, call);
 }
 
 /** The rows to be multiplied. A weight with columns in an order of its own gets them gathered, and normed already. */

@@ -22,7 +22,7 @@ import { RopeTables } from './rope-tables';
 import { MAX_SPLITS, planStepMemory } from './step-memory';
 
 /** Tokens of context that are worth a part of their own: what a workgroup takes at once. */
-const SPLIT_TOKENS = 64;
+const SPLIT_TOKENS = 512;
 /** Workgroups that fill a large GPU twice; more parts than that only cost. */
 const FULL_WORKGROUPS = 264;
 /** Lengths of prompts for which the kernels differ. */

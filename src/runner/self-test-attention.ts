@@ -39,43 +39,36 @@ export function recordAttention(request: SelfTestRequest, memory: SelfTestMemory
   const outAt = memory.region((PREFILL_TOKENS + 1) * numHeads * headDim);
   const [rope] = config.ropes;
   const termsStride = memory.keyBias?.tables.rowFloats ?? 0;
-  const termsAt = memory.region((PREFILL_TOKENS + 1) * termsStride);
-  const biasAt = (row: number) =>
-    memory.keyBias?.tables.call(0, memory.state, { at: termsAt + row * termsStride, stride: termsStride }) ??
-    null;
-  const termsOf = (row: number) => {
-    const bias = biasAt(row);
-    return bias && rope ? { ...bias, rope: { table: 0, rotaryDim: rope.rotaryDim } } : null;
+  const termsAt = memory.region(PREFILL_TOKENS * termsStride);
+  const keyBias = memory.keyBias?.tables.call(0, memory.state, { at: termsAt, stride: termsStride }) ?? null;
+  const head = {
+    rope: rope ? { table: 0, rotaryDim: rope.rotaryDim, interleaved: config.interleavedRope } : null,
+    queryScale: config.attentionScale,
   };
-  const append = (row: number, numRows: number, prefill: { slot: number; startPosition: number } | null) =>
-    ropeAppend(gpu, memory.state, memory.kv, {
-      numRows,
-      numHeads,
-      qkvAt: qkvAt + row * stride,
-      layerAt: 0,
-      rope: rope ? { table: 0, rotaryDim: rope.rotaryDim, interleaved: config.interleavedRope } : null,
-      queryScale: config.attentionScale,
-      keyBias: biasAt(row),
-      prefill,
-    });
-  const reads = (row: number, numRows: number) => ({
+  const call = (row: number, numRows: number) => ({
     numRows,
     numHeads,
     layerAt: 0,
-    qAt: qkvAt + row * stride,
-    qStride: stride,
     outAt: outAt + row * numHeads * headDim,
     window: config.layerWindows[0] ?? 0,
     softcap: config.attentionSoftcap,
-    keyBias: termsOf(row),
+    qkvAt: qkvAt + row * stride,
   });
+  const chunk = call(0, PREFILL_TOKENS);
   const prefill = { slot: 0, startPosition: 0 };
   const dispatches = [
-    append(0, PREFILL_TOKENS, prefill),
-    prefillAttention(gpu, memory.state, memory.kv, { ...reads(0, PREFILL_TOKENS), prefill }),
-    append(PREFILL_TOKENS, 1, null),
+    ropeAppend(gpu, memory.state, memory.kv, { ...chunk, ...head, keyBias, prefill }),
+    prefillAttention(gpu, memory.state, memory.kv, {
+      ...chunk,
+      qAt: qkvAt,
+      qStride: stride,
+      keyBias: keyBias && rope ? { ...keyBias, rope: { table: 0, rotaryDim: rope.rotaryDim } } : null,
+      prefill,
+    }),
     ...decodeAttention(gpu, memory.state, memory.kv, {
-      ...reads(PREFILL_TOKENS, 1),
+      ...call(PREFILL_TOKENS, 1),
+      ...head,
+      keyBias,
       numSplits: 1,
       partialsAt: 0,
     }),

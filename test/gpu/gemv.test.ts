@@ -1,31 +1,41 @@
 import { type GemvTile, gemv, gemvTile } from '../../src/kernels/gemv';
-import { gpuTest } from './harness';
-import { checkLinear, linearCase } from './linear-case';
+import { type GpuTest, gpuTest } from './harness';
+import { checkLinear, type LinearCase, linearCase } from './linear-case';
 
-const FORMATS = ['w4', 'w8', 'w16'] as const;
+const FORMATS = [
+  { format: 'w4', integer: false },
+  { format: 'w4', integer: true },
+  { format: 'w8', integer: false },
+  { format: 'w16', integer: false },
+] as const;
 
-for (const format of FORMATS)
+/** What the kernel chooses, but in this arithmetic. */
+function dispatch({ gpu }: GpuTest, { call, integer }: LinearCase) {
+  return [gemv(gpu, call, { ...gemvTile(gpu, call), integer })];
+}
+
+for (const { format, integer } of FORMATS)
   for (const numRows of [1, 2, 3, 4])
-    gpuTest(`gemv ${format} ${numRows} rows`, async (test) => {
-      const { gpu, random } = test;
+    gpuTest(`gemv ${format}${integer ? ' integer' : ''} ${numRows} rows`, async (test) => {
+      const { random } = test;
       for (const cols of [32 * random.between(1, 20), 4 * random.between(1, 150)]) {
         const groupSize = random.pick([32, 64, 128]);
         const rows = random.between(1, 70);
         const made = linearCase(
-          { format, rows, cols, numRows, groupSize, strided: random.below(2) === 1 },
+          { format, integer, rows, cols, numRows, groupSize, strided: random.below(2) === 1 },
           random,
         );
-        await checkLinear(test, made, [gemv(gpu, made.call)]);
+        await checkLinear(test, made, dispatch(test, made));
       }
     });
 
-for (const format of FORMATS)
-  gpuTest(`gemv ${format} fused`, async (test) => {
-    const { gpu, random } = test;
+for (const { format, integer } of FORMATS)
+  gpuTest(`gemv ${format}${integer ? ' integer' : ''} fused`, async (test) => {
+    const { random } = test;
     for (const numRows of [1, 3]) {
       const cols = 4 * random.between(40, 120);
       const rows = random.between(5, 60);
-      const all = { format, cols, numRows, strided: true } as const;
+      const all = { format, integer, cols, numRows, strided: true } as const;
       for (const shape of [
         { ...all, rows, norm: true, bias: true },
         { ...all, rows, residual: 'in place' } as const,
@@ -35,7 +45,7 @@ for (const format of FORMATS)
         { ...all, rows: 2 * rows, bias: true, gate: 'gelu_tanh' } as const,
       ]) {
         const made = linearCase(shape, random);
-        await checkLinear(test, made, [gemv(gpu, made.call)]);
+        await checkLinear(test, made, dispatch(test, made));
       }
     }
   });
@@ -43,18 +53,60 @@ for (const format of FORMATS)
 gpuTest('gemv tiles', async (test) => {
   const { gpu, random } = test;
   const tiles: GemvTile[] = [
-    { lanes: 4, rowsPerThread: 1, threads: 64, stageBytes: 4096 },
-    { lanes: 8, rowsPerThread: 2, threads: 32, stageBytes: 4096 },
-    { lanes: 32, rowsPerThread: 4, threads: 64, stageBytes: 4096 },
-    { lanes: 64, rowsPerThread: 2, threads: 128, stageBytes: 4096 },
-    { lanes: 128, rowsPerThread: 4, threads: 128, stageBytes: 4096 },
-    { lanes: 128, rowsPerThread: 1, threads: 256, stageBytes: 4096 },
+    { lanes: 4, rowsPerThread: 1, threads: 64, depth: 1, integer: false, maxWorkgroups: 3, stageBytes: 4096 },
+    { lanes: 8, rowsPerThread: 2, threads: 32, depth: 2, integer: true, maxWorkgroups: 1, stageBytes: 4096 },
+    {
+      lanes: 32,
+      rowsPerThread: 4,
+      threads: 64,
+      depth: 1,
+      integer: true,
+      maxWorkgroups: 65535,
+      stageBytes: 4096,
+    },
+    {
+      lanes: 64,
+      rowsPerThread: 2,
+      threads: 128,
+      depth: 2,
+      integer: true,
+      maxWorkgroups: 2,
+      stageBytes: 4096,
+    },
+    {
+      lanes: 4,
+      rowsPerThread: 2,
+      threads: 32,
+      depth: 4,
+      integer: false,
+      maxWorkgroups: 65535,
+      stageBytes: 2048,
+    },
+    {
+      lanes: 128,
+      rowsPerThread: 4,
+      threads: 128,
+      depth: 1,
+      integer: true,
+      maxWorkgroups: 1,
+      stageBytes: 4096,
+    },
+    {
+      lanes: 128,
+      rowsPerThread: 1,
+      threads: 256,
+      depth: 1,
+      integer: true,
+      maxWorkgroups: 65535,
+      stageBytes: 4096,
+    },
   ];
   for (const tile of tiles)
     for (const gated of tile.rowsPerThread > 1 ? [false, true] : [false]) {
       const rows = 2 * random.between(1, 40);
       const shape = {
         format: 'w4',
+        integer: tile.integer,
         rows,
         cols: 1376,
         numRows: tile.lanes > 32 ? 1 : random.between(1, 4),
@@ -69,11 +121,12 @@ gpuTest('gemv tiles', async (test) => {
 });
 
 gpuTest('gemv groups and zero points', async (test) => {
-  const { gpu, random } = test;
-  for (const format of ['w4', 'w8'] as const)
+  const { random } = test;
+  for (const { format, integer } of FORMATS.filter(({ format }) => format !== 'w16'))
     for (const groupSize of [32, 64, 128, 1024]) {
       const shape = {
         format,
+        integer,
         rows: 9,
         cols: 300,
         numRows: random.between(1, 2),
@@ -81,15 +134,32 @@ gpuTest('gemv groups and zero points', async (test) => {
         brokenZeros: true,
       };
       const made = linearCase({ ...shape, norm: groupSize === 64 }, random);
-      await checkLinear(test, made, [gemv(gpu, made.call)]);
+      await checkLinear(test, made, dispatch(test, made));
     }
 });
 
 gpuTest('gemv more workgroups than one dimension holds', async (test) => {
   const made = linearCase(
-    { format: 'w4', rows: 65_535 + 21, cols: 4, numRows: 1, groupSize: 32 },
+    { format: 'w4', integer: false, rows: 65_535 + 21, cols: 4, numRows: 1, groupSize: 32 },
     test.random,
   );
-  const tile = { ...gemvTile(test.gpu, made.call), lanes: 4, rowsPerThread: 1, threads: 4 };
+  const tile = {
+    ...gemvTile(test.gpu, made.call),
+    lanes: 4,
+    rowsPerThread: 1,
+    threads: 4,
+    depth: 1,
+    integer: false,
+  };
   await checkLinear(test, made, [gemv(test.gpu, made.call, tile)]);
+});
+
+gpuTest('gemv in integers keeps the digits', async (test) => {
+  const shape = { format: 'w4', rows: 50, cols: 1024, numRows: 1, norm: true } as const;
+  const made = linearCase(shape, test.random);
+  const integers = linearCase({ ...shape, integer: true }, test.random);
+  for (const each of [made, integers]) {
+    const [dispatches] = [[gemv(test.gpu, each.call, { ...gemvTile(test.gpu, each.call), integer: true })]];
+    await checkLinear(test, each, dispatches, 1e-4);
+  }
 });

@@ -32,13 +32,19 @@ export interface StepResult {
 export interface GpuCase {
   readonly name: string;
   readonly run: (test: GpuTest) => Promise<void>;
+  /** Adapters that can run it at all; it is not counted on others. */
+  readonly needs: (gpu: Gpu) => boolean;
 }
 
 export const cases: GpuCase[] = [];
 
 /** Registers a case; it runs once for each arithmetic variant that the adapter has. */
-export function gpuTest(name: string, run: (test: GpuTest) => Promise<void>): void {
-  cases.push({ name, run });
+export function gpuTest(
+  name: string,
+  run: (test: GpuTest) => Promise<void>,
+  needs: (gpu: Gpu) => boolean = () => true,
+): void {
+  cases.push({ name, run, needs });
 }
 
 export function makeTest(gpu: Gpu, seed: number): GpuTest {

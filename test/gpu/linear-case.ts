@@ -25,6 +25,8 @@ export interface LinearShape {
   readonly residual?: 'in place' | 'apart';
   readonly outScale?: number;
   readonly softcap?: number;
+  /** Activations as the integer kernel has them. */
+  readonly integer?: boolean;
   /** Zero points with a fraction, as checkpoints with float minima have. */
   readonly brokenZeros?: boolean;
   /** Gaps between rows of the input and of the output. */
@@ -33,6 +35,7 @@ export interface LinearShape {
 
 export interface LinearCase {
   readonly call: LinearCall;
+  readonly integer: boolean;
   readonly weights: Uint32Array;
   /** Input, residual and NaN everywhere else. */
   readonly scratch: Float32Array;
@@ -90,6 +93,7 @@ export function linearCase(shape: LinearShape, random: Random): LinearCase {
     words,
     x,
     numRows,
+    integer: shape.integer ?? false,
     ...(norm ? { norm: { gain, eps: norm.eps } } : {}),
     ...(shape.bias ? { bias } : {}),
     ...(residual ? { residual: added } : {}),
@@ -98,7 +102,7 @@ export function linearCase(shape: LinearShape, random: Random): LinearCase {
     start: outAt + m * outStride,
     values: out.subarray(m * outputs, (m + 1) * outputs),
   }));
-  return { call, weights: slab.words(), scratch, expected };
+  return { call, integer: shape.integer ?? false, weights: slab.words(), scratch, expected };
 }
 
 /** Tensors one after another at multiples of 256 bytes, in random distance, with NaN between them. */
@@ -135,13 +139,14 @@ export async function checkLinear(
   test: GpuTest,
   made: LinearCase,
   dispatches: readonly Dispatch[],
+  // f32: rounding of sums over some hundred terms. f16: x and each product carry 2^-11, chains of four are rounded too.
+  // Integers: where x lies between two of them the twin may take the other one, 2^-15 of the largest.
+  rel = made.integer ? 5e-5 : test.f16 ? 5e-3 : 1e-5,
 ): Promise<void> {
   const { call, weights, scratch, expected } = made;
   const result = (await test.runStep({ weights, scratch }, dispatches)).scratch;
   const { weight, numRows } = call;
   const what = `${weight.format} ${weight.rows}x${weight.cols} g${weight.groupSize}, ${numRows} rows`;
-  // f32: rounding of sums over some hundred terms. f16: x and each product carry 2^-11, chains of four are rounded too.
-  const rel = test.f16 ? 5e-3 : 1e-5;
   assertClose(
     expected.flatMap(({ start, values }) => [...result.subarray(start, start + values.length)]),
     expected.flatMap(({ values }) => [...values]),

@@ -35,8 +35,8 @@ async function run(options: RunOptions): Promise<{ adapter: unknown; results: Ca
   const results: CaseResult[] = [];
   const all = await variants();
   for (const [variant, gpu] of all)
-    for (const { name, run: body } of cases) {
-      if (options.filter && !name.includes(options.filter)) continue;
+    for (const { name, run: body, needs } of cases) {
+      if ((options.filter && !name.includes(options.filter)) || !needs(gpu)) continue;
       const start = performance.now();
       let error: string | null = null;
       try {

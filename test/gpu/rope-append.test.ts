@@ -2,10 +2,10 @@ import { keyBiasFloats } from '../../src/kernels/key-bias';
 import type { KvBits } from '../../src/kernels/kv-layout';
 import { ropeAppend } from '../../src/kernels/rope-append';
 import { packedVector } from '../../src/weights/packed-tensor';
-import { halfToFloat } from '../reference/half';
 import { keyBiasTable, randomKeyBias, termsTwin } from '../reference/key-bias';
 import { PagedKv } from '../reference/paged-kv';
 import { rotateTwin } from '../reference/rope-append';
+import { compareToken } from './appended-token';
 import { assertClose, assertEqual, type GpuTest, gpuTest } from './harness';
 import { type KvScene, kvScene, POISON } from './kv-scene';
 
@@ -15,7 +15,6 @@ interface Shape {
   readonly rotaryDim: number;
   readonly interleaved?: boolean;
   readonly norm?: 'before' | 'after';
-  readonly prefill?: boolean;
   readonly blockTokens?: 16 | 32;
   readonly flat?: boolean;
   /** Pairs of K bias that are kept out of the cache. */
@@ -25,19 +24,19 @@ interface Shape {
 
 const SHAPES: readonly Shape[] = [
   { kvBits: 8, headDim: 64, rotaryDim: 64 },
-  { kvBits: 8, headDim: 128, rotaryDim: 128, norm: 'before', prefill: true, blockTokens: 32 },
-  { kvBits: 8, headDim: 80, rotaryDim: 20, interleaved: true, prefill: true },
+  { kvBits: 8, headDim: 128, rotaryDim: 128, norm: 'before', blockTokens: 32 },
+  { kvBits: 8, headDim: 80, rotaryDim: 20, interleaved: true },
   { kvBits: 8, headDim: 8, rotaryDim: 8, flat: true },
   { kvBits: 4, headDim: 8, rotaryDim: 0 },
   { kvBits: 4, headDim: 96, rotaryDim: 48, norm: 'after', blockTokens: 32 },
-  { kvBits: 4, headDim: 256, rotaryDim: 256, prefill: true },
-  { kvBits: 16, headDim: 32, rotaryDim: 32, interleaved: true, norm: 'after', prefill: true },
+  { kvBits: 4, headDim: 256, rotaryDim: 256 },
+  { kvBits: 16, headDim: 32, rotaryDim: 32, interleaved: true, norm: 'after' },
   { kvBits: 16, headDim: 256, rotaryDim: 128, norm: 'before' },
-  { kvBits: 32, headDim: 80, rotaryDim: 80, prefill: true },
+  { kvBits: 32, headDim: 80, rotaryDim: 80 },
   { kvBits: 32, headDim: 128, rotaryDim: 64, norm: 'before' },
   { kvBits: 16, headDim: 64, rotaryDim: 64, growth: { beta: 0.1, span: 7 } },
-  { kvBits: 32, headDim: 32, rotaryDim: 32, growth: { beta: 0.3, span: 16 }, prefill: true },
-  { kvBits: 8, headDim: 64, rotaryDim: 64, biasPairs: 4, prefill: true },
+  { kvBits: 32, headDim: 32, rotaryDim: 32, growth: { beta: 0.3, span: 16 } },
+  { kvBits: 8, headDim: 64, rotaryDim: 64, biasPairs: 4 },
   { kvBits: 16, headDim: 80, rotaryDim: 20, interleaved: true, biasPairs: 16 },
   { kvBits: 32, headDim: 128, rotaryDim: 128, biasPairs: 64, growth: { beta: 0.1, span: 7 } },
   { kvBits: 8, headDim: 32, rotaryDim: 0, biasPairs: 0 },
@@ -56,9 +55,7 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
   const { headDim, rotaryDim, kvBits } = shape;
   const [numKvHeads, numRows] = [random.between(1, 3), random.between(1, 7)];
   const numHeads = numKvHeads * random.between(1, 3);
-  const lengths = shape.prefill
-    ? [random.between(numRows, 50)]
-    : Array.from({ length: numRows }, () => random.between(1, 70));
+  const lengths = [random.between(numRows, 50)];
   const { interleaved = false, biasPairs: numPairs } = shape;
   const heads = { numKvHeads, numHeads, headDim, rotaryDim, interleaved };
   const bias = numPairs === undefined ? null : randomKeyBias(random, { ...heads, numPairs }, 30);
@@ -106,7 +103,7 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
     queryGrowth: shape.growth ?? null,
     keyBias: bias && { tableAt: stateLayout.keyBiasAt, numPairs: bias.layer.numPairs, termsAt, termsStride },
     layerAt: scene.kv.layerAt,
-    prefill: shape.prefill ? { slot: scene.slots[0] ?? 0, startPosition: start } : null,
+    prefill: { slot: scene.slots[0] ?? 0, startPosition: start },
   });
   const result = await runStep(
     { weights: new Uint32Array(weights.buffer), scratch, kv: scene.kv.words, state },
@@ -116,8 +113,8 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
   const terms = scratch.slice(termsAt);
   const got = new PagedKv(scene.layout, result.kv.slice(0, scene.kv.words.length), scene.kv.layerAt);
   for (let row = 0; row < numRows; row++) {
-    const position = shape.prefill ? start + row : (lengths[row] ?? 0) - 1;
-    const table = scene.tables[shape.prefill ? 0 : row] ?? [];
+    const position = start + row;
+    const [table = []] = scene.tables;
     const { beta, span } = shape.growth ?? { beta: 0, span: 1 };
     const queryScale = 0.25 * (1 + beta * Math.log(1 + Math.floor(position / span)));
     const anglesAt = stateLayout.ropeTableWords + position * rotaryDim;
@@ -150,43 +147,6 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
   assertClose(result.scratch.subarray(0, expected.length), expected, { rel: 2e-6 }, 'scratch');
   assertClose(result.scratch.subarray(termsAt), terms, { rel: 4e-6 }, 'terms of the bias');
   assertUntouched(scene, got.words);
-}
-
-/** Params within one half ulp, codes within one level, values within half a level, and the twin's words recorded. */
-function compareToken(
-  scene: KvScene,
-  got: PagedKv,
-  table: readonly number[],
-  head: number,
-  side: 'k' | 'v',
-  position: number,
-  values: readonly number[],
-): void {
-  const { kvBits, headDim } = scene.layout;
-  scene.kv.append(table, side, head, position, values);
-  const what = `${side} head ${head} position ${position}`;
-  const largest = Math.max(...values.map(Math.abs));
-  const actual = values.map((_, d) => got.value(table, side, head, position, d));
-  if (kvBits === 32) assertClose(actual, values, { rel: 2e-6 }, what);
-  else if (kvBits === 16) assertClose(actual, values, { rel: 2 ** -10 }, what);
-  else {
-    const [ours, theirs] = [
-      got.params(table, side, head, position),
-      scene.kv.params(table, side, head, position),
-    ];
-    for (const i of [0, 1] as const)
-      if (Math.abs(ours[i] - theirs[i]) > 1) throw new Error(`${what}: params ${ours}, expected ${theirs}`);
-    for (let d = 0; d < headDim; d++) {
-      const [a, b] = [
-        got.code(table, side, head, position, d),
-        scene.kv.code(table, side, head, position, d),
-      ];
-      if (Math.abs(a - b) > 1) throw new Error(`${what}: code ${a} at ${d}, expected ${b}`);
-    }
-    // Half a level; where rounding the offset or the scale has cut the ends off, that rounding on top.
-    const ends = largest * 2 ** -10 + halfToFloat(theirs[0]) * (2 ** kvBits - 1) * 2 ** -10;
-    assertClose(actual, values, { rel: 0, abs: 0.501 * halfToFloat(theirs[0]) + ends }, what);
-  }
 }
 
 /** Every word that the twin left as poison still is. */

@@ -1,10 +1,15 @@
-/** The browser half of kernel tuning: GPU time of one linear in many cuts, from weights too large for the L2 cache. */
+/** The browser half of kernel tuning: GPU time of one linear in many cuts, or of attention, from memory too large for the L2 cache. */
 
 import { type Gpu, openGpu } from '../../src/gpu/device';
 import { type Dispatch, Recorder } from '../../src/gpu/dispatch';
+import { attentionThreads, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
+import { gemm } from '../../src/kernels/gemm';
+import { gemmMatrix, MATRIX_TILES } from '../../src/kernels/gemm-matrix';
 import { type GemvTile, gemv, gemvTile } from '../../src/kernels/gemv';
+import { kvLayout } from '../../src/kernels/kv-layout';
 import type { LinearCall } from '../../src/kernels/linear-call';
 import { STEP_BINDINGS } from '../../src/kernels/step-bindings';
+import { SLOT, stateLayout } from '../../src/kernels/step-state';
 import { type PlacedTensor, packedLinear, packedVector } from '../../src/weights/packed-tensor';
 
 export interface LinearShape {
@@ -42,7 +47,7 @@ async function open(math: 'f32' | 'f16') {
   const weights = device.createBuffer({ size: WEIGHT_BYTES, usage });
   const seed = new Uint32Array(2 ** 22).fill(WORD);
   for (let at = 0; at < WEIGHT_BYTES; at += seed.byteLength) device.queue.writeBuffer(weights, at, seed);
-  const others = [4 * 2 ** 20, 1024, 1024].map((size) => device.createBuffer({ size, usage }));
+  const others = [128 * 2 ** 20, 1024, 1024].map((size) => device.createBuffer({ size, usage }));
   bindGroup = device.createBindGroup({
     layout: gpu.pipelines.bindGroupLayout(STEP_BINDINGS),
     entries: [weights, ...others].map((buffer, binding) => ({ binding, resource: { buffer } })),
@@ -56,7 +61,7 @@ function callOf(shape: LinearShape, copy: number): LinearCall {
   const packed = packedLinear('w', shape.format, shape.rows, shape.cols);
   const weight: PlacedTensor = { ...packed, slab: 0, byteOffset: NORM_BYTES + copy * packed.totalBytes };
   const norm: PlacedTensor = { ...packedVector('g', shape.cols), slab: 0, byteOffset: 0 };
-  const outAt = 2 ** 19;
+  const outAt = 2 ** 24;
   return {
     weight,
     numRows: shape.numRows,
@@ -78,6 +83,24 @@ function dispatchesOf(shape: LinearShape, tile: GemvTile): { list: Dispatch[]; b
 
 async function time(shape: LinearShape, tile: GemvTile): Promise<Timed> {
   const { list, bytes } = dispatchesOf(shape, tile);
+  const nanoseconds = await timeDispatches(list, bindGroup);
+  return { tile, microseconds: nanoseconds / 1000 / list.length, gigabytesPerSecond: bytes / nanoseconds };
+}
+
+/** Clocks rise only under load. */
+async function warm(list: readonly Dispatch[], bindGroup: GPUBindGroup): Promise<void> {
+  const end = performance.now() + 150;
+  while (performance.now() < end) {
+    for (let i = 0; i < 2; i++) {
+      const encoder = gpu.device.createCommandEncoder();
+      new Recorder(gpu).record(encoder, [{ bindGroup, dispatches: list }]);
+      gpu.device.queue.submit([encoder.finish()]);
+    }
+    await gpu.device.queue.onSubmittedWorkDone();
+  }
+}
+
+async function timeDispatches(list: readonly Dispatch[], bindGroup: GPUBindGroup): Promise<number> {
   const { device } = gpu;
   const encoder = device.createCommandEncoder();
   new Recorder(gpu).record(encoder, [{ bindGroup, dispatches: list }], {
@@ -91,9 +114,73 @@ async function time(shape: LinearShape, tile: GemvTile): Promise<Timed> {
   device.queue.submit([encoder.finish()]);
   await read.mapAsync(GPUMapMode.READ);
   const [begin = 0n, end = 0n] = new BigUint64Array(read.getMappedRange());
-  const nanoseconds = Number(end - begin);
   read.destroy();
-  return { tile, microseconds: nanoseconds / 1000 / list.length, gigabytesPerSecond: bytes / nanoseconds };
+  return Number(end - begin);
+}
+
+export interface AttentionShape {
+  readonly numHeads: number;
+  readonly numKvHeads: number;
+  readonly headDim: number;
+  readonly kvBits: 4 | 8 | 16;
+  /** Tokens in the cache. */
+  readonly length: number;
+  readonly numSplits: number;
+  readonly numRows: number;
+  /** Default: what the kernel chooses. */
+  readonly threads?: number;
+}
+
+/** GPU microseconds a layer, over many layers behind one another. */
+async function attention(shape: AttentionShape): Promise<number> {
+  const { numHeads, numKvHeads, headDim, kvBits, length, numSplits, numRows } = shape;
+  const { device } = gpu;
+  const blocks = Math.ceil(length / 32) * numRows;
+  const numLayers = Math.max(8, Math.min(400, Math.floor(2e9 / (blocks * 32 * numKvHeads * headDim * 2))));
+  const layout = kvLayout({ numLayers, numKvHeads, headDim, kvBits, blockTokens: 32, numBlocks: blocks });
+  const state = stateLayout({
+    ...{ maxSlots: numRows, maxChunkTokens: 32, maxBlocksPerSequence: Math.ceil(length / 32), vocabSize: 32 },
+    ...{ contextLength: length, rotaryDim: headDim, numRopeTables: 1 },
+  });
+  const words = new Uint32Array(state.totalWords);
+  for (let row = 0; row < numRows; row++) {
+    words[state.rowsAt + row] = row;
+    words[state.slotsAt + row * 16 + SLOT.position] = length - 1;
+    for (let i = 0; i < state.tableStride; i++)
+      words[state.tablesAt + row * state.tableStride + i] = row * state.tableStride + i;
+  }
+  const outAt = numRows * (numHeads + 2 * numKvHeads) * headDim;
+  const partialsAt = outAt + numRows * numHeads * headDim;
+  const floats = partialsAt + partialFloats({ numRows, numHeads, headDim, numSplits });
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+  const sizes = [256, floats * 4, numLayers * layout.layerWords * 4, words.byteLength];
+  const buffers = sizes.map((size) => device.createBuffer({ size: Math.max(256, size), usage }));
+  const [, , , stateBuffer] = buffers;
+  if (stateBuffer) device.queue.writeBuffer(stateBuffer, 0, words);
+  const group = device.createBindGroup({
+    layout: gpu.pipelines.bindGroupLayout(STEP_BINDINGS),
+    entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+  });
+  const list = Array.from({ length: numLayers }, (_, layer) =>
+    decodeAttention(
+      gpu,
+      state,
+      layout,
+      {
+        ...{ numRows, numHeads, numSplits, qkvAt: 0, outAt, partialsAt, window: 0, softcap: 0 },
+        rope: { table: 0, rotaryDim: headDim, interleaved: false },
+        queryScale: 1,
+        layerAt: layer * layout.layerWords,
+      },
+      shape.threads ?? attentionThreads(gpu),
+    ),
+  ).flat();
+  await gpu.pipelines.ready();
+  await warm(list, group);
+  const times = [];
+  for (let round = 0; round < 3; round++) times.push(await timeDispatches(list, group));
+  for (const buffer of buffers) buffer.destroy();
+  return Math.min(...times) / 1000 / numLayers;
 }
 
 /** Every cut of one shape, fastest first; those that this adapter cannot build are left out. */
@@ -102,9 +189,33 @@ async function tune(shape: LinearShape, tiles: readonly GemvTile[]) {
   const all = [own, ...tiles];
   for (const tile of all) gemv(gpu, callOf(shape, 0), tile);
   await gpu.pipelines.ready();
+  await warm(dispatchesOf(shape, own).list, bindGroup);
   const times: Timed[] = [];
   for (const tile of all) times.push(await time(shape, tile));
   return { own: times[0], best: times.slice(1).sort((a, b) => a.microseconds - b.microseconds) };
 }
 
-Object.assign(globalThis, { tabmindTune: { open, tune } });
+/** Microseconds and TFLOP/s of one linear over many rows of activations, by tile. */
+async function tuneRows(shape: LinearShape) {
+  const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
+  const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
+  const flops = 2 * shape.rows * shape.cols * shape.numRows;
+  const count = Math.max(4, Math.ceil(2e12 / flops));
+  const kernels: [string, (copy: number) => Dispatch[]][] = [
+    ['tile kernel', (copy) => gemm(gpu, callOf(shape, copy))],
+  ];
+  if (gpu.matrices)
+    for (const [name, tile] of Object.entries(MATRIX_TILES))
+      kernels.push([`matrices ${name}`, (copy) => gemmMatrix(gpu, callOf(shape, copy), tile)]);
+  const results = [];
+  for (const [name, dispatches] of kernels) {
+    const list = Array.from({ length: Math.min(count, 200) }, (_, i) => dispatches(i % copies)).flat();
+    await gpu.pipelines.ready();
+    await warm(list, bindGroup);
+    const microseconds = (await timeDispatches(list, bindGroup)) / 1000 / list.length;
+    results.push({ name, microseconds, teraflops: flops / microseconds / 1e6 });
+  }
+  return results;
+}
+
+Object.assign(globalThis, { tabmindTune: { open, tune, attention, tuneRows } });

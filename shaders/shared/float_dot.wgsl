@@ -1,4 +1,4 @@
-// ROWS rows of activations in workgroup memory, TILE_UNITS units of K at a time, eight k of a row in one piece, in the
+// The floating-point half of gemv: ROWS rows of activations in workgroup memory, TILE_UNITS units of K at a time, eight k of a row in one piece, in the
 // arithmetic of the variant: normalised, and zero beyond K, where other data lies, NaN perhaps. Behind the pieces of a
 // unit stand the sums that dequant.wgsl counts, one for each piece; they also keep neighbouring units in different banks.
 // Needs: weights, scratch: array<vec4<f32>>, params.in_at, in_stride, norm_at (in vec4); `#import dequant`, `reduce_rows`;
@@ -160,4 +160,25 @@ fn part_sums(p: Parts) -> Rows {
 #else
   return Rows(part_sum(p.m0), part_sum(p.m1), part_sum(p.m2), part_sum(p.m3));
 #endif
+}
+
+// Eight k of one weight row against all rows of x.
+fn octet_sums(o: Octet, s: Scale, unit: u32, octet: u32, before: Parts) -> Parts {
+  return add_rows(dequant8(o, s.zero), staged_rows(unit, octet), before);
+}
+
+// sum w x over a unit of one weight row and all rows of activations.
+fn row_sums(codes: vec4<u32>, s: Scale, unit: u32) -> Rows {
+#if BITS == 4
+  var p = octet_sums(codes.x, s, unit, 0u, Parts());
+  p = octet_sums(codes.y, s, unit, 1u, p);
+  p = octet_sums(codes.z, s, unit, 2u, p);
+  p = octet_sums(codes.w, s, unit, 3u, p);
+#elif BITS == 8
+  var p = octet_sums(codes.xy, s, unit, 0u, Parts());
+  p = octet_sums(codes.zw, s, unit, 1u, p);
+#else
+  let p = octet_sums(codes, s, unit, 0u, Parts());
+#endif
+  return s.s * (part_sums(p) - s.rest * counted_rows(unit));
 }

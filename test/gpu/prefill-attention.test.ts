@@ -1,5 +1,4 @@
 import { attentionMerge } from '../../src/kernels/attention-merge';
-import { decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
 import type { KvBits } from '../../src/kernels/kv-layout';
 import { prefillAttention } from '../../src/kernels/prefill-attention';
 import { attentionTwin } from '../reference/attention';
@@ -14,69 +13,15 @@ interface Shape extends BiasSceneShape {
   readonly blockTokens: 16 | 32;
 }
 
-interface DecodeRun {
-  /** Tokens of each row. */
-  readonly lengths: readonly number[];
-  readonly numSplits: number;
-  readonly window: number;
-}
-
 interface PrefillRun {
   readonly start: number;
   readonly numRows: number;
   readonly window: number;
 }
 
-const run = (lengths: readonly number[], numSplits = 1, window = 0): DecodeRun => ({
-  lengths,
-  numSplits,
-  window,
-});
 const chunk = (start: number, numRows: number, window = 0): PrefillRun => ({ start, numRows, window });
 
 // Few shapes with several runs each: compiling takes most of the time on a software GPU.
-const DECODE: readonly (readonly [Shape, ...DecodeRun[]])[] = [
-  [
-    { kvBits: 8, headDim: 64, ratio: 7, numKvHeads: 2, blockTokens: 16 },
-    run([1, 16, 17, 150]),
-    run([10, 90, 170], 1, 37),
-    run([63, 64, 65, 128]),
-  ],
-  [
-    { kvBits: 8, headDim: 128, ratio: 6, numKvHeads: 2, blockTokens: 32 },
-    run([31, 200], 5),
-    run([64, 65, 1], 2),
-    run([130, 40], 2, 33),
-  ],
-  [{ kvBits: 8, headDim: 80, ratio: 1, numKvHeads: 3, blockTokens: 16 }, run([33, 129]), run([70], 1, 1)],
-  [{ kvBits: 8, headDim: 256, ratio: 8, numKvHeads: 1, blockTokens: 16, softcap: 3 }, run([70, 5])],
-  [{ kvBits: 8, headDim: 32, ratio: 12, numKvHeads: 2, blockTokens: 16 }, run([40, 3], 5)],
-  [{ kvBits: 8, headDim: 8, ratio: 4, numKvHeads: 1, blockTokens: 16 }, run([5, 100])],
-  [{ kvBits: 4, headDim: 96, ratio: 2, numKvHeads: 1, blockTokens: 32 }, run([15, 66])],
-  [{ kvBits: 4, headDim: 8, ratio: 3, numKvHeads: 2, blockTokens: 16 }, run([20, 21, 99], 2)],
-  [{ kvBits: 16, headDim: 80, ratio: 6, numKvHeads: 2, blockTokens: 32 }, run([130, 3], 1, 16)],
-  [{ kvBits: 32, headDim: 64, ratio: 2, numKvHeads: 4, blockTokens: 16 }, run([7, 80], 5)],
-  [
-    { kvBits: 8, headDim: 64, ratio: 7, numKvHeads: 2, blockTokens: 16, biasPairs: 4 },
-    run([1, 16, 17, 150]),
-    run([10, 90, 170], 1, 37),
-    run([65, 130], 2),
-  ],
-  [
-    { kvBits: 8, headDim: 32, ratio: 12, numKvHeads: 3, blockTokens: 32, biasPairs: 8, rotaryDim: 16 },
-    run([31, 140], 5),
-  ],
-  [
-    {
-      ...{ kvBits: 16, headDim: 80, ratio: 2, numKvHeads: 2, blockTokens: 16 },
-      biasPairs: 16,
-      rotaryDim: 20,
-      softcap: 3,
-    },
-    run([70, 5]),
-  ],
-];
-
 const PREFILL: readonly (readonly [Shape, ...PrefillRun[]])[] = [
   [
     { kvBits: 8, headDim: 64, ratio: 7, numKvHeads: 2, blockTokens: 16 },
@@ -116,19 +61,14 @@ function tolerance(test: GpuTest, shape: Shape): { rel: number } {
   return { rel: test.f16 && shape.kvBits < 16 ? 5e-3 : 1e-5 };
 }
 
-function name(kernel: string, shape: Shape): string {
+function name(shape: Shape): string {
   const { kvBits, headDim, ratio, blockTokens, biasPairs } = shape;
   const bias = biasPairs ? ` bias ${biasPairs}` : '';
-  return `${kernel} kv${kvBits} d${headDim} ratio ${ratio} T${blockTokens}${bias}`;
+  return `prefill_attention kv${kvBits} d${headDim} ratio ${ratio} T${blockTokens}${bias}`;
 }
 
-for (const [shape, ...runs] of DECODE)
-  gpuTest(name('decode_attention', shape), async (test) => {
-    for (const each of runs) await checkDecode(test, shape, each);
-  });
-
 for (const [shape, ...chunks] of PREFILL)
-  gpuTest(name('prefill_attention', shape), async (test) => {
+  gpuTest(name(shape), async (test) => {
     for (const each of chunks) await checkPrefill(test, shape, each);
   });
 
@@ -151,48 +91,6 @@ interface QueryShape {
   readonly qStride: number;
   readonly rowFloats: number;
   readonly headDim: number;
-}
-
-async function checkDecode(
-  test: GpuTest,
-  shape: Shape,
-  { lengths, numSplits, window }: DecodeRun,
-): Promise<void> {
-  const { random, gpu, runStep } = test;
-  const { headDim, ratio, numKvHeads, softcap = 0 } = shape;
-  const numHeads = numKvHeads * ratio;
-  const numRows = lengths.length;
-  const bias = biasScene(shape, random);
-  const scene = kvScene({ ...shape, ...bias?.state, lengths }, random);
-  fillCache(scene, lengths, random);
-  const rowFloats = numHeads * headDim;
-  const [qAt, qStride] = [4, rowFloats + 12];
-  const outAt = qAt + numRows * qStride;
-  const outEnd = outAt + numRows * rowFloats;
-  const partialsAt = outEnd + 8;
-  const end = partialsAt + partialFloats({ numRows, numHeads, headDim, numSplits });
-  const scratch = nans(end + 8 + numRows * (bias?.rowFloats ?? 0));
-  const queries = makeQueries(random, scratch, numRows, { qAt, qStride, rowFloats, headDim });
-  const call = { numRows, numHeads, numSplits, qAt, qStride, outAt, partialsAt, window, softcap };
-  const dispatches = decodeAttention(gpu, scene.stateLayout, scene.layout, {
-    ...call,
-    layerAt: scene.kv.layerAt,
-    keyBias: bias?.place(scene, scratch, queries, end + 8) ?? null,
-  });
-  const result = await runStep({ scratch, kv: scene.kv.words, state: scene.state }, dispatches);
-  for (const [row, q] of queries.entries()) {
-    const table = scene.tables[row] ?? [];
-    const position = (lengths[row] ?? 0) - 1;
-    const at = outAt + row * rowFloats;
-    assertClose(
-      result.scratch.subarray(at, at + rowFloats),
-      attentionTwin(q, { kv: scene.kv, table, position, numHeads, window, softcap, ...bias?.twin(scene) }),
-      tolerance(test, shape),
-      `${numSplits} splits, window ${window}, row ${row} of ${lengths[row]} tokens`,
-    );
-  }
-  assertPoison(result.scratch, outEnd, partialsAt);
-  assertPoison(result.scratch, end, end + 8);
 }
 
 async function checkPrefill(

@@ -1,0 +1,63 @@
+/** Loads, multiplies and stores as gemm_matrix does, views of workgroup memory included. */
+const PROBE = `enable f16;
+enable chromium_experimental_subgroup_matrix;
+diagnostic(off, chromium.subgroup_matrix_uniformity);
+@group(0) @binding(0) var<storage, read_write> out: array<f32>;
+var<workgroup> memory: buffer<1024>;
+var<workgroup> result: array<f32, 256>;
+@compute @workgroup_size(32)
+fn main(@builtin(local_invocation_index) index: u32) {
+  let words = bufferView<array<vec4<u32>>>(&memory, 0);
+  let halves = bufferView<array<f16>>(&memory, 0);
+  words[index] = vec4<u32>(0x3c003c00u);
+  words[index + 32u] = vec4<u32>(0x40004000u);
+  workgroupBarrier();
+  let left = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(halves, 0, 16);
+  let right = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(halves, 256, 16);
+  var sums: array<subgroup_matrix_result<f32, 16, 16>, 1>;
+  sums[0] = subgroupMatrixMultiplyAccumulate(left, right, sums[0]);
+  subgroupMatrixStore<row_major>(&result, 0, sums[0], 16);
+  workgroupBarrier();
+  for (var i = index; i < 256u; i += 32u) {
+    out[i] = result[i];
+  }
+}`;
+/** Sixteen products of 1 and 2. */
+const EXPECTED = 32;
+
+/** Whether the device multiplies f16 matrices of a subgroup: asked for, compiled, and seen to give the right numbers. */
+export async function hasMatrices(device: GPUDevice): Promise<boolean> {
+  if (!device.features.has('chromium-experimental-subgroup-matrix') || !device.features.has('shader-f16'))
+    return false;
+  device.pushErrorScope('validation');
+  const result = await multiply(device).catch(() => null);
+  const error = await device.popErrorScope();
+  return error === null && result !== null && result.every((value) => value === EXPECTED);
+}
+
+async function multiply(device: GPUDevice): Promise<Float32Array> {
+  const module = device.createShaderModule({ label: 'matrix probe', code: PROBE });
+  const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module } });
+  const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+  const out = device.createBuffer({ size: 1024, usage: STORAGE | COPY_SRC });
+  const read = device.createBuffer({ size: 1024, usage: COPY_DST | MAP_READ });
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(
+    0,
+    device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [{ binding: 0, resource: { buffer: out } }],
+    }),
+  );
+  pass.dispatchWorkgroups(1);
+  pass.end();
+  encoder.copyBufferToBuffer(out, 0, read, 0, 1024);
+  device.queue.submit([encoder.finish()]);
+  await read.mapAsync(GPUMapMode.READ);
+  const values = new Float32Array(read.getMappedRange().slice(0));
+  out.destroy();
+  read.destroy();
+  return values;
+}

@@ -1,0 +1,203 @@
+import { decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
+import type { KvBits } from '../../src/kernels/kv-layout';
+import { packedVector } from '../../src/weights/packed-tensor';
+import { attentionTwin } from '../reference/attention';
+import { PagedKv } from '../reference/paged-kv';
+import { type HeadTwin, rotateTwin } from '../reference/rope-append';
+import { compareToken } from './appended-token';
+import { type BiasSceneShape, biasScene } from './bias-scene';
+import { assertClose, assertEqual, type GpuTest, gpuTest, nans } from './harness';
+import { fillCache, kvScene, POISON } from './kv-scene';
+
+interface Shape extends BiasSceneShape {
+  readonly kvBits: KvBits;
+  readonly blockTokens: 16 | 32;
+  readonly norm?: 'before' | 'after';
+  readonly growth?: { readonly beta: number; readonly span: number };
+}
+
+interface Run {
+  /** Tokens of each row. */
+  readonly lengths: readonly number[];
+  readonly numSplits: number;
+  readonly window: number;
+}
+
+const run = (lengths: readonly number[], numSplits = 1, window = 0): Run => ({ lengths, numSplits, window });
+
+// Few shapes with several runs each: compiling takes most of the time on a software GPU.
+const SHAPES: readonly (readonly [Shape, ...Run[]])[] = [
+  [
+    { kvBits: 8, headDim: 64, ratio: 7, numKvHeads: 2, blockTokens: 16, rotaryDim: 64, interleaved: false },
+    run([1, 16, 17, 150]),
+    run([10, 90, 170], 1, 37),
+    run([63, 64, 65, 128]),
+  ],
+  [
+    {
+      ...{ kvBits: 8, headDim: 128, ratio: 6, numKvHeads: 2, blockTokens: 32 },
+      ...{ rotaryDim: 128, interleaved: false, norm: 'before' },
+    },
+    run([31, 200], 5),
+    run([64, 65, 1], 2),
+    run([130, 40], 2, 33),
+  ],
+  [
+    { kvBits: 8, headDim: 80, ratio: 1, numKvHeads: 3, blockTokens: 16, rotaryDim: 20, interleaved: true },
+    run([33, 129]),
+    run([70], 1, 1),
+  ],
+  [{ kvBits: 8, headDim: 256, ratio: 8, numKvHeads: 1, blockTokens: 16, softcap: 3 }, run([70, 5])],
+  [
+    { kvBits: 8, headDim: 32, ratio: 12, numKvHeads: 2, blockTokens: 16, rotaryDim: 32, norm: 'after' },
+    run([40, 3], 5),
+  ],
+  [
+    { kvBits: 8, headDim: 8, ratio: 4, numKvHeads: 1, blockTokens: 16, growth: { beta: 0.1, span: 7 } },
+    run([5, 100]),
+  ],
+  [{ kvBits: 4, headDim: 96, ratio: 2, numKvHeads: 1, blockTokens: 32, rotaryDim: 48 }, run([15, 66])],
+  [{ kvBits: 4, headDim: 8, ratio: 3, numKvHeads: 2, blockTokens: 16 }, run([20, 21, 99], 2)],
+  [
+    {
+      ...{ kvBits: 16, headDim: 80, ratio: 6, numKvHeads: 2, blockTokens: 32 },
+      ...{ rotaryDim: 80, interleaved: true, norm: 'after' },
+    },
+    run([130, 3], 1, 16),
+  ],
+  [
+    { kvBits: 32, headDim: 64, ratio: 2, numKvHeads: 4, blockTokens: 16, rotaryDim: 32, norm: 'before' },
+    run([7, 80], 5),
+  ],
+  [
+    { kvBits: 8, headDim: 64, ratio: 7, numKvHeads: 2, blockTokens: 16, biasPairs: 4 },
+    run([1, 16, 17, 150]),
+    run([10, 90, 170], 1, 37),
+    run([65, 130], 2),
+  ],
+  [
+    { kvBits: 8, headDim: 32, ratio: 12, numKvHeads: 3, blockTokens: 32, biasPairs: 8, rotaryDim: 16 },
+    run([31, 140], 5),
+  ],
+  [
+    {
+      ...{ kvBits: 16, headDim: 80, ratio: 2, numKvHeads: 2, blockTokens: 16 },
+      ...{ biasPairs: 16, rotaryDim: 20, softcap: 3, growth: { beta: 0.3, span: 16 } },
+    },
+    run([70, 5]),
+  ],
+];
+
+for (const [shape, ...runs] of SHAPES)
+  gpuTest(nameOf(shape), async (test) => {
+    for (const each of runs) await checkDecode(test, shape, each);
+  });
+
+function nameOf({ kvBits, headDim, ratio, blockTokens, biasPairs, norm }: Shape): string {
+  const more = `${norm ? ` norm ${norm}` : ''}${biasPairs ? ` bias ${biasPairs}` : ''}`;
+  return `decode_attention kv${kvBits} d${headDim} ratio ${ratio} T${blockTokens}${more}`;
+}
+
+/** Softmax scale of queries of size 3, so that scores spread over a few units. */
+const queryScale = ({ headDim }: Shape) => 0.7 / Math.sqrt(headDim);
+const NORM_EPS = 1e-3;
+
+async function checkDecode(test: GpuTest, shape: Shape, { lengths, numSplits, window }: Run): Promise<void> {
+  const { random, gpu, runStep } = test;
+  const { headDim, ratio, numKvHeads, softcap = 0, growth } = shape;
+  const [numHeads, numRows] = [numKvHeads * ratio, lengths.length];
+  const interleaved = shape.interleaved ?? random.below(2) === 0;
+  const bias = biasScene({ ...shape, interleaved }, random);
+  const rotaryDim = shape.rotaryDim ?? (bias ? headDim : 0);
+  const scene = kvScene({ ...shape, rotaryDim, numRopeTables: 2, ...bias?.state, lengths }, random);
+  const { state, stateLayout } = scene;
+  const angles = new Float32Array(
+    state.buffer,
+    4 * (stateLayout.ropeAt + stateLayout.ropeTableWords),
+    stateLayout.ropeTableWords,
+  );
+  angles.set(angles.map(() => random.normal()));
+  const keyBias = bias?.fillState(scene) ?? null;
+  const before = lengths.map((length) => length - 1);
+  fillCache(scene, before, random);
+  const vector = packedVector('norm', headDim);
+  const [q, k] = [256, 256 + 1024].map((byteOffset) => ({ ...vector, slab: 0, byteOffset }));
+  if (!q || !k) throw new Error('two norms');
+  const weights = random.normals((256 + 2048) / 4);
+
+  const rowFloats = (numHeads + 2 * numKvHeads) * headDim;
+  const qkvAt = 4;
+  const outAt = qkvAt + numRows * rowFloats + 4;
+  const outEnd = outAt + numRows * numHeads * headDim;
+  const partialsAt = outEnd + 8;
+  const end = partialsAt + partialFloats({ numRows, numHeads, headDim, numSplits });
+  const scratch = nans(end + 8);
+  const isQuery = (i: number) => i % rowFloats < numHeads * headDim;
+  const qkv = random.normals(numRows * rowFloats).map((value, i) => (isQuery(i) ? 3 * value : value));
+  scratch.set(qkv, qkvAt);
+  const dispatches = decodeAttention(gpu, stateLayout, scene.layout, {
+    ...{ numRows, numHeads, numSplits, qkvAt, outAt, partialsAt, window, softcap, keyBias },
+    rope: rotaryDim === 0 ? null : { table: 1, rotaryDim, interleaved },
+    qkNorm: shape.norm ? { q, k, eps: NORM_EPS, when: shape.norm } : undefined,
+    queryScale: queryScale(shape),
+    queryGrowth: growth ?? null,
+    layerAt: scene.kv.layerAt,
+  });
+  const memory = { weights: new Uint32Array(weights.buffer), scratch, kv: scene.kv.words, state };
+  const result = await runStep(memory, dispatches);
+
+  const got = new PagedKv(scene.layout, result.kv.slice(0, scene.kv.words.length), scene.kv.layerAt);
+  const rotated = (head: number, row: number): number[] => {
+    const position = before[row] ?? 0;
+    const at = row * rowFloats + head * headDim;
+    const kvHead = head - numHeads;
+    const kept = kvHead >= 0 ? bias?.values.subarray(kvHead * headDim) : undefined;
+    const x = qkv.subarray(at, at + headDim).map((value, d) => value - (kept?.[d] ?? 0));
+    const weightAt = (head < numHeads ? q : k).byteOffset / 4;
+    const norm: HeadTwin['norm'] = shape.norm
+      ? { weight: weights.subarray(weightAt, weightAt + headDim), eps: NORM_EPS, when: shape.norm }
+      : null;
+    const mine = angles.subarray(position * rotaryDim, (position + 1) * rotaryDim);
+    return rotateTwin(x, { rotaryDim, interleaved, angles: mine, norm });
+  };
+  for (const [row, position] of before.entries())
+    for (let head = 0; head < numKvHeads; head++) {
+      const table = scene.tables[row] ?? [];
+      const at = row * rowFloats + (numHeads + numKvHeads + head) * headDim;
+      compareToken(scene, got, table, head, 'k', position, rotated(numHeads + head, row));
+      compareToken(scene, got, table, head, 'v', position, Array.from(qkv.subarray(at, at + headDim)));
+    }
+  const touched = got.words.findIndex((word, i) => scene.kv.words[i] === POISON && word !== POISON);
+  assertEqual(touched, -1, 'first word written outside the appended tokens');
+
+  for (const [row, position] of before.entries()) {
+    const { beta, span } = growth ?? { beta: 0, span: 1 };
+    const scale = queryScale(shape) * (1 + beta * Math.log(1 + Math.floor(position / span)));
+    const queries = Array.from({ length: numHeads }, (_, head) => rotated(head, row).map((x) => x * scale));
+    const at = outAt + row * numHeads * headDim;
+    assertClose(
+      result.scratch.subarray(at, at + numHeads * headDim),
+      attentionTwin(queries.flat(), {
+        ...{ kv: got, table: scene.tables[row] ?? [], position, numHeads, window, softcap },
+        ...bias?.twin(scene),
+      }),
+      tolerance(test, shape),
+      `${numSplits} splits, window ${window}, row ${row} of ${lengths[row]} tokens`,
+    );
+  }
+  assertPoison(result.scratch, outEnd, partialsAt);
+  assertPoison(result.scratch, end, end + 8);
+}
+
+/**
+ * f32: sums of some hundred products and the folded offset, whose terms are several times larger than their sum.
+ * f16: queries rounded by 2^-11 shift scores of about 2 by about 2e-3, and probabilities by as much.
+ */
+function tolerance(test: GpuTest, shape: Shape): { rel: number } {
+  return { rel: test.f16 && shape.kvBits < 16 ? 5e-3 : 1e-5 };
+}
+
+function assertPoison(values: Float32Array, from: number, to: number): void {
+  for (let i = from; i < to; i++)
+    if (!Number.isNaN(values[i])) throw new Error(`scratch[${i}] outside the outputs became ${values[i]}`);
+}
