@@ -1,5 +1,5 @@
-// next id: id[r] = sample(softmax(penalised(logits[r, v]) / T) cut by top-k, top-p, min-p); logits: f32 [rows, vocab].
-//   score x[v] = seen[v] ? (l > 0 ? l / penalty : l * penalty) : l        level y[v] = (max x - x[v]) / T >= 0
+// next id: id[r] = sample(softmax(x[r, v] / T) cut by top-k, top-p, min-p); scores x: f32 [rows, vocab], the logits or what
+// adjust.wgsl has made of them.        level y[v] = (max x - x[v]) / T >= 0
 //   T = 0: the lowest v with x[v] = max x. Otherwise a draw in order of v from the integer masses
 //   q[v] = round(2^31 e^-y[v] / Z) of the kept ids, kept = { v : level[v] <= limit }.
 // Nothing is sorted. Levels are u32 (y * 2^27; ids with y >= 32 could never be drawn and are left out); top-k and top-p
@@ -7,7 +7,7 @@
 // number of threads nor the order of atomics changes a bit, and a draw depends only on (logits, parameters, seed,
 // position). exp, log and division differ by ulps between GPUs: ids at a boundary may differ there, never between batches.
 // Thread map: one workgroup of WG_SIZE (256 or more) a row; a thread takes quads of ids 4i .. 4i+3. Afterwards thread 0
-// writes the id to sampled[r], and to the slot: token, position + 1, its bit in seen.
+// writes the id to sampled[r] and, where FEEDS, to the slot: token, position + 1, and behind the sequence's ids.
 
 #params
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
@@ -109,11 +109,15 @@ fn draw(limit: u32, scale: f32, thread: u32) -> u32 {
 
 fn commit(index: u32, choice: u32) {
   let id = min(choice, params.vocab_size - 1u);
-  let at = slot_word(row.slot, 0u);
   state[SAMPLED_AT + index] = id;
+#if FEEDS
+  let at = slot_word(row.slot, 0u);
   state[at + SLOT_TOKEN] = id;
   state[at + SLOT_POSITION] = row.position + 1u;
-  state[SEEN_AT + row.slot * SEEN_STRIDE + id / 32u] |= 1u << (id % 32u);
+  if (row.position + 1u < IDS_STRIDE) {
+    state[IDS_AT + row.slot * IDS_STRIDE + row.position + 1u] = id;
+  }
+#endif
 }
 
 @compute @workgroup_size(WG_SIZE)

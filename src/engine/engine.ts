@@ -1,10 +1,10 @@
 import { TabmindError } from '../errors';
 import { BlockAllocator } from '../kvcache/block-allocator';
 import type { FinishReason } from '../protocol';
-import type { StepRunner } from './batch';
+import type { StepRunner, TokenLogprob } from './batch';
 import { defect } from './defect';
 import type { Completion, EngineCounts, EngineOptions, EngineRequest } from './request';
-import { checkSamplingParams, type SamplingParams } from './sampling-params';
+import { checkSamplingParams } from './sampling-params';
 import { type ScheduledStep, Scheduler } from './scheduler';
 import { type Seat, Sequence } from './sequence';
 import { Sessions } from './sessions';
@@ -27,7 +27,7 @@ export class Engine {
   readonly sessions: Sessions;
   readonly #allocator: BlockAllocator;
   readonly #scheduler: Scheduler;
-  readonly #eosTokenIds: ReadonlySet<number>;
+  readonly #eosTokenIds: readonly number[];
   readonly #now: () => number;
   readonly #requests = new Map<string, LiveRequest>();
   readonly #pipeline: StepPipeline;
@@ -49,7 +49,7 @@ export class Engine {
     const now = options.now ?? (() => performance.now());
     const times = new StepTimes(options.maxItlGrowth ?? 2, runner.maxChunkTokens);
     this.#now = now;
-    this.#eosTokenIds = new Set(options.eosTokenIds);
+    this.#eosTokenIds = options.eosTokenIds;
     this.#allocator = new BlockAllocator(options.numBlocks, options.blockTokens);
     const scheduler = new Scheduler(this.#allocator, {
       maxSlots: runner.maxSlots,
@@ -69,7 +69,9 @@ export class Engine {
    */
   async add(request: EngineRequest): Promise<Completion> {
     this.#check(request);
-    const sequence = new Sequence(request.id, request.promptIds, request.params, this.#now(), request);
+    const { id, promptIds, params } = request;
+    const endIds = [...params.stopTokenIds, ...(params.ignoreEos ? [] : this.#eosTokenIds)];
+    const sequence = new Sequence(id, promptIds, params, this.#now(), { ...request, endIds });
     this.#scheduler.add(sequence);
     return new Promise((resolve, reject) => {
       this.#requests.set(request.id, { request, sequence, resolve, reject });
@@ -195,7 +197,7 @@ export class Engine {
       this.#pipeline.fill();
       const done = await this.#pipeline.next();
       if (done !== null) {
-        this.#read(done.step, done.ids);
+        this.#read(done.step, done.ids, done.logprobs);
         return null;
       }
       if (this.#requests.size === 0) return null;
@@ -207,29 +209,33 @@ export class Engine {
     }
   }
 
-  #read(step: ScheduledStep, ids: Uint32Array): void {
-    const { sampled } = step;
+  #read(
+    { sampled }: ScheduledStep,
+    ids: Uint32Array,
+    logprobs: readonly (TokenLogprob | null)[] | null,
+  ): void {
     if (ids.length !== sampled.length) throw defect(`a step gave ${ids.length} ids, not ${sampled.length}`);
     for (const [row, tokenId] of ids.entries()) {
       const sequence = sampled[row];
       // Surplus of a sequence that ended after this step was submitted: never part of the completion.
       if (sequence === undefined || sequence.status === 'finished') continue;
-      sequence.append(tokenId, this.#now());
+      const logprob = logprobs?.[row] ?? null;
+      sequence.append(tokenId, this.#now(), logprob);
       this.#tokensGenerated++;
-      this.#advance(sequence, tokenId);
+      this.#advance(sequence, tokenId, logprob);
     }
   }
 
   /** Tells the request of its new token and ends it when this was the last. */
-  #advance(sequence: Sequence, tokenId: number): void {
+  #advance(sequence: Sequence, tokenId: number, logprob: TokenLogprob | null): void {
     const live = this.#requests.get(sequence.id);
     if (live === undefined) throw defect(`sequence ${sequence.id} has no request`);
-    if (this.#isStop(sequence.params, tokenId)) {
+    if (sequence.endIds.includes(tokenId)) {
       this.#complete(live, 'stop', tokenId);
       return;
     }
     try {
-      live.request.onTokens?.([tokenId]);
+      live.request.onTokens?.([tokenId], logprob === null ? null : [logprob]);
     } catch (thrown) {
       this.#failCallback(live, thrown);
     }
@@ -237,16 +243,12 @@ export class Engine {
       this.#complete(live, 'length', null);
   }
 
-  #isStop(params: SamplingParams, tokenId: number): boolean {
-    return params.stopTokenIds.includes(tokenId) || (!params.ignoreEos && this.#eosTokenIds.has(tokenId));
-  }
-
   #complete(live: LiveRequest, reason: FinishReason, stopTokenId: number | null): void {
     const { sequence } = live;
     this.#end(live, reason);
     const timings = sequence.timings(this.#now());
-    const { completionIds: ids, numHitTokens } = sequence;
-    live.resolve({ reason, ids, stopTokenId, numHitTokens, timings });
+    const { completionIds: ids, logprobs, numHitTokens } = sequence;
+    live.resolve({ reason, ids, logprobs, stopTokenId, numHitTokens, timings });
   }
 
   #failCallback(live: LiveRequest, thrown: unknown): void {

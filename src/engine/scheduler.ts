@@ -127,7 +127,7 @@ export class Scheduler {
     if (decoding.length === 0 && chunk === null) return null;
     const rows = decoding.map((sequence): DecodeRow => {
       const { slot, blockTable } = seatOf(sequence);
-      return { slot, position: sequence.scheduleDecode(), blockTable: blockTable.blockIds };
+      return { slot, position: sequence.scheduleDecode(), blockTable: blockTable.blockIds, tokenId: null };
     });
     const prefill =
       chunk === null

@@ -1,6 +1,7 @@
 import { TabmindError } from '../errors';
 import type { BlockTable } from '../kvcache/block-allocator';
 import type { FinishReason, Timings } from '../protocol';
+import type { TokenLogprob } from './batch';
 import { defect } from './defect';
 import type { SamplingParams } from './sampling-params';
 
@@ -16,6 +17,8 @@ export interface SequenceOptions {
   readonly priority?: number;
   readonly session?: string;
   readonly shares?: boolean;
+  /** Ids that end it. */
+  readonly endIds?: readonly number[];
 }
 
 /**
@@ -34,7 +37,9 @@ export class Sequence {
   readonly session: string | null;
   /** False: it shares no blocks with others. */
   readonly shares: boolean;
+  readonly endIds: readonly number[];
   readonly #tokenIds: number[];
+  readonly #logprobs: TokenLogprob[] = [];
   #order = 0;
   #numOvertaken = 0;
   #status: SequenceStatus = 'waiting';
@@ -67,6 +72,7 @@ export class Sequence {
     this.priority = options.priority ?? 0;
     this.session = options.session ?? null;
     this.shares = options.shares ?? true;
+    this.endIds = options.endIds ?? [];
     this.#tokenIds = Array.from(promptIds);
   }
 
@@ -77,6 +83,11 @@ export class Sequence {
 
   get completionIds(): readonly number[] {
     return this.#tokenIds.slice(this.numPromptTokens);
+  }
+
+  /** Of the completion; null when the request did not ask for them. */
+  get logprobs(): readonly TokenLogprob[] | null {
+    return this.params.topLogprobs === null ? null : this.#logprobs;
   }
 
   get status(): SequenceStatus {
@@ -206,10 +217,13 @@ export class Sequence {
       throw this.#defect('retired a step that was not in flight');
   }
 
-  /** Appends an id that was read back. */
-  append(tokenId: number, nowMs: number): void {
+  /** Appends an id that was read back, with its logprob if the request asks for it. */
+  append(tokenId: number, nowMs: number, logprob: TokenLogprob | null = null): void {
     this.#expect('running');
+    if ((logprob === null) !== (this.params.topLogprobs === null))
+      throw this.#defect(`got ${logprob === null ? 'no' : 'a'} logprob`);
     this.#tokenIds.push(tokenId);
+    if (logprob !== null) this.#logprobs.push(logprob);
     if (this.#lastTokenMs !== null) this.#intervals.push(nowMs - this.#lastTokenMs);
     this.#firstTokenMs ??= nowMs;
     this.#lastTokenMs = nowMs;

@@ -1,10 +1,16 @@
 import { TabmindError } from '../errors';
-import type { StepRunner } from './batch';
+import type { StepRunner, TokenLogprob } from './batch';
 import type { ScheduledStep, Scheduler } from './scheduler';
 import type { StepTimes } from './step-times';
 
 /** How a submitted step ended; a value, not a rejection, because it may settle long before its turn to be read. */
-type Outcome = { readonly ids: Uint32Array } | { readonly error: TabmindError };
+type Outcome = Sampled | { readonly error: TabmindError };
+
+/** What a step has sampled: ids in the order of its `sampled`, and their logprobs where asked for. */
+interface Sampled {
+  readonly ids: Uint32Array;
+  readonly logprobs: readonly (TokenLogprob | null)[] | null;
+}
 
 interface StepInFlight {
   readonly step: ScheduledStep;
@@ -59,7 +65,7 @@ export class StepPipeline {
   }
 
   /** Waits for the oldest step and retires it; null when none is in flight. Throws the runner's error. */
-  async next(): Promise<{ readonly step: ScheduledStep; readonly ids: Uint32Array } | null> {
+  async next(): Promise<({ readonly step: ScheduledStep } & Sampled) | null> {
     const oldest = this.#inFlight[0];
     if (oldest === undefined) return null;
     const outcome = await oldest.outcome;
@@ -67,7 +73,7 @@ export class StepPipeline {
     this.#parts.scheduler.retire(oldest.step);
     if ('error' in outcome) throw outcome.error;
     this.#measure(oldest);
-    return { step: oldest.step, ids: outcome.ids };
+    return { step: oldest.step, ...outcome };
   }
 
   /** Waits for all steps and drops what they give. */
@@ -83,9 +89,10 @@ export class StepPipeline {
     const { runner, scheduler } = this.#parts;
     const { batch, admitted } = step;
     try {
-      if (admitted?.seat) runner.startSlot(admitted.seat.slot, admitted.params, admitted.tokenIds);
-      return runner.submit(batch).ids.then(
-        (ids) => ({ ids }),
+      if (admitted?.seat) runner.startSlot(admitted.seat.slot, admitted);
+      const { ids, logprobs = null } = runner.submit(batch);
+      return Promise.all([ids, logprobs]).then(
+        ([ids, logprobs]): Outcome => ({ ids, logprobs }),
         (thrown: unknown) => ({ error: TabmindError.from(thrown) }),
       );
     } catch (thrown) {
