@@ -36,10 +36,10 @@ export interface SamplingRequest {
   /** With `logprobs`: report the most probable tokens too, 0 to 20 of them. Default 0. */
   readonly top_logprobs?: number;
   /**
-   * 'auto': where it pays, what stood behind the same words before is tried as a draft, several tokens a step. The tokens
-   * are the same. Default 'auto'.
+   * 'auto': while the request runs alone and where it pays, what stood behind the same words before is tried as a draft,
+   * several tokens a step. The tokens are the same. 'always': whether it pays or not. Default 'auto'.
    */
-  readonly speculative?: 'auto' | 'off';
+  readonly speculative?: 'auto' | 'always' | 'off';
 }
 
 /** OpenAI's chat request, as far as this engine answers it. */
@@ -88,6 +88,9 @@ export interface Timings {
   readonly prefillTokensPerSecond: number;
   /** Completion tokens after the first, per second. */
   readonly decodeTokensPerSecond: number;
+  /** Tokens of drafts (see `speculative`), and how many of them were right. */
+  readonly draftTokens: number;
+  readonly acceptedDraftTokens: number;
 }
 
 /** OpenAI's shape. `bytes` are the token's own, which may be part of a character: then `token` shows U+FFFD. */
@@ -303,6 +306,9 @@ export interface EngineStats {
   readonly prefixHitTokens: number;
   /** Sequences that had to give up their blocks and were computed again. */
   readonly numPreemptions: number;
+  /** Tokens of drafts (see `speculative`) of all requests, and how many of them were right. */
+  readonly draftTokens: number;
+  readonly acceptedDraftTokens: number;
   /** Mean of all steps, tokens of prompts and completions alike. */
   readonly tokensPerStep: number;
   readonly weightBytes: number;

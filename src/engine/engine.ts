@@ -5,10 +5,11 @@ import type { StepRunner, TokenLogprob } from './batch';
 import { defect } from './defect';
 import type { Completion, EngineCounts, EngineOptions, EngineRequest } from './request';
 import { checkSamplingParams } from './sampling-params';
-import { type ScheduledStep, Scheduler } from './scheduler';
+import { Scheduler } from './scheduler';
 import { type Seat, Sequence } from './sequence';
 import { Sessions } from './sessions';
-import { StepPipeline } from './step-pipeline';
+import { Speculation } from './speculation';
+import { type SampledToken, StepPipeline } from './step-pipeline';
 import { StepTimes } from './step-times';
 
 interface LiveRequest {
@@ -31,6 +32,7 @@ export class Engine {
   readonly #now: () => number;
   readonly #requests = new Map<string, LiveRequest>();
   readonly #pipeline: StepPipeline;
+  readonly #speculation: Speculation;
   /** Work that holds a lent place. */
   readonly #borrowed = new Set<Promise<unknown>>();
   /** Ends when there is no work left; null while idle. */
@@ -48,7 +50,11 @@ export class Engine {
       });
     const now = options.now ?? (() => performance.now());
     const times = new StepTimes(options.maxItlGrowth ?? 2, runner.maxChunkTokens);
+    const { draftsPay: pays } = options;
+    const maxDraftTokens = runner.maxVerifiedRows - 1;
+    const speculation = new Speculation({ maxDraftTokens, ...(pays && { pays }) });
     this.#now = now;
+    this.#speculation = speculation;
     this.#eosTokenIds = options.eosTokenIds;
     this.#allocator = new BlockAllocator(options.numBlocks, options.blockTokens);
     const scheduler = new Scheduler(this.#allocator, {
@@ -56,10 +62,11 @@ export class Engine {
       contextLength: options.contextLength,
       maxSharedTokens: options.maxSharedTokens ?? Number.POSITIVE_INFINITY,
       maxChunkFor: (numRows) => times.maxChunkFor(numRows),
+      draftFor: (sequence, room) => speculation.draftFor(sequence, room),
     });
     this.#scheduler = scheduler;
     this.sessions = new Sessions(scheduler.seating, this.#allocator, this.#borrowed);
-    this.#pipeline = new StepPipeline({ runner, scheduler, times, maxStepsInFlight, now });
+    this.#pipeline = new StepPipeline({ runner, scheduler, times, speculation, maxStepsInFlight, now });
   }
 
   /**
@@ -135,6 +142,7 @@ export class Engine {
     const { numTokens, numHit } = seating.promptTokens;
     const { numSubmitted, numTokens: numComputed } = this.#pipeline;
     const numKept = seating.numSessionBlocks;
+    const { numDrafted, numAccepted } = this.#speculation.draftTokens;
     return {
       running: this.#scheduler.numRunning,
       waiting: this.#scheduler.numWaiting,
@@ -149,6 +157,8 @@ export class Engine {
       promptTokens: numTokens,
       prefixHitTokens: numHit,
       numPreemptions: this.#scheduler.numPreemptions,
+      draftTokens: numDrafted,
+      acceptedDraftTokens: numAccepted,
     };
   }
 
@@ -197,7 +207,7 @@ export class Engine {
       this.#pipeline.fill();
       const done = await this.#pipeline.next();
       if (done !== null) {
-        this.#read(done.step, done.ids, done.logprobs);
+        this.#read(done);
         return null;
       }
       if (this.#requests.size === 0) return null;
@@ -209,17 +219,10 @@ export class Engine {
     }
   }
 
-  #read(
-    { sampled }: ScheduledStep,
-    ids: Uint32Array,
-    logprobs: readonly (TokenLogprob | null)[] | null,
-  ): void {
-    if (ids.length !== sampled.length) throw defect(`a step gave ${ids.length} ids, not ${sampled.length}`);
-    for (const [row, tokenId] of ids.entries()) {
-      const sequence = sampled[row];
+  #read(tokens: readonly SampledToken[]): void {
+    for (const { sequence, tokenId, logprob } of tokens) {
       // Surplus of a sequence that ended after this step was submitted: never part of the completion.
-      if (sequence === undefined || sequence.status === 'finished') continue;
-      const logprob = logprobs?.[row] ?? null;
+      if (sequence.status === 'finished') continue;
       sequence.append(tokenId, this.#now(), logprob);
       this.#tokensGenerated++;
       this.#advance(sequence, tokenId, logprob);

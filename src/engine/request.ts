@@ -1,6 +1,7 @@
 import type { EngineStats, FinishReason, Timings } from '../protocol';
 import type { TokenLogprob } from './batch';
 import type { SamplingParams } from './sampling-params';
+import type { DraftTimes } from './speculation';
 
 export interface EngineOptions {
   /** Blocks of the KV pool; the pool on the GPU has the same number. */
@@ -17,6 +18,8 @@ export interface EngineOptions {
   readonly maxItlGrowth?: number;
   /** Steps submitted and not read back. Default 3; 1 waits for every token before the next step is submitted. */
   readonly stepsInFlight?: number;
+  /** Whether drafts give tokens sooner than plain steps, by what was measured. Default `draftsPay` of speculation.ts. */
+  readonly draftsPay?: (times: DraftTimes) => boolean;
   /** The clock, in milliseconds. Default `performance.now`. */
   readonly now?: () => number;
 }
@@ -69,4 +72,6 @@ export type EngineCounts = Pick<
   | 'promptTokens'
   | 'prefixHitTokens'
   | 'numPreemptions'
+  | 'draftTokens'
+  | 'acceptedDraftTokens'
 >;

@@ -28,13 +28,15 @@ export interface SamplingParams {
   /** Most probable tokens that are reported with the logprob of each sampled one; null = no logprobs. */
   readonly topLogprobs: number | null;
   /** 'auto': where it pays, tokens that stood behind the same words before are tried several at once. Same tokens, sooner. */
-  readonly speculative: 'auto' | 'off';
+  readonly speculative: (typeof SPECULATIVE)[number];
   /** u32. */
   readonly seed: number;
   readonly maxTokens: number;
   readonly stopTokenIds: readonly number[];
   readonly ignoreEos: boolean;
 }
+
+const SPECULATIVE = ['auto', 'always', 'off'] as const;
 
 /** OpenAI's limit. */
 export const MAX_LOGIT_BIASES = 300;
@@ -159,7 +161,7 @@ function listRules({ logitBias, badWords, stopTokenIds, speculative }: SamplingP
       stopTokenIds.length <= MAX_STOP_IDS && stopTokenIds.every(isId),
       `at most ${MAX_STOP_IDS} token ids`,
     ],
-    ['speculative', speculative, speculative === 'auto' || speculative === 'off', '"auto" or "off"'],
+    ['speculative', speculative, SPECULATIVE.includes(speculative), SPECULATIVE.join(', ')],
   ];
 }
 

@@ -246,6 +246,8 @@ const NOTHING_LOADED: EngineStats = {
   promptTokens: 0,
   prefixHitTokens: 0,
   numPreemptions: 0,
+  draftTokens: 0,
+  acceptedDraftTokens: 0,
   tokensPerStep: 0,
   weightBytes: 0,
   kvBytes: 0,

@@ -112,6 +112,13 @@ async function asked(requests: readonly GenerateRequest[], atOnce: boolean) {
   return (await Promise.all(results)).map(({ ids }) => ids);
 }
 
+/** A completion, and how much of it was drafted. */
+async function drafted(request: GenerateRequest) {
+  const { ids, timings } = await engine.generate(request);
+  const { draftTokens, acceptedDraftTokens, totalMs } = timings;
+  return { ids, draftTokens, acceptedDraftTokens, totalMs };
+}
+
 /** How far reported logprobs are from those that the scores of the same tokens give, and how many there are. */
 async function logprobError(request: GenerateRequest) {
   const { ids, logprobs = [] } = await engine.generate({ ...request, logprobs: true, top_logprobs: 5 });
@@ -151,5 +158,17 @@ async function blockBytes() {
 }
 
 Object.assign(globalThis, {
-  tabmindBatch: { load, alone, together, turn, reload, answers, asked, logprobError, certainty, blockBytes },
+  tabmindBatch: {
+    load,
+    alone,
+    together,
+    turn,
+    reload,
+    answers,
+    asked,
+    drafted,
+    logprobError,
+    certainty,
+    blockBytes,
+  },
 });

@@ -108,6 +108,7 @@ async function checkFolder(folder, index) {
   report(`${name}: the same again, nothing but last tokens computed`, second.failures, second.note);
 
   await checkAsking(name, requests);
+  await checkDrafts(name, requests);
   const kvPoolMiB = (12.5 * (await call('blockBytes'))) / 2 ** 20;
   await checkTurns(name, requests[9], model, { ...options, contextLength, kvPoolMiB });
   const tight = await call('together', requests);
@@ -184,6 +185,32 @@ async function checkAsking(name, requests) {
   if (!(error < 2e-3) || numTokens !== 8 || numTop !== 5)
     failures.push(`logprobs of ${numTokens} tokens are ${error} off the scores`);
   report(`${name}: penalties, bans, seeds, logprobs`, failures, `logprobs within ${error.toExponential(1)}`);
+}
+
+/** Drafts must change no token, and must come about: who may say only two things says the same again. */
+async function checkDrafts(name, requests) {
+  const { ids } = requests[9];
+  const [one, other] = new Set(requests.flatMap((request) => request.ids));
+  const logit_bias = { [one]: 100, [other]: 100 };
+  const asks = [
+    { temperature: 0, logit_bias },
+    { temperature: 0.3, logit_bias, seed: 3 },
+    { temperature: 0.5, logit_bias, repetition_penalty: 1.05, frequency_penalty: 0.01, seed: 4 },
+  ];
+  const failures = [];
+  let [numDrafted, numAccepted] = [0, 0];
+  for (const ask of asks) {
+    const request = { ...ask, ids, max_tokens: 40, ignore_eos: true };
+    const plain = await call('drafted', { ...request, speculative: 'off' });
+    const drafted = await call('drafted', { ...request, speculative: 'always' });
+    if (drafted.ids.join() !== plain.ids.join()) failures.push(`${drafted.ids}, not ${plain.ids}`);
+    if (plain.draftTokens !== 0) failures.push('there are drafts that nobody asked for');
+    numDrafted += drafted.draftTokens;
+    numAccepted += drafted.acceptedDraftTokens;
+  }
+  if (numAccepted === 0 || numAccepted === numDrafted)
+    failures.push(`${numAccepted} of ${numDrafted} drafted tokens were right: some should be, not all`);
+  report(`${name}: drafts change no token`, failures, `${numAccepted} of ${numDrafted} drafted tokens right`);
 }
 
 async function checkAnswers(name) {

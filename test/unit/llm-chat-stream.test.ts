@@ -25,6 +25,8 @@ const TIMINGS = {
   itlP95Ms: 1,
   prefillTokensPerSecond: 3,
   decodeTokensPerSecond: 4,
+  draftTokens: 0,
+  acceptedDraftTokens: 0,
 };
 
 function collect(stops: readonly string[], ids: readonly number[]) {

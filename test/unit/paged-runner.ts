@@ -15,6 +15,8 @@ export interface PagedRunnerOptions {
   readonly maxSlots: number;
   readonly maxChunkTokens: number;
   readonly vocabSize: number;
+  /** Default `nextId`. */
+  readonly model?: Model;
   /** Turns of the event loop that the next wait takes. */
   readonly latency?: () => number;
   /** Runs at every submit, before the step is taken: may check, may throw. */
@@ -57,6 +59,9 @@ export async function turns(numTurns: number): Promise<void> {
   for (let i = 0; i < numTurns; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** The id behind a history, below `vocabSize`. */
+export type Model = (seed: number, history: readonly number[], vocabSize: number) => number;
+
 /** What decides about the next id besides the tokens before it. */
 export interface Choice {
   readonly params: SamplingParams;
@@ -68,14 +73,19 @@ export interface Choice {
  * The model with all that a request may ask for: the most probable id that no rule bans, where an id is less probable the
  * more often it occurs in the completion.
  */
-export function chooseId(choice: Choice, history: readonly number[], vocabSize: number): number {
+export function chooseId(
+  choice: Choice,
+  history: readonly number[],
+  vocabSize: number,
+  model: Model = nextId,
+): number {
   const { params, numPromptTokens, endIds } = choice;
   const completion = history.slice(numPromptTokens);
   const isBanned = (id: number) =>
     params.logitBias.get(id) === -100 ||
     (completion.length < params.minTokens && endIds.includes(id)) ||
     params.badWords.some((word) => word.every((part, i) => part === [...history, id].at(i - word.length)));
-  const first = nextId(params.seed, history, vocabSize);
+  const first = model(params.seed, history, vocabSize);
   let [best, least] = [first, Number.POSITIVE_INFINITY];
   for (let step = 0; step < vocabSize; step++) {
     const id = (first + step) % vocabSize;
@@ -90,6 +100,12 @@ export function chooseId(choice: Choice, history: readonly number[], vocabSize: 
 /** The logprob that the model gives an id behind a history. */
 export function logprobOf(history: readonly number[], id: number): TokenLogprob {
   return { logprob: -nextId(id, history, 1000) / 100, top: [{ id, logprob: 0 }] };
+}
+
+/** A model that says the same again and again: mostly the next id follows from the last token alone. */
+export function repeatingId(seed: number, history: readonly number[], vocabSize: number): number {
+  const isSurprise = nextId(seed + 1, history, 16) === 0;
+  return nextId(seed, isSurprise ? history : [(history.at(-1) ?? 0) % 6], vocabSize);
 }
 
 /** The model: the next id follows from the seed and every token before it. */
@@ -294,7 +310,7 @@ export class PagedRunner implements StepRunner {
     );
     if (history.some((token, i) => token !== slot.ids[i]))
       throw new Error('the ids that penalties go by are not those of the sequence');
-    const id = chooseId(slot, history, this.#options.vocabSize);
+    const id = chooseId(slot, history, this.#options.vocabSize, this.#options.model);
     return { id, logprob: slot.params.topLogprobs === null ? null : logprobOf(history, id) };
   }
 }

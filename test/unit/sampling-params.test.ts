@@ -38,6 +38,8 @@ describe('checkSamplingParams', () => {
     ['stop_token_ids', { stopTokenIds: Array(MAX_STOP_IDS + 1).fill(1) }],
     ['top_logprobs', { topLogprobs: 21 }],
     ['seed', { seed: 2 ** 32 }],
+    // What a page without type checks may send.
+    ['speculative', { speculative: 'often' as 'auto' }],
   ])('refuses %s out of range', (name, change) => {
     expect(() => checkSamplingParams({ ...GREEDY, ...change })).toThrow(
       expect.objectContaining({ code: 'bad-request', message: expect.stringContaining(`${name} is`) }),
