@@ -68,3 +68,7 @@ fn masses(level: vec4<u32>, limit: u32, scale: f32) -> vec4<u32> {
 fn sum4(v: vec4<u32>) -> u32 {
   return v.x + v.y + v.z + v.w;
 }
+
+fn max4(v: vec4<f32>) -> f32 {
+  return max(max(v.x, v.y), max(v.z, v.w));
+}
