@@ -15,11 +15,9 @@ import type { Graph } from './graph';
 import { KeyBiasTables, readKeyBias } from './key-bias';
 import { RopeTables } from './rope-tables';
 import { SampleReadback } from './sample-readback';
-import { type Asks, NO_ASKS, StepGraphs } from './step-graphs';
+import { type Asks, NO_ASKS, SPLIT_TOKENS, StepGraphs } from './step-graphs';
 import { MAX_SPLITS, planStepMemory } from './step-memory';
 
-/** Lengths of contexts for which the kernels differ, from this one doubling. */
-const SHORT_CONTEXT = 64;
 /** Lengths of prompts for which the kernels differ. */
 const OTHER_CHUNKS = [2, 8, 16, 32, 64];
 /** Numbers of decode rows for which the kernels differ. */
@@ -117,7 +115,7 @@ export class ModelRunner implements StepRunner {
     this.#graphs.request({ chunks: [1, this.maxChunkTokens], positions: ends, rowCounts: [1] });
     await gpu.pipelines.ready();
     if (gpu.isSoftware) return;
-    const lengths = Array.from({ length: Math.log2(MAX_SPLITS) }, (_, i) => SHORT_CONTEXT * 2 ** i);
+    const lengths = Array.from({ length: Math.log2(MAX_SPLITS) }, (_, i) => SPLIT_TOKENS * 2 ** i);
     const chunks = OTHER_CHUNKS.filter((numRows) => numRows < this.maxChunkTokens);
     const positions = lengths.filter((position) => position < contextLength);
     this.#graphs.request({ chunks, positions, rowCounts: [1] });
@@ -146,7 +144,7 @@ export class ModelRunner implements StepRunner {
     const numChunkIds = prefill === null ? 0 : numSampled(prefill);
     const chunkSlots = Array<number>(numChunkIds).fill(prefill?.slot ?? 0);
     const slots = [...rows.map(({ slot }) => slot), ...chunkSlots];
-    const readback = this.#readback.begin(slots.map((slot) => this.#inputs.numTopOf(slot)));
+    const readback = this.#readback.begin(slots.map((slot) => this.#numTopOf(slot)));
     if (rows.length > 0) {
       const last = rows.reduce((most, { position }) => Math.max(most, position), 0);
       const graph = this.#graphs.decode(rows.length, last, this.#asksOf(rows));
@@ -166,8 +164,13 @@ export class ModelRunner implements StepRunner {
   #asksOf(rows: readonly { readonly slot: number }[]): Asks {
     return {
       adjusts: rows.some(({ slot }) => this.#inputs.isAdjusted(slot)),
-      reports: rows.some(({ slot }) => this.#inputs.numTopOf(slot) !== null),
+      reports: rows.some(({ slot }) => this.#numTopOf(slot) !== null),
     };
+  }
+
+  #numTopOf(slot: number): number | null {
+    const numTop = this.#inputs.numTopOf(slot);
+    return numTop === null ? null : Math.min(numTop, this.#options.config.vocabSize);
   }
 
   /**

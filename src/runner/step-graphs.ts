@@ -15,7 +15,7 @@ import type { RopeTables } from './rope-tables';
 import { MAX_SPLITS } from './step-memory';
 
 /** Tokens of context that are worth a part of their own: what a workgroup takes at once. */
-const SPLIT_TOKENS = 64;
+export const SPLIT_TOKENS = 64;
 /** Workgroups that fill a large GPU twice; more parts than that only cost. */
 const FULL_WORKGROUPS = 264;
 
