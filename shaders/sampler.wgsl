@@ -1,13 +1,14 @@
-// next id: id[r] = sample(softmax(penalised(logits[r, v]) / T) cut by top-k, top-p, min-p); logits: f32 [rows, vocab].
-//   score x[v] = seen[v] ? (l > 0 ? l / penalty : l * penalty) : l        level y[v] = (max x - x[v]) / T >= 0
+// next id: id[r] = sample(softmax(x[r, v] / T) cut by top-k, top-p, min-p); scores x: f32 [rows, vocab], the logits or what
+// adjust.wgsl has made of them.        level y[v] = (max x - x[v]) / T >= 0
 //   T = 0: the lowest v with x[v] = max x. Otherwise a draw in order of v from the integer masses
 //   q[v] = round(2^31 e^-y[v] / Z) of the kept ids, kept = { v : level[v] <= limit }.
 // Nothing is sorted. Levels are u32 (y * 2^27; ids with y >= 32 could never be drawn and are left out); top-k and top-p
-// find their limits by radix selection with histograms of counts and masses. All sums are integers, so neither the
+// find their limits by radix selection with histograms of counts and masses; passes leave out the segments of 128 ids that
+// have nothing for them, which after the first cut are most of them. All sums are integers, so neither the
 // number of threads nor the order of atomics changes a bit, and a draw depends only on (logits, parameters, seed,
 // position). exp, log and division differ by ulps between GPUs: ids at a boundary may differ there, never between batches.
 // Thread map: one workgroup of WG_SIZE (256 or more) a row; a thread takes quads of ids 4i .. 4i+3. Afterwards thread 0
-// writes the id to sampled[r], and to the slot: token, position + 1, its bit in seen.
+// writes the id to sampled[r] and, where FEEDS, to the slot: token, position + 1, and behind the sequence's ids.
 
 #params
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
@@ -17,8 +18,12 @@
 #import reduce
 #import histogram
 #import candidates
+#import segments
 
-const SEGMENT_QUADS = 256u;
+const BIN_QUADS = 256u;
+// 17.5 and 22.3: what lies behind has no mass in units of 2^-24, or at a scale of 2^31.
+const LAST_OF_SUM = 2348810240u;
+const LAST_DRAWN = 2993056973u;
 
 var<workgroup> shared_row: Row;
 var<workgroup> lowest_id: atomic<u32>;
@@ -30,7 +35,12 @@ fn select_limit(ceiling: u32, scale: f32, top_k: u32, top_p: f32, thread: u32) -
   var goal = top_k;
   for (var shift = 24u;; shift -= 8u) {
     clear_bins(thread);
+    let last = select(KEEP_ALL, LAST_DRAWN, scale > 0.0);
+    let farthest = min(min(ceiling, last), low + ((256u << shift) - 1u));
     for (var quad = thread; quad < num_quads(); quad += WG_SIZE) {
+      if (is_beyond(quad, farthest)) {
+        continue;
+      }
       let level = levels(quad);
       var weight = select(vec4<u32>(0u), vec4<u32>(1u), level <= vec4<u32>(ceiling));
       if (scale > 0.0) {
@@ -64,6 +74,9 @@ fn mass_scale(limit: u32, thread: u32) -> f32 {
   var high = 0u;
   var low = 0u;
   for (var quad = thread; quad < num_quads(); quad += WG_SIZE) {
+    if (is_beyond(quad, min(limit, LAST_OF_SUM))) {
+      continue;
+    }
     let mass = masses(levels(quad), limit, 16777216.0);
     high += sum4(mass >> vec4<u32>(12u));
     low += sum4(mass & vec4<u32>(4095u));
@@ -76,23 +89,25 @@ fn mass_scale(limit: u32, thread: u32) -> f32 {
   return 2147483648.0 / max(z, 1.0);
 }
 
-// The id at a random point of the kept mass: the segment of 1024 ids by 32 threads each, then the quad, then the id.
+// The id at a random point of the kept mass: first which 1024 ids, added up by 32 threads each, then the quad, then the id.
 fn draw(limit: u32, scale: f32, thread: u32) -> u32 {
   clear_bins(thread);
-  for (var segment = thread / 32u; segment * SEGMENT_QUADS < num_quads(); segment += WG_SIZE / 32u) {
-    let end = min(num_quads(), (segment + 1u) * SEGMENT_QUADS);
+  for (var bin = thread / 32u; bin * BIN_QUADS < num_quads(); bin += WG_SIZE / 32u) {
+    let end = min(num_quads(), (bin + 1u) * BIN_QUADS);
     var sum = 0u;
-    for (var quad = segment * SEGMENT_QUADS + thread % 32u; quad < end; quad += 32u) {
-      sum += sum4(masses(levels(quad), limit, scale));
+    for (var quad = bin * BIN_QUADS + thread % 32u; quad < end; quad += 32u) {
+      if (!is_beyond(quad, min(limit, LAST_DRAWN))) {
+        sum += sum4(masses(levels(quad), limit, scale));
+      }
     }
-    atomicAdd(&bins[segment], sum);
+    atomicAdd(&bins[bin], sum);
   }
   let total = scan_bins(thread);
   var goal = draw_below(total, philox(row.seed, vec2<u32>(row.position + 1u, 0u))) + 1u;
-  let segment = find_bin(goal, thread);
-  goal -= segment.before;
-  if (thread < SEGMENT_QUADS) {
-    let quad = segment.bin * SEGMENT_QUADS + thread;
+  let ids = find_bin(goal, thread);
+  goal -= ids.before;
+  if (thread < BIN_QUADS) {
+    let quad = ids.bin * BIN_QUADS + thread;
     var sum = 0u;
     if (quad < num_quads()) {
       sum = sum4(masses(levels(quad), limit, scale));
@@ -101,19 +116,42 @@ fn draw(limit: u32, scale: f32, thread: u32) -> u32 {
   }
   goal = min(goal, scan_bins(thread));
   let found = find_bin(goal, thread);
-  let mass = masses(levels(segment.bin * SEGMENT_QUADS + found.bin), limit, scale);
+  let mass = masses(levels(ids.bin * BIN_QUADS + found.bin), limit, scale);
   goal -= found.before;
   let past = vec3<u32>(mass.x, mass.x + mass.y, mass.x + mass.y + mass.z) < vec3<u32>(goal);
-  return (segment.bin * SEGMENT_QUADS + found.bin) * 4u + u32(past.x) + u32(past.y) + u32(past.z);
+  return (ids.bin * BIN_QUADS + found.bin) * 4u + u32(past.x) + u32(past.y) + u32(past.z);
 }
 
 fn commit(index: u32, choice: u32) {
   let id = min(choice, params.vocab_size - 1u);
-  let at = slot_word(row.slot, 0u);
   state[SAMPLED_AT + index] = id;
+#if FEEDS
+  let at = slot_word(row.slot, 0u);
   state[at + SLOT_TOKEN] = id;
   state[at + SLOT_POSITION] = row.position + 1u;
-  state[SEEN_AT + row.slot * SEEN_STRIDE + id / 32u] |= 1u << (id % 32u);
+  if (row.position + 1u < IDS_STRIDE) {
+    state[IDS_AT + row.slot * IDS_STRIDE + row.position + 1u] = id;
+  }
+#endif
+}
+
+// The lowest id of the largest score.
+fn find_best(thread: u32) -> u32 {
+  var best = -3.0e38;
+  var best_id = LEFT_OUT;
+  for (var quad = thread; quad < num_quads(); quad += WG_SIZE) {
+    let x = scores(quad);
+    let most = max4(x);
+    if (most > best) {
+      best = most;
+      best_id = quad * 4u + select(select(select(3u, 2u, x.z == most), 1u, x.y == most), 0u, x.x == most);
+    }
+  }
+  if (best == lanes_max(best, thread)) {
+    atomicMin(&lowest_id, best_id);
+  }
+  workgroupBarrier();
+  return atomicLoad(&lowest_id);
 }
 
 @compute @workgroup_size(WG_SIZE)
@@ -128,26 +166,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   reach = FAR * temperature;
   inverse_temperature = 1.0 / temperature;
   first_quad = params.logits_at / 4u + group.x * (params.logits_stride / 4u);
-  var best = -3.0e38;
-  var best_id = LEFT_OUT;
-  for (var quad = thread; quad < num_quads(); quad += WG_SIZE) {
-    let x = scores(quad);
-    let most = max(max(x.x, x.y), max(x.z, x.w));
-    if (most > best) {
-      best = most;
-      best_id = quad * 4u + select(select(select(3u, 2u, x.z == most), 1u, x.y == most), 0u, x.x == most);
-    }
-  }
-  top = lanes_max(best, thread);
-  if (best == top) {
-    atomicMin(&lowest_id, best_id);
-  }
-  workgroupBarrier();
-  var choice = atomicLoad(&lowest_id);
-  if (r.temperature > 0.0) {
+  var choice = 0u;
+  if (r.temperature == 0.0) {
+    choice = find_best(thread);
+  } else {
+    top = find_top(thread);
+    measure_segments(thread);
     var limit = KEEP_ALL;
     if (r.top_k > 0u && r.top_k < params.vocab_size) {
-      limit = select_limit(KEEP_ALL, 0.0, r.top_k, 1.0, thread);
+      limit = select_limit(reached_by(r.top_k, thread), 0.0, r.top_k, 1.0, thread);
     }
     let scale = mass_scale(limit, thread);
     if (r.top_p < 1.0) {

@@ -5,21 +5,51 @@ export interface ChatMessage {
   readonly content: string;
 }
 
-/** OpenAI's chat request, as far as this engine answers it. Unset fields take the model's generation_config. */
-export interface ChatRequest {
-  readonly messages: readonly ChatMessage[];
-  /** Longest completion, in tokens. */
-  readonly max_tokens?: number;
+/**
+ * How tokens are chosen, in this order: penalties, logit bias and bad words, min_tokens, temperature, top_k, top_p, min_p.
+ * Unset fields take the model's generation_config.
+ */
+export interface SamplingRequest {
   /** 0 = greedy. */
   readonly temperature?: number;
   readonly top_p?: number;
   /** 0 = off. */
   readonly top_k?: number;
   readonly min_p?: number;
+  /** Logits of tokens in prompt and completion are divided by it (multiplied where negative); 1 = off. */
   readonly repetition_penalty?: number;
+  /** −2 to 2, subtracted from a token's logit as often as the completion has the token. Default 0. */
+  readonly frequency_penalty?: number;
+  /** −2 to 2, subtracted once from the logits of tokens that the completion has. Default 0. */
+  readonly presence_penalty?: number;
+  /** Token id → −100 to 100, added to its logit; −100 bans the token. At most 300 tokens. */
+  readonly logit_bias?: Readonly<Record<string, number>>;
   readonly seed?: number;
-  readonly stop?: string | readonly string[];
+  /** The model's own end token does not end the completion. */
   readonly ignore_eos?: boolean;
+  /** Further token ids that end the completion. At most 64. */
+  readonly stop_token_ids?: readonly number[];
+  /** Before so many tokens, none that ends the completion is chosen (stop strings end it all the same). Default 0. */
+  readonly min_tokens?: number;
+  /** Report how probable the model found each token, before penalties, biases, temperature and cuts. */
+  readonly logprobs?: boolean;
+  /** With `logprobs`: report the most probable tokens too, 0 to 20 of them. Default 0. */
+  readonly top_logprobs?: number;
+  /**
+   * 'auto': while the request runs alone and where it pays, what stood behind the same words before is tried as a draft,
+   * several tokens a step. The tokens are the same. 'always': whether it pays or not. Default 'auto'.
+   */
+  readonly speculative?: 'auto' | 'always' | 'off';
+}
+
+/** OpenAI's chat request, as far as this engine answers it. */
+export interface ChatRequest extends SamplingRequest {
+  readonly messages: readonly ChatMessage[];
+  /** Longest completion, in tokens. */
+  readonly max_tokens?: number;
+  readonly stop?: string | readonly string[];
+  /** Texts that the answer may not contain, as tokens: each is banned as it stands and with a space before it. */
+  readonly bad_words?: readonly string[];
   /** Answers to the same prompt, which is computed once. Answer i draws with seed + i. Default 1, at most 64. */
   readonly n?: number;
   /** Larger goes first, and may take the place of a smaller one. Default 0. */
@@ -58,6 +88,21 @@ export interface Timings {
   readonly prefillTokensPerSecond: number;
   /** Completion tokens after the first, per second. */
   readonly decodeTokensPerSecond: number;
+  /** Tokens of drafts (see `speculative`), and how many of them were right. */
+  readonly draftTokens: number;
+  readonly acceptedDraftTokens: number;
+}
+
+/** OpenAI's shape. `bytes` are the token's own, which may be part of a character: then `token` shows U+FFFD. */
+export interface TokenChoice {
+  readonly token: string;
+  /** Natural logarithm of the model's probability. */
+  readonly logprob: number;
+  readonly bytes: readonly number[];
+}
+
+export interface TokenReport extends TokenChoice {
+  readonly top_logprobs: readonly TokenChoice[];
 }
 
 /**
@@ -74,6 +119,8 @@ export interface ChatChunk {
       /** Which of the `n` answers. */
       readonly index: number;
       readonly delta: { readonly role?: 'assistant'; readonly content?: string };
+      /** Of tokens up to this chunk that no earlier one reported: text may be held back longer than its tokens. */
+      readonly logprobs?: { readonly content: readonly TokenReport[] };
       readonly finish_reason: FinishReason | null;
     },
   ];
@@ -259,6 +306,9 @@ export interface EngineStats {
   readonly prefixHitTokens: number;
   /** Sequences that had to give up their blocks and were computed again. */
   readonly numPreemptions: number;
+  /** Tokens of drafts (see `speculative`) of all requests, and how many of them were right. */
+  readonly draftTokens: number;
+  readonly acceptedDraftTokens: number;
   /** Mean of all steps, tokens of prompts and completions alike. */
   readonly tokensPerStep: number;
   readonly weightBytes: number;
@@ -287,23 +337,26 @@ export interface ScoreResult {
 }
 
 /** Raw completion from token ids, for verification and benchmarks. */
-export interface GenerateRequest {
+export interface GenerateRequest extends SamplingRequest {
   readonly ids: readonly number[];
   readonly max_tokens: number;
-  readonly temperature?: number;
-  readonly top_p?: number;
-  readonly top_k?: number;
-  readonly min_p?: number;
-  readonly repetition_penalty?: number;
-  readonly seed?: number;
-  readonly ignore_eos?: boolean;
+  /** Token ids that may not follow each other: the last is banned where the others stand. At most 128 words, 512 ids. */
+  readonly bad_words?: readonly (readonly number[])[];
   readonly priority?: number;
   readonly session?: string;
   readonly cache_prompt?: boolean;
 }
 
+/** How probable the model found an id, and which it found the most probable. Natural logarithms. */
+export interface IdReport {
+  readonly logprob: number;
+  readonly top: readonly { readonly id: number; readonly logprob: number }[];
+}
+
 export interface GenerateResult {
   readonly ids: readonly number[];
+  /** Of every id, with `logprobs`. */
+  readonly logprobs?: readonly IdReport[];
   readonly finish_reason: FinishReason;
   readonly usage: Usage;
   readonly timings: Timings;

@@ -15,7 +15,6 @@ struct Row {
   temperature: f32,
   top_p: f32,
   min_p: f32,
-  penalty: f32,
 }
 
 var<private> row: Row;
@@ -36,7 +35,7 @@ fn load_row(index: u32) -> Row {
   let at = slot_word(slot, 0u);
   return Row(slot, row_position(index), state[at + SLOT_SEED], state[at + SLOT_TOP_K],
     bitcast<f32>(state[at + SLOT_TEMPERATURE]), bitcast<f32>(state[at + SLOT_TOP_P]),
-    bitcast<f32>(state[at + SLOT_MIN_P]), bitcast<f32>(state[at + SLOT_REPETITION_PENALTY]));
+    bitcast<f32>(state[at + SLOT_MIN_P]));
 }
 
 fn in_vocab(quad: u32) -> vec4<bool> {
@@ -45,12 +44,7 @@ fn in_vocab(quad: u32) -> vec4<bool> {
 
 // The clamp keeps differences of scores finite, and keeps a compiler from fusing the product into them.
 fn scores(quad: u32) -> vec4<f32> {
-  var x = scratch[first_quad + quad];
-  if (row.penalty != 1.0) {
-    let bits = state[SEEN_AT + row.slot * SEEN_STRIDE + quad / 8u] >> (quad % 8u * 4u);
-    let seen = (vec4<u32>(bits) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u);
-    x = select(x, select(x * row.penalty, x / row.penalty, x > vec4<f32>(0.0)), seen);
-  }
+  let x = scratch[first_quad + quad];
   return select(vec4<f32>(-1.0e38), clamp(x, vec4<f32>(-1.0e38), vec4<f32>(1.0e38)), in_vocab(quad));
 }
 
@@ -73,4 +67,8 @@ fn masses(level: vec4<u32>, limit: u32, scale: f32) -> vec4<u32> {
 
 fn sum4(v: vec4<u32>) -> u32 {
   return v.x + v.y + v.z + v.w;
+}
+
+fn max4(v: vec4<f32>) -> f32 {
+  return max(max(v.x, v.y), max(v.z, v.w));
 }

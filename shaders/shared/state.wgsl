@@ -11,6 +11,14 @@ const SLOT_TOP_K = 4u;
 const SLOT_TOP_P = 5u;
 const SLOT_MIN_P = 6u;
 const SLOT_REPETITION_PENALTY = 7u;
+const SLOT_FREQUENCY_PENALTY = 8u;
+const SLOT_PRESENCE_PENALTY = 9u;
+const SLOT_NUM_PROMPT_TOKENS = 10u;
+const SLOT_FIRST_END = 11u;
+const SLOT_NUM_BIASES = 12u;
+const SLOT_NUM_END_IDS = 13u;
+const SLOT_NUM_PHRASES = 14u;
+const SLOT_NUM_TOP = 15u;
 
 fn slot_word(slot: u32, word: u32) -> u32 {
   return SLOTS_AT + slot * SLOT_WORDS + word;

@@ -1,5 +1,5 @@
 import { bytesOfPiece } from './byte-alphabet';
-import { stripHead } from './piece-decoder';
+import { bytePieceOf, stripHead } from './piece-decoder';
 import type { Tokenizer } from './tokenizer';
 
 export interface DetokenizerOptions {
@@ -11,8 +11,6 @@ export interface DetokenizerOptions {
    */
   readonly continuesText?: boolean;
 }
-
-const BYTE_PIECE = /^<0x([0-9A-Fa-f]{2})>$/;
 
 /**
  * Token ids → text, as a stream. A character whose UTF-8 bytes are spread over several tokens is held back until
@@ -64,9 +62,9 @@ export class Detokenizer {
     let text = piece;
     for (const rewrite of rewrites) text = rewrite(text, this.#isFirst);
     this.#isFirst = false;
-    const hex = byteFallback ? BYTE_PIECE.exec(text)?.[1] : undefined;
-    if (hex === undefined) return this.#utf8.decode() + text;
-    return this.#utf8.decode(Uint8Array.of(Number.parseInt(hex, 16)), { stream: true });
+    const byte = byteFallback ? bytePieceOf(text) : null;
+    if (byte === null) return this.#utf8.decode() + text;
+    return this.#utf8.decode(Uint8Array.of(byte), { stream: true });
   }
 
   #strip(text: string): string {

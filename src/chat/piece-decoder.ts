@@ -110,3 +110,11 @@ export function stripHead(text: string, content: string, count: number): string 
   while (cut < count && content !== '' && text.charAt(cut) === content) cut++;
   return text.slice(cut);
 }
+
+const BYTE_PIECE = /^<0x([0-9A-Fa-f]{2})>$/;
+
+/** The byte that a piece like `<0x0A>` stands for; null for any other piece. */
+export function bytePieceOf(piece: string): number | null {
+  const hex = BYTE_PIECE.exec(piece)?.[1];
+  return hex === undefined ? null : Number.parseInt(hex, 16);
+}

@@ -15,6 +15,11 @@ export interface PrefillBatch {
   readonly blockTable: readonly number[];
   /** True for the last chunk of the prompt: its last row is sampled, and the id becomes the slot's token. */
   readonly sample: boolean;
+  /**
+   * True for the last token of a sequence and a draft of what may follow it: every row is sampled, as if the tokens before
+   * it were right, and nothing is fed back. The next decode row of the slot brings its token. At most `maxVerifiedRows`.
+   */
+  readonly verifies: boolean;
 }
 
 export interface DecodeRow {
@@ -23,6 +28,26 @@ export interface DecodeRow {
   readonly position: number;
   /** Covers `position`. */
   readonly blockTable: readonly number[];
+  /** Takes the place of what the slot holds: set for the first row after a draft was verified, else null. */
+  readonly tokenId: number | null;
+}
+
+/** How probable a sampled id was by the model itself: before penalties, biases, temperature and cuts. */
+export interface TokenLogprob {
+  /** Natural logarithm. */
+  readonly logprob: number;
+  /** The most probable ids, as many as were asked for, the most probable first. */
+  readonly top: readonly { readonly id: number; readonly logprob: number }[];
+}
+
+/** What a slot is started with. */
+export interface SlotStart {
+  readonly params: SamplingParams;
+  /** All that is known of the sequence: the prompt, and what of the completion has been sampled before. */
+  readonly tokenIds: ArrayLike<number>;
+  readonly numPromptTokens: number;
+  /** Ids that end the completion: none of them is sampled before `params.minTokens`. */
+  readonly endIds: readonly number[];
 }
 
 /**
@@ -35,23 +60,28 @@ export interface Batch {
   readonly prefill: PrefillBatch | null;
 }
 
-/** A submitted step. `ids` resolves when the GPU is done: one sampled id a decode row, then that of the chunk if it samples. */
+/** A submitted step. Both resolve when the GPU is done. */
 export interface PendingStep {
+  /** One sampled id a decode row, then those of the chunk: one if it samples, one a row if it verifies. */
   readonly ids: Promise<Uint32Array>;
+  /** For every id, null where the slot does not ask for it; unset when no slot of the step does. */
+  readonly logprobs?: Promise<readonly (TokenLogprob | null)[]>;
 }
 
 /**
  * What the engine needs of the GPU side. `submit` records and submits at once and never waits: steps run in the order
  * of submission, and a step may be submitted before the ids of the step before it have come back.
  * After a prefill with `sample`, or a decode step, the slot holds the sampled token and the next position, and the
- * token counts as seen. A draw depends on the seed and the position only, so that a sequence that was preempted and
+ * token counts for penalties. A draw depends on the seed and the position only, so that a sequence that was preempted and
  * computed again samples the same ids. `ids` always settles: it rejects when the device is lost.
  */
 export interface StepRunner {
   readonly maxSlots: number;
   /** Longest prefill chunk, in tokens. */
   readonly maxChunkTokens: number;
-  /** Prepares a slot for a sequence: sampling parameters, RNG, and the tokens that the repetition penalty counts as seen. */
-  startSlot(slot: number, params: SamplingParams, seenIds: ArrayLike<number>): void;
+  /** Most rows of a chunk that verifies a draft. */
+  readonly maxVerifiedRows: number;
+  /** Prepares a slot for a sequence: sampling parameters, RNG, and the tokens that penalties and bad words go by. */
+  startSlot(slot: number, start: SlotStart): void;
   submit(batch: Batch): PendingStep;
 }

@@ -20,5 +20,6 @@ export function cutChunk(sequence: Sequence, maxTokens: number, maxFixedTokens: 
     totalTokens: isPrompt ? numPromptTokens : null,
     blockTable: blockTable.blockIds,
     sample: sequence.schedulePrefill(tokenIds.length),
+    verifies: false,
   };
 }

@@ -1,14 +1,15 @@
 import { TabmindError } from '../errors';
 import { BlockAllocator } from '../kvcache/block-allocator';
 import type { FinishReason } from '../protocol';
-import type { StepRunner } from './batch';
+import type { StepRunner, TokenLogprob } from './batch';
 import { defect } from './defect';
 import type { Completion, EngineCounts, EngineOptions, EngineRequest } from './request';
-import { checkSamplingParams, type SamplingParams } from './sampling-params';
-import { type ScheduledStep, Scheduler } from './scheduler';
+import { checkSamplingParams } from './sampling-params';
+import { Scheduler } from './scheduler';
 import { type Seat, Sequence } from './sequence';
 import { Sessions } from './sessions';
-import { StepPipeline } from './step-pipeline';
+import { Speculation } from './speculation';
+import { type SampledToken, StepPipeline } from './step-pipeline';
 import { StepTimes } from './step-times';
 
 interface LiveRequest {
@@ -27,10 +28,11 @@ export class Engine {
   readonly sessions: Sessions;
   readonly #allocator: BlockAllocator;
   readonly #scheduler: Scheduler;
-  readonly #eosTokenIds: ReadonlySet<number>;
+  readonly #eosTokenIds: readonly number[];
   readonly #now: () => number;
   readonly #requests = new Map<string, LiveRequest>();
   readonly #pipeline: StepPipeline;
+  readonly #speculation: Speculation;
   /** Work that holds a lent place. */
   readonly #borrowed = new Set<Promise<unknown>>();
   /** Ends when there is no work left; null while idle. */
@@ -48,18 +50,23 @@ export class Engine {
       });
     const now = options.now ?? (() => performance.now());
     const times = new StepTimes(options.maxItlGrowth ?? 2, runner.maxChunkTokens);
+    const { draftsPay: pays } = options;
+    const maxDraftTokens = runner.maxVerifiedRows - 1;
+    const speculation = new Speculation({ maxDraftTokens, ...(pays && { pays }) });
     this.#now = now;
-    this.#eosTokenIds = new Set(options.eosTokenIds);
+    this.#speculation = speculation;
+    this.#eosTokenIds = options.eosTokenIds;
     this.#allocator = new BlockAllocator(options.numBlocks, options.blockTokens);
     const scheduler = new Scheduler(this.#allocator, {
       maxSlots: runner.maxSlots,
       contextLength: options.contextLength,
       maxSharedTokens: options.maxSharedTokens ?? Number.POSITIVE_INFINITY,
       maxChunkFor: (numRows) => times.maxChunkFor(numRows),
+      draftFor: (sequence, room) => speculation.draftFor(sequence, room),
     });
     this.#scheduler = scheduler;
     this.sessions = new Sessions(scheduler.seating, this.#allocator, this.#borrowed);
-    this.#pipeline = new StepPipeline({ runner, scheduler, times, maxStepsInFlight, now });
+    this.#pipeline = new StepPipeline({ runner, scheduler, times, speculation, maxStepsInFlight, now });
   }
 
   /**
@@ -69,7 +76,9 @@ export class Engine {
    */
   async add(request: EngineRequest): Promise<Completion> {
     this.#check(request);
-    const sequence = new Sequence(request.id, request.promptIds, request.params, this.#now(), request);
+    const { id, promptIds, params } = request;
+    const endIds = [...params.stopTokenIds, ...(params.ignoreEos ? [] : this.#eosTokenIds)];
+    const sequence = new Sequence(id, promptIds, params, this.#now(), { ...request, endIds });
     this.#scheduler.add(sequence);
     return new Promise((resolve, reject) => {
       this.#requests.set(request.id, { request, sequence, resolve, reject });
@@ -133,6 +142,7 @@ export class Engine {
     const { numTokens, numHit } = seating.promptTokens;
     const { numSubmitted, numTokens: numComputed } = this.#pipeline;
     const numKept = seating.numSessionBlocks;
+    const { numDrafted, numAccepted } = this.#speculation.draftTokens;
     return {
       running: this.#scheduler.numRunning,
       waiting: this.#scheduler.numWaiting,
@@ -147,6 +157,8 @@ export class Engine {
       promptTokens: numTokens,
       prefixHitTokens: numHit,
       numPreemptions: this.#scheduler.numPreemptions,
+      draftTokens: numDrafted,
+      acceptedDraftTokens: numAccepted,
     };
   }
 
@@ -195,7 +207,7 @@ export class Engine {
       this.#pipeline.fill();
       const done = await this.#pipeline.next();
       if (done !== null) {
-        this.#read(done.step, done.ids);
+        this.#read(done);
         return null;
       }
       if (this.#requests.size === 0) return null;
@@ -207,29 +219,26 @@ export class Engine {
     }
   }
 
-  #read(step: ScheduledStep, ids: Uint32Array): void {
-    const { sampled } = step;
-    if (ids.length !== sampled.length) throw defect(`a step gave ${ids.length} ids, not ${sampled.length}`);
-    for (const [row, tokenId] of ids.entries()) {
-      const sequence = sampled[row];
+  #read(tokens: readonly SampledToken[]): void {
+    for (const { sequence, tokenId, logprob } of tokens) {
       // Surplus of a sequence that ended after this step was submitted: never part of the completion.
-      if (sequence === undefined || sequence.status === 'finished') continue;
-      sequence.append(tokenId, this.#now());
+      if (sequence.status === 'finished') continue;
+      sequence.append(tokenId, this.#now(), logprob);
       this.#tokensGenerated++;
-      this.#advance(sequence, tokenId);
+      this.#advance(sequence, tokenId, logprob);
     }
   }
 
   /** Tells the request of its new token and ends it when this was the last. */
-  #advance(sequence: Sequence, tokenId: number): void {
+  #advance(sequence: Sequence, tokenId: number, logprob: TokenLogprob | null): void {
     const live = this.#requests.get(sequence.id);
     if (live === undefined) throw defect(`sequence ${sequence.id} has no request`);
-    if (this.#isStop(sequence.params, tokenId)) {
+    if (sequence.endIds.includes(tokenId)) {
       this.#complete(live, 'stop', tokenId);
       return;
     }
     try {
-      live.request.onTokens?.([tokenId]);
+      live.request.onTokens?.([tokenId], logprob === null ? null : [logprob]);
     } catch (thrown) {
       this.#failCallback(live, thrown);
     }
@@ -237,16 +246,12 @@ export class Engine {
       this.#complete(live, 'length', null);
   }
 
-  #isStop(params: SamplingParams, tokenId: number): boolean {
-    return params.stopTokenIds.includes(tokenId) || (!params.ignoreEos && this.#eosTokenIds.has(tokenId));
-  }
-
   #complete(live: LiveRequest, reason: FinishReason, stopTokenId: number | null): void {
     const { sequence } = live;
     this.#end(live, reason);
     const timings = sequence.timings(this.#now());
-    const { completionIds: ids, numHitTokens } = sequence;
-    live.resolve({ reason, ids, stopTokenId, numHitTokens, timings });
+    const { completionIds: ids, logprobs, numHitTokens } = sequence;
+    live.resolve({ reason, ids, logprobs, stopTokenId, numHitTokens, timings });
   }
 
   #failCallback(live: LiveRequest, thrown: unknown): void {

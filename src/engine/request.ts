@@ -1,5 +1,7 @@
 import type { EngineStats, FinishReason, Timings } from '../protocol';
+import type { TokenLogprob } from './batch';
 import type { SamplingParams } from './sampling-params';
+import type { DraftTimes } from './speculation';
 
 export interface EngineOptions {
   /** Blocks of the KV pool; the pool on the GPU has the same number. */
@@ -16,6 +18,8 @@ export interface EngineOptions {
   readonly maxItlGrowth?: number;
   /** Steps submitted and not read back. Default 3; 1 waits for every token before the next step is submitted. */
   readonly stepsInFlight?: number;
+  /** Whether drafts give tokens sooner than plain steps, by what was measured. Default `draftsPay` of speculation.ts. */
+  readonly draftsPay?: (times: DraftTimes) => boolean;
   /** The clock, in milliseconds. Default `performance.now`. */
   readonly now?: () => number;
 }
@@ -33,16 +37,18 @@ export interface EngineRequest {
   /** False: share no blocks with other requests. Default true. */
   readonly shares?: boolean;
   /**
-   * Called with the new ids of the completion as they are read back, in order, the stop token left out. It may call
-   * the engine. What it throws fails this request only.
+   * Called with the new ids of the completion as they are read back, in order, the stop token left out, and their
+   * logprobs if the request asks for them. It may call the engine. What it throws fails this request only.
    */
-  readonly onTokens?: (ids: readonly number[]) => void;
+  readonly onTokens?: (ids: readonly number[], logprobs: readonly TokenLogprob[] | null) => void;
 }
 
 export interface Completion {
   readonly reason: FinishReason;
   /** Every id of the completion, the stop token included. */
   readonly ids: readonly number[];
+  /** Of every id; null when the request did not ask for them. */
+  readonly logprobs: readonly TokenLogprob[] | null;
   /** The eos or stop id that ended it; null when something else did. */
   readonly stopTokenId: number | null;
   /** Prompt tokens whose keys and values were there already. */
@@ -66,4 +72,6 @@ export type EngineCounts = Pick<
   | 'promptTokens'
   | 'prefixHitTokens'
   | 'numPreemptions'
+  | 'draftTokens'
+  | 'acceptedDraftTokens'
 >;

@@ -1,39 +1,19 @@
 import { TabmindError } from '../errors';
 import type { BlockAllocator, BlockCopy } from '../kvcache/block-allocator';
 import type { FinishReason } from '../protocol';
-import type { Batch, DecodeRow } from './batch';
+import type { DecodeRow } from './batch';
 import { cutChunk } from './chunk';
 import { defect } from './defect';
+import { draftStep } from './draft-step';
 import { compareRank, insertRanked, urgencyOf } from './ranking';
+import type { ScheduledStep, SchedulerLimits } from './scheduled-step';
 import { Seating } from './seating';
 import { type Sequence, seatOf } from './sequence';
 
-/** A batch to submit, and whose rows they are. */
-export interface ScheduledStep {
-  readonly batch: Batch;
-  /** The sequence of every decode row, in row order. */
-  readonly decoding: readonly Sequence[];
-  /** The sequence of the chunk. */
-  readonly prefilling: Sequence | null;
-  /** The sequence of every id that comes back, in order. */
-  readonly sampled: readonly Sequence[];
-  /** The sequence that this step takes into a slot: the slot has to be started before the batch is submitted. */
-  readonly admitted: Sequence | null;
-}
-
-export interface SchedulerLimits {
-  readonly maxSlots: number;
-  /** Longest sequence, prompt and completion together, in tokens. */
-  readonly contextLength: number;
-  /** Beyond so many tokens keys depend on the length, so that sequences share no blocks. Default: no limit. */
-  readonly maxSharedTokens?: number;
-  /** Longest prompt chunk that may join a step of so many decode rows, in tokens, 1 or more. */
-  readonly maxChunkFor: (numRows: number) => number;
-}
-
 /**
  * Decides which batch runs next: pure bookkeeping, no GPU and no waiting. Every step takes one token for every running
- * sequence and at most one chunk of one prompt. The more urgent goes first, then the earlier.
+ * sequence and at most one chunk of one prompt. The more urgent goes first, then the earlier. A sequence that runs alone may
+ * get steps that verify a draft instead, one at a time.
  *
  * One rule makes reuse safe: slot and blocks change hands only when their sequence has no step in flight. A finished
  * sequence therefore keeps them until its surplus steps have retired, and a sequence that is to be preempted is first
@@ -119,6 +99,12 @@ export class Scheduler {
    * The step counts as in flight until `retire`.
    */
   schedule(nowMs: number): ScheduledStep | null {
+    const alone = this.#draftAlone();
+    if (alone !== null) {
+      if (alone.draft.length === 0) return null;
+      this.#numStepsInFlight++;
+      return draftStep(alone.sequence, alone.draft);
+    }
     // Before this step counts as computed: what is copied now is copied before this step writes.
     if (this.#waiting.length > 0) for (const sequence of this.#running) this.#seating.publish(sequence);
     const leaving = this.#makeWay();
@@ -127,7 +113,8 @@ export class Scheduler {
     if (decoding.length === 0 && chunk === null) return null;
     const rows = decoding.map((sequence): DecodeRow => {
       const { slot, blockTable } = seatOf(sequence);
-      return { slot, position: sequence.scheduleDecode(), blockTable: blockTable.blockIds };
+      const tokenId = sequence.takeStaleToken();
+      return { slot, position: sequence.scheduleDecode(), blockTable: blockTable.blockIds, tokenId };
     });
     const prefill =
       chunk === null
@@ -140,12 +127,21 @@ export class Scheduler {
       prefilling: chunk?.sequence ?? null,
       sampled: chunk !== null && prefill?.sample ? [...decoding, chunk.sequence] : decoding,
       admitted: chunk?.isNew ? chunk.sequence : null,
+      draft: null,
     };
   }
 
-  /** Takes a step out of flight, its result read back or lost. Frees the place of finished sequences. */
-  retire({ batch, decoding, prefilling }: ScheduledStep): void {
+  /**
+   * Takes a step out of flight, its result read back or lost; `numAccepted` tokens of its draft were right. Frees the place of
+   * finished sequences.
+   */
+  retire({ batch, decoding, prefilling, draft }: ScheduledStep, numAccepted = 0): void {
     this.#numStepsInFlight--;
+    if (draft !== null && prefilling !== null) {
+      prefilling.retireDraft(draft.length, numAccepted);
+      this.#leaveIfDone(prefilling);
+      return;
+    }
     for (const sequence of decoding) this.#retireStep(sequence, 1);
     if (prefilling !== null) this.#retireStep(prefilling, batch.prefill?.sample ? 1 : 0);
   }
@@ -186,15 +182,37 @@ export class Scheduler {
   #isDecodable(sequence: Sequence): boolean {
     return (
       sequence.status === 'running' &&
+      !sequence.isVerifying &&
       sequence.tokenIds.length + sequence.numScheduled < this.#maxTokensOf(sequence)
     );
   }
 
   #retireStep(sequence: Sequence, numSampled: 0 | 1): void {
     sequence.retireStep(numSampled);
+    this.#leaveIfDone(sequence);
+  }
+
+  #leaveIfDone(sequence: Sequence): void {
     if (sequence.status !== 'finished' || sequence.numStepsInFlight > 0) return;
     this.#draining.delete(sequence);
     this.#seating.leave(sequence);
+  }
+
+  /**
+   * The only sequence there is, with a draft of what follows. While steps of it are in flight the draft is not complete: then
+   * it is empty, and nothing is submitted until they are back.
+   */
+  #draftAlone(): { readonly sequence: Sequence; readonly draft: readonly number[] } | null {
+    const [sequence] = this.#running;
+    const isAlone = this.#running.length === 1 && this.#waiting.length === 0 && this.#draining.size === 0;
+    if (sequence?.status !== 'running' || !isAlone) return null;
+    const room = this.#maxTokensOf(sequence) - sequence.tokenIds.length;
+    const draft = this.#limits.draftFor?.(sequence, room) ?? null;
+    if (draft === null) return null;
+    if (sequence.numStepsInFlight > 0) return { sequence, draft: [] };
+    // Sessions do not give up their blocks for a guess.
+    const numTokens = sequence.tokenIds.length + draft.length;
+    return this.#allocator.append(seatOf(sequence).blockTable, numTokens) ? { sequence, draft } : null;
   }
 
   /**

@@ -1,8 +1,10 @@
 import { TabmindError } from '../errors';
 import type { BlockTable } from '../kvcache/block-allocator';
 import type { FinishReason, Timings } from '../protocol';
+import type { TokenLogprob } from './batch';
 import { defect } from './defect';
 import type { SamplingParams } from './sampling-params';
+import { TokenTimes } from './token-times';
 
 export type SequenceStatus = 'waiting' | 'prefilling' | 'running' | 'finished';
 
@@ -16,6 +18,8 @@ export interface SequenceOptions {
   readonly priority?: number;
   readonly session?: string;
   readonly shares?: boolean;
+  /** Ids that end it. */
+  readonly endIds?: readonly number[];
 }
 
 /**
@@ -27,14 +31,15 @@ export class Sequence {
   readonly id: string;
   readonly params: SamplingParams;
   readonly numPromptTokens: number;
-  readonly arrivalMs: number;
   /** Larger goes first. */
   readonly priority: number;
   /** Keeps its blocks under this id when it ends; null: they are free then. */
   readonly session: string | null;
   /** False: it shares no blocks with others. */
   readonly shares: boolean;
+  readonly endIds: readonly number[];
   readonly #tokenIds: number[];
+  readonly #logprobs: TokenLogprob[] = [];
   #order = 0;
   #numOvertaken = 0;
   #status: SequenceStatus = 'waiting';
@@ -45,12 +50,11 @@ export class Sequence {
   #numHitTokens: number | null = null;
   #canShare = false;
   #finishReason: FinishReason | 'error' | null = null;
-  #prefillStartMs: number | null = null;
-  #firstTokenMs: number | null = null;
-  #lastTokenMs: number | null = null;
-  #endMs: number | null = null;
-  /** Times between tokens, in ms. */
-  readonly #intervals: number[] = [];
+  readonly #times: TokenTimes;
+  /** The slot on the GPU does not know the last token: it came from a draft. */
+  #isStale = false;
+  #numDrafted = 0;
+  #numAccepted = 0;
 
   /** `promptIds`: [numPromptTokens], copied. `arrivalMs`: time of arrival on the engine's clock. */
   constructor(
@@ -63,10 +67,11 @@ export class Sequence {
     this.id = id;
     this.params = params;
     this.numPromptTokens = promptIds.length;
-    this.arrivalMs = arrivalMs;
+    this.#times = new TokenTimes(arrivalMs);
     this.priority = options.priority ?? 0;
     this.session = options.session ?? null;
     this.shares = options.shares ?? true;
+    this.endIds = options.endIds ?? [];
     this.#tokenIds = Array.from(promptIds);
   }
 
@@ -77,6 +82,11 @@ export class Sequence {
 
   get completionIds(): readonly number[] {
     return this.#tokenIds.slice(this.numPromptTokens);
+  }
+
+  /** Of the completion; null when the request did not ask for them. */
+  get logprobs(): readonly TokenLogprob[] | null {
+    return this.params.topLogprobs === null ? null : this.#logprobs;
   }
 
   get status(): SequenceStatus {
@@ -119,7 +129,7 @@ export class Sequence {
 
   /** When it was first admitted; null before. */
   get prefillStartMs(): number | null {
-    return this.#prefillStartMs;
+    return this.#times.prefillStartMs;
   }
 
   /** False when its keys depend on more than the tokens before them. */
@@ -156,7 +166,7 @@ export class Sequence {
     this.#numComputed = numHitTokens;
     this.#canShare = canShare;
     this.#numHitTokens ??= numHitTokens;
-    this.#prefillStartMs ??= nowMs;
+    this.#times.admit(nowMs);
   }
 
   /** Back to waiting with no place on the GPU; its token ids stay. Only with no step in flight. */
@@ -164,6 +174,7 @@ export class Sequence {
     if (this.#status !== 'prefilling' && this.#status !== 'running') this.#expect('running');
     const seat = this.release();
     this.#numComputed = 0;
+    this.#isStale = false;
     this.#status = 'waiting';
     return seat;
   }
@@ -198,6 +209,40 @@ export class Sequence {
     return this.#numComputed++;
   }
 
+  /** A submitted step verifies a draft of what follows. */
+  get isVerifying(): boolean {
+    return this.#isStale && this.#numStepsInFlight > 0;
+  }
+
+  /** The last token if the slot has to be told of it, once; else null. */
+  takeStaleToken(): number | null {
+    if (!this.#isStale) return null;
+    this.#isStale = false;
+    return this.#tokenIds.at(-1) ?? null;
+  }
+
+  /** Counts a submitted step that verifies `numDrafted` tokens; returns the position of the last known one. */
+  scheduleDraft(numDrafted: number): number {
+    this.#expect('running');
+    const position = this.#numComputed;
+    if (this.#numStepsInFlight > 0 || position !== this.#tokenIds.length - 1)
+      throw this.#defect(`was to verify a draft at ${position} of ${this.#tokenIds.length} tokens`);
+    this.#numComputed += numDrafted + 1;
+    this.#numScheduled += numDrafted + 1;
+    this.#numStepsInFlight++;
+    this.#isStale = true;
+    return position;
+  }
+
+  /** Counts such a step as done: the tokens behind the right ones are as if they had never been. */
+  retireDraft(numDrafted: number, numAccepted: number): void {
+    this.#numStepsInFlight--;
+    this.#numScheduled -= numDrafted + 1;
+    this.#numComputed -= numDrafted - numAccepted;
+    this.#numDrafted += numDrafted;
+    this.#numAccepted += numAccepted;
+  }
+
   /** Counts a step that the GPU is done with, `numSampled` (0 or 1) of its ids being this sequence's. */
   retireStep(numSampled: number): void {
     this.#numStepsInFlight--;
@@ -206,13 +251,14 @@ export class Sequence {
       throw this.#defect('retired a step that was not in flight');
   }
 
-  /** Appends an id that was read back. */
-  append(tokenId: number, nowMs: number): void {
+  /** Appends an id that was read back, with its logprob if the request asks for it. */
+  append(tokenId: number, nowMs: number, logprob: TokenLogprob | null = null): void {
     this.#expect('running');
+    if ((logprob === null) !== (this.params.topLogprobs === null))
+      throw this.#defect(`got ${logprob === null ? 'no' : 'a'} logprob`);
     this.#tokenIds.push(tokenId);
-    if (this.#lastTokenMs !== null) this.#intervals.push(nowMs - this.#lastTokenMs);
-    this.#firstTokenMs ??= nowMs;
-    this.#lastTokenMs = nowMs;
+    if (logprob !== null) this.#logprobs.push(logprob);
+    this.#times.addToken(nowMs);
   }
 
   /** Ends it; a second call changes nothing. The place on the GPU is released separately, once no step is in flight. */
@@ -220,26 +266,17 @@ export class Sequence {
     if (this.#status === 'finished') return;
     this.#status = 'finished';
     this.#finishReason = reason;
-    this.#endMs = nowMs;
+    this.#times.end(nowMs);
   }
 
-  /** Times up to the end, or to `nowMs` while it lives. A time or rate that nothing measured is 0. */
+  /** Times up to the end, or to `nowMs` while it lives. */
   timings(nowMs: number): Timings {
-    const endMs = this.#endMs ?? nowMs;
-    const firstTokenMs = this.#firstTokenMs;
     const numCompletionTokens = this.#tokenIds.length - this.numPromptTokens;
-    const totalMs = endMs - this.arrivalMs;
-    if (firstTokenMs === null || this.#lastTokenMs === null || this.#prefillStartMs === null)
-      return { ...NOTHING_MEASURED, totalMs };
-    const decodeMs = this.#lastTokenMs - firstTokenMs;
     const numPrefilled = this.numPromptTokens - this.numHitTokens;
     return {
-      ttftMs: firstTokenMs - this.arrivalMs,
-      totalMs,
-      tpotMs: numCompletionTokens > 1 ? decodeMs / (numCompletionTokens - 1) : 0,
-      itlP95Ms: percentile(this.#intervals, 0.95),
-      prefillTokensPerSecond: perSecond(numPrefilled, firstTokenMs - this.#prefillStartMs),
-      decodeTokensPerSecond: perSecond(numCompletionTokens - 1, decodeMs),
+      ...this.#times.timings(nowMs, { numPrefilled, numCompletionTokens }),
+      draftTokens: this.#numDrafted,
+      acceptedDraftTokens: this.#numAccepted,
     };
   }
 
@@ -259,22 +296,4 @@ export class Sequence {
 export function seatOf(sequence: Sequence): Seat {
   if (sequence.seat === null) throw defect(`sequence ${sequence.id} has no place on the GPU`);
   return sequence.seat;
-}
-
-const NOTHING_MEASURED = {
-  ttftMs: 0,
-  tpotMs: 0,
-  itlP95Ms: 0,
-  prefillTokensPerSecond: 0,
-  decodeTokensPerSecond: 0,
-};
-
-/** The smallest value that at least `share` of the values do not exceed; 0 of none. */
-function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.ceil(share * sorted.length) - 1] ?? 0;
-}
-
-function perSecond(count: number, ms: number): number {
-  return ms > 0 ? (count * 1000) / ms : 0;
 }

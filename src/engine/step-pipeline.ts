@@ -1,14 +1,34 @@
 import { TabmindError } from '../errors';
-import type { StepRunner } from './batch';
-import type { ScheduledStep, Scheduler } from './scheduler';
+import type { StepRunner, TokenLogprob } from './batch';
+import { defect } from './defect';
+import { countAccepted } from './prompt-lookup';
+import type { ScheduledStep } from './scheduled-step';
+import type { Scheduler } from './scheduler';
+import type { Sequence } from './sequence';
+import type { Speculation } from './speculation';
 import type { StepTimes } from './step-times';
 
 /** How a submitted step ended; a value, not a rejection, because it may settle long before its turn to be read. */
-type Outcome = { readonly ids: Uint32Array } | { readonly error: TabmindError };
+type Outcome = Sampled | { readonly error: TabmindError };
+
+/** The ids of a step in the order of its `sampled`, and their logprobs where asked for. */
+interface Sampled {
+  readonly ids: Uint32Array;
+  readonly logprobs: readonly (TokenLogprob | null)[] | null;
+}
+
+/** An id that a step has sampled. */
+export interface SampledToken {
+  readonly sequence: Sequence;
+  readonly tokenId: number;
+  readonly logprob: TokenLogprob | null;
+}
 
 interface StepInFlight {
   readonly step: ScheduledStep;
   readonly submittedMs: number;
+  /** No step was in flight before it. */
+  readonly wasIdle: boolean;
   readonly outcome: Promise<Outcome>;
 }
 
@@ -16,6 +36,7 @@ export interface StepPipelineParts {
   readonly runner: StepRunner;
   readonly scheduler: Scheduler;
   readonly times: StepTimes;
+  readonly speculation: Speculation;
   readonly maxStepsInFlight: number;
   readonly now: () => number;
 }
@@ -52,22 +73,38 @@ export class StepPipeline {
       const step = scheduler.schedule(now());
       if (step === null) return;
       const submittedMs = now();
-      this.#inFlight.push({ step, submittedMs, outcome: this.#submit(step) });
+      const wasIdle = this.#inFlight.length === 0;
+      this.#inFlight.push({ step, submittedMs, wasIdle, outcome: this.#submit(step) });
       this.#numSubmitted++;
-      this.#numTokens += step.batch.rows.length + (step.batch.prefill?.tokenIds.length ?? 0);
+      // Of a draft, what counts is known later.
+      if (step.draft === null)
+        this.#numTokens += step.batch.rows.length + (step.batch.prefill?.tokenIds.length ?? 0);
     }
   }
 
-  /** Waits for the oldest step and retires it; null when none is in flight. Throws the runner's error. */
-  async next(): Promise<{ readonly step: ScheduledStep; readonly ids: Uint32Array } | null> {
+  /**
+   * Waits for the oldest step, retires it, and returns the tokens that it has given; null when none is in flight. Throws the
+   * runner's error.
+   */
+  async next(): Promise<readonly SampledToken[] | null> {
     const oldest = this.#inFlight[0];
     if (oldest === undefined) return null;
     const outcome = await oldest.outcome;
     this.#inFlight.shift();
-    this.#parts.scheduler.retire(oldest.step);
+    const { sampled, draft } = oldest.step;
+    const numAccepted = draft === null || 'error' in outcome ? 0 : countAccepted(draft, outcome.ids);
+    this.#parts.scheduler.retire(oldest.step, numAccepted);
     if ('error' in outcome) throw outcome.error;
-    this.#measure(oldest);
-    return { step: oldest.step, ids: outcome.ids };
+    const { ids, logprobs } = outcome;
+    if (ids.length !== sampled.length) throw defect(`a step gave ${ids.length} ids, not ${sampled.length}`);
+    this.#measure(oldest, numAccepted);
+    // Behind the first wrong token of a draft nothing was computed from the right tokens.
+    const given = draft === null ? sampled : sampled.slice(0, numAccepted + 1);
+    return given.map((sequence, row) => ({
+      sequence,
+      tokenId: ids[row] ?? 0,
+      logprob: logprobs?.[row] ?? null,
+    }));
   }
 
   /** Waits for all steps and drops what they give. */
@@ -83,9 +120,10 @@ export class StepPipeline {
     const { runner, scheduler } = this.#parts;
     const { batch, admitted } = step;
     try {
-      if (admitted?.seat) runner.startSlot(admitted.seat.slot, admitted.params, admitted.tokenIds);
-      return runner.submit(batch).ids.then(
-        (ids) => ({ ids }),
+      if (admitted?.seat) runner.startSlot(admitted.seat.slot, admitted);
+      const { ids, logprobs = null } = runner.submit(batch);
+      return Promise.all([ids, logprobs]).then(
+        ([ids, logprobs]): Outcome => ({ ids, logprobs }),
         (thrown: unknown) => ({ error: TabmindError.from(thrown) }),
       );
     } catch (thrown) {
@@ -95,11 +133,23 @@ export class StepPipeline {
   }
 
   /** A step takes as long as the rows wait for it: since the one before came back, or since it was submitted. */
-  #measure({ step: { batch }, submittedMs }: StepInFlight): void {
+  #measure({ step: { batch, draft }, submittedMs, wasIdle }: StepInFlight, numAccepted: number): void {
     const nowMs = this.#parts.now();
     const ms = nowMs - Math.max(submittedMs, this.#lastReadMs);
     this.#lastReadMs = nowMs;
+    const { times, speculation, maxStepsInFlight } = this.#parts;
+    if (draft !== null) {
+      this.#numTokens += numAccepted + 1;
+      speculation.recordVerify(ms, draft.length, numAccepted);
+      return;
+    }
     const numChunkTokens = batch.prefill?.tokenIds.length ?? 0;
-    this.#parts.times.record({ numRows: batch.rows.length, numChunkTokens, ms });
+    if (batch.rows.length === 1 && numChunkTokens === 0) {
+      const fills = wasIdle && maxStepsInFlight > 1;
+      speculation.recordPlain(ms, fills);
+      // It waits for the way there and back, which other steps hide.
+      if (fills) return;
+    }
+    times.record({ numRows: batch.rows.length, numChunkTokens, ms });
   }
 }

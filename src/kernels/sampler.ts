@@ -21,21 +21,36 @@ const PROGRAM: ShaderProgram = { name: 'sampler', source, params: PARAMS, bindin
 export const MAX_SAMPLER_VOCAB = 262144;
 
 export interface SamplerCall {
-  /** Rows to sample: the step's decode rows, or 1 after a prefill chunk. */
+  /** Rows to sample: the step's decode rows, 1 after a prefill chunk, or all rows of a draft. */
   readonly numRows: number;
   readonly vocabSize: number;
   /** Float offset in scratch of f32 [numRows][logitsStride]; both multiples of 4. The logits are only read. */
   readonly logitsAt: number;
   readonly logitsStride: number;
-  /** After a prefill chunk: its slot, and the chunk row that the logits belong to. */
-  readonly prefill: { readonly slot: number; readonly startPosition: number; readonly row: number } | null;
+  readonly prefill: SampledChunk | null;
   /** Threads a row; default 1024 where the device has them. The ids do not depend on it. */
   readonly workgroupSize?: 256 | 512 | 1024;
 }
 
+/** Rows of a chunk that are sampled, of one slot: from chunk row `row` on, at consecutive positions. */
+export interface SampledChunk {
+  readonly slot: number;
+  readonly startPosition: number;
+  readonly row: number;
+  /** False for a draft, whose rows are only reported. */
+  readonly feeds: boolean;
+}
+
+/** The scalars `slot` and `start_position` of shaders/shared/state.wgsl, for sampled rows. */
+export function chunkParams(prefill: SampledChunk | null): { slot: number; start_position: number } {
+  return prefill === null
+    ? { slot: 0, start_position: 0 }
+    : { slot: prefill.slot, start_position: prefill.startPosition + prefill.row };
+}
+
 /**
  * Chooses the next id of every row by its slot's sampling parameters and feeds it back: sampled[row] and slot.token = id,
- * slot.position = row position + 1, the id's bit in seen. The random draw depends only on the slot's seed and the
+ * slot.position = row position + 1, and the id behind the ids of the sequence. The random draw depends only on the slot's seed and the
  * position of the sampled token. Throws `unsupported-model` for a vocabulary above MAX_SAMPLER_VOCAB.
  */
 export function sampler(gpu: Gpu, state: StateLayout, call: SamplerCall): Dispatch[] {
@@ -44,23 +59,23 @@ export function sampler(gpu: Gpu, state: StateLayout, call: SamplerCall): Dispat
     ...gpu.defines,
     ...stateDefines(state),
     PREFILL: call.prefill !== null,
+    FEEDS: call.prefill?.feeds ?? true,
     ...workgroupDefines(call.workgroupSize ?? widestWorkgroup(gpu)),
   });
   const params = packParams(PARAMS, {
     logits_at: call.logitsAt,
     logits_stride: call.logitsStride,
     vocab_size: call.vocabSize,
-    slot: call.prefill?.slot ?? 0,
-    start_position: call.prefill ? call.prefill.startPosition + call.prefill.row : 0,
+    ...chunkParams(call.prefill),
   });
   return [{ pipeline, params, workgroups: [call.numRows, 1, 1] }];
 }
 
-function workgroupDefines(size: number): { readonly WG_SIZE: number; readonly LANES: number } {
+export function workgroupDefines(size: number): { readonly WG_SIZE: number; readonly LANES: number } {
   return { WG_SIZE: size, LANES: size };
 }
 
-function widestWorkgroup(gpu: Gpu): number {
+export function widestWorkgroup(gpu: Gpu): number {
   const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX } = gpu.device.limits;
   return Math.min(maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX) >= 1024 ? 1024 : 256;
 }
@@ -81,12 +96,12 @@ function checkCall(state: StateLayout, call: SamplerCall): void {
     logitsAt % 4 !== 0 ||
     logitsStride % 4 !== 0 ||
     logitsStride < vocabSize ||
-    state.seenStride * 32 < vocabSize
+    numRows > state.maxSampledRows
   )
     throw new TabmindError(
       'internal',
-      `sampler: logits at ${logitsAt}, stride ${logitsStride}, vocabulary ${vocabSize}`,
+      `sampler: ${numRows} rows of logits at ${logitsAt}, stride ${logitsStride}, vocabulary ${vocabSize}`,
     );
-  if (prefill !== null && numRows !== 1)
+  if (prefill?.feeds && numRows !== 1)
     throw new TabmindError('internal', `sampler: ${numRows} rows after a prefill chunk; there is one`);
 }

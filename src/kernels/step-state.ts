@@ -5,7 +5,6 @@ export interface StateShape {
   readonly maxSlots: number;
   readonly maxChunkTokens: number;
   readonly maxBlocksPerSequence: number;
-  readonly vocabSize: number;
   /** Positions in the rope table, and floats per position (cos, sin pairs: rotaryDim). */
   readonly contextLength: number;
   readonly rotaryDim: number;
@@ -31,14 +30,37 @@ export const SLOT = {
   minP: 6,
   /** f32 bits. */
   repetitionPenalty: 7,
+  /** f32 bits. */
+  frequencyPenalty: 8,
+  /** f32 bits. */
+  presencePenalty: 9,
+  /** Tokens of the prompt: what is behind them is the completion. */
+  numPromptTokens: 10,
+  /** Place in the sequence from which on the end ids may be sampled. */
+  firstEnd: 11,
+  /** Of the slot's controls, see src/kernels/adjust.ts. */
+  numBiases: 12,
+  numEndIds: 13,
+  numPhrases: 14,
+  /** Most probable ids that are reported with each sampled one. */
+  numTop: 15,
 } as const;
 export const SLOT_WORDS = 16;
+
+/** Words of a slot's biases, end ids and bad words; the engine's limits of them fit. */
+export const MAX_CONTROL_WORDS = 2048;
+/** Rows of one sequence that a step may sample to verify a draft: the last token, and the draft. */
+export const MAX_VERIFIED_ROWS = 8;
+/** Most probable ids that can be reported. */
+export const MAX_TOP = 20;
+/** A row's report: logprob of the sampled id, then (id, logprob) of the most probable ones. */
+export const LOGPROB_WORDS = 1 + 2 * MAX_TOP;
 
 /** Word offsets into the state buffer (array<u32>). */
 export interface StateLayout {
   /** Per decode row: its slot. maxSlots words. */
   readonly rowsAt: number;
-  /** Per row: the id sampled for it. maxSlots words. */
+  /** Per row: the id sampled for it. maxSampledRows words. */
   readonly sampledAt: number;
   readonly slotsAt: number;
   /** Token ids of the prefill chunk. maxChunkTokens words. */
@@ -46,9 +68,15 @@ export interface StateLayout {
   /** Per slot: block ids from position 0. */
   readonly tablesAt: number;
   readonly tableStride: number;
-  /** Per slot: one bit a vocabulary id, set where the repetition penalty counts it as seen. */
-  readonly seenAt: number;
-  readonly seenStride: number;
+  /** Per slot: the ids of its sequence from position 0, each written when it is known or sampled. */
+  readonly idsAt: number;
+  readonly idsStride: number;
+  /** Per slot: MAX_CONTROL_WORDS words, see src/kernels/adjust.ts. */
+  readonly controlsAt: number;
+  /** Per row: LOGPROB_WORDS words, see src/kernels/logprobs.ts. */
+  readonly logprobsAt: number;
+  /** Rows that a step may sample. */
+  readonly maxSampledRows: number;
   /** f32 (cos, sin) pairs: [numRopeTables][contextLength][rotaryDim / 2][2]. */
   readonly ropeAt: number;
   readonly ropeTableWords: number;
@@ -65,14 +93,17 @@ export function stateLayout(shape: StateShape): StateLayout {
     return start;
   };
   const tableStride = shape.maxBlocksPerSequence;
-  const seenStride = Math.ceil(shape.vocabSize / 32);
+  const idsStride = shape.contextLength;
+  const maxSampledRows = Math.max(shape.maxSlots, MAX_VERIFIED_ROWS);
   const ropeTableWords = shape.contextLength * shape.rotaryDim;
   const rowsAt = take(shape.maxSlots);
-  const sampledAt = take(shape.maxSlots);
+  const sampledAt = take(maxSampledRows);
   const slotsAt = take(shape.maxSlots * SLOT_WORDS);
   const chunkAt = take(shape.maxChunkTokens);
   const tablesAt = take(shape.maxSlots * tableStride);
-  const seenAt = take(shape.maxSlots * seenStride);
+  const idsAt = take(shape.maxSlots * idsStride);
+  const controlsAt = take(shape.maxSlots * MAX_CONTROL_WORDS);
+  const logprobsAt = take(maxSampledRows * LOGPROB_WORDS);
   const ropeAt = take(shape.numRopeTables * ropeTableWords);
   const keyBiasAt = take(shape.keyBiasWords ?? 0);
   return {
@@ -82,8 +113,11 @@ export function stateLayout(shape: StateShape): StateLayout {
     chunkAt,
     tablesAt,
     tableStride,
-    seenAt,
-    seenStride,
+    idsAt,
+    idsStride,
+    controlsAt,
+    logprobsAt,
+    maxSampledRows,
     ropeAt,
     ropeTableWords,
     keyBiasAt,
@@ -101,8 +135,12 @@ export function stateDefines(layout: StateLayout): Defines {
     CHUNK_AT: layout.chunkAt,
     TABLES_AT: layout.tablesAt,
     TABLE_STRIDE: layout.tableStride,
-    SEEN_AT: layout.seenAt,
-    SEEN_STRIDE: layout.seenStride,
+    IDS_AT: layout.idsAt,
+    IDS_STRIDE: layout.idsStride,
+    CONTROLS_AT: layout.controlsAt,
+    MAX_CONTROL_WORDS,
+    LOGPROBS_AT: layout.logprobsAt,
+    LOGPROB_WORDS,
     ROPE_AT: layout.ropeAt,
     ROPE_TABLE_WORDS: layout.ropeTableWords,
   };

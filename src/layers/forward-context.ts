@@ -29,6 +29,8 @@ export interface ScratchRegions {
   readonly permuted: Region;
   /** [logit rows][vocabSize rounded up to 4] */
   readonly logits: Region;
+  /** Logits that penalties have changed: the second half of the region of logits, which sampled steps leave free. */
+  readonly adjusted: Region;
   /** Partial results of split attention. */
   readonly partials: Region;
   /** What each query makes of the K bias that is not in the cache [rows][numHeads · pairs · 2]; empty without any. */

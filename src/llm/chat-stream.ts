@@ -1,6 +1,9 @@
 import { Detokenizer } from '../chat/detokenizer';
 import { StopStrings } from '../chat/stop-strings';
-import type { ChatChunk, FinishReason, Timings, Usage } from '../protocol';
+import { bytesOfToken } from '../chat/token-bytes';
+import type { Tokenizer } from '../chat/tokenizer';
+import type { TokenLogprob } from '../engine/batch';
+import type { ChatChunk, FinishReason, Timings, TokenChoice, TokenReport, Usage } from '../protocol';
 import type { TextModel } from './text-model';
 
 /** Hands chunks to the page, in order; a promise resolves when they have arrived. */
@@ -9,10 +12,13 @@ export type SendChunks = (chunks: readonly ChatChunk[]) => void | Promise<void>;
 /** Token ids of one answer → text deltas → OpenAI-shaped chunks, cut at the first stop string. */
 export class ChatStream {
   readonly #head: Pick<ChatChunk, 'id' | 'object' | 'created' | 'model'>;
+  readonly #tokenizer: Tokenizer;
   readonly #detokenizer: Detokenizer;
   readonly #stops: StopStrings;
   readonly #send: SendChunks;
   readonly #index: number;
+  /** Of tokens that no chunk has reported yet. */
+  #reports: TokenReport[] | null = null;
 
   /** `index`: which of the answers to the request. */
   constructor(
@@ -24,6 +30,7 @@ export class ChatStream {
     index = 0,
   ) {
     this.#head = { id, object: 'chat.completion.chunk', created: Math.floor(Date.now() / 1000), model };
+    this.#tokenizer = text.tokenizer;
     this.#detokenizer = new Detokenizer(text.tokenizer, { continuesText: text.continuesText });
     this.#stops = new StopStrings(stops);
     this.#send = send;
@@ -34,8 +41,12 @@ export class ChatStream {
     this.#send([this.#chunk({ role: 'assistant', content: '' }, null)]);
   }
 
-  /** True when a stop string has been reached: nothing more belongs to the answer. */
-  push(ids: readonly number[]): boolean {
+  /** True when a stop string has been reached: nothing more belongs to the answer. `logprobs`: of every id, or null. */
+  push(ids: readonly number[], logprobs: readonly TokenLogprob[] | null = null): boolean {
+    for (const [i, report] of logprobs?.entries() ?? []) {
+      this.#reports ??= [];
+      this.#reports.push(this.#reportOf(ids[i] ?? -1, report));
+    }
     return this.#emit(this.#detokenizer.push(ids));
   }
 
@@ -56,6 +67,22 @@ export class ChatStream {
   }
 
   #chunk(delta: ChatChunk['choices'][0]['delta'], finish_reason: FinishReason | null): ChatChunk {
-    return { ...this.#head, choices: [{ index: this.#index, delta, finish_reason }] };
+    const content = this.#reports;
+    this.#reports = null;
+    const logprobs = content && { logprobs: { content } };
+    return { ...this.#head, choices: [{ index: this.#index, delta, ...logprobs, finish_reason }] };
+  }
+
+  #reportOf(id: number, { logprob, top }: TokenLogprob): TokenReport {
+    return {
+      ...this.#choiceOf(id, logprob),
+      top_logprobs: top.map((choice) => this.#choiceOf(choice.id, choice.logprob)),
+    };
+  }
+
+  #choiceOf(id: number, logprob: number): TokenChoice {
+    const bytes = bytesOfToken(this.#tokenizer, id);
+    const token = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+    return { token, logprob, bytes: [...bytes] };
   }
 }

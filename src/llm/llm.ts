@@ -21,7 +21,7 @@ import type {
 import { LoadGate } from '../weights/load-gate';
 import { WeightStore } from '../weights/weight-store';
 import { ChatStream, type SendChunks } from './chat-stream';
-import { drawSeed, samplingParams } from './generation-defaults';
+import { checkIds, drawSeed, samplingParams } from './generation-defaults';
 import { inspectModel } from './inspection';
 import { LoadedModel } from './loaded-model';
 import { type LoadStep, ProgressMeter } from './progress-meter';
@@ -126,15 +126,19 @@ export class Llm implements WorkerApi {
   async #answer(answer: Answer): Promise<void> {
     const { id, answerId, index, model, promptIds, request, onChunk } = answer;
     const { engine, info, defaults } = this.#loaded();
+    const text = this.#text();
+    const { contextLength, vocabSize } = info;
+    const roomTokens = contextLength - promptIds.length;
+    const badWords = (request.bad_words ?? []).flatMap((word) => text.encodeWord(word));
     const stops = typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []);
-    const stream = new ChatStream(id, model, this.#text(), stops, onChunk, index);
+    const stream = new ChatStream(id, model, text, stops, onChunk, index);
     const work = engine.add({
       ...placeOf(request),
       id: answerId,
       promptIds,
-      params: samplingParams(request, defaults, info.contextLength - promptIds.length),
-      onTokens: (ids) => {
-        if (stream.push(ids)) engine.finish(answerId, 'stop');
+      params: samplingParams(request, { defaults, roomTokens, vocabSize, badWords }),
+      onTokens: (ids, logprobs) => {
+        if (stream.push(ids, logprobs)) engine.finish(answerId, 'stop');
       },
     });
     stream.start();
@@ -144,19 +148,23 @@ export class Llm implements WorkerApi {
 
   async generate(id: string, request: GenerateRequest, tokens?: MessagePort): Promise<GenerateResult> {
     const { engine, defaults, info } = this.#loaded();
-    const params = samplingParams(request, defaults, info.contextLength - request.ids.length);
-    checkIds(request.ids, info.vocabSize);
+    const { contextLength, vocabSize } = info;
+    checkIds('ids', request.ids, vocabSize);
+    const roomTokens = contextLength - request.ids.length;
+    const badWords = request.bad_words ?? [];
+    const params = samplingParams(request, { defaults, roomTokens, vocabSize, badWords });
     const heard = tokens ? { onTokens: (ids: readonly number[]) => tokens.postMessage(ids) } : {};
     const completion = await engine
       .add({ ...placeOf(request), id, promptIds: request.ids, params, ...heard })
       .finally(() => tokens?.close());
-    const { ids, reason, timings } = completion;
-    return { ids, finish_reason: reason, usage: usageOf(request.ids.length, completion), timings };
+    const { ids, logprobs, reason, timings } = completion;
+    const usage = usageOf(request.ids.length, completion);
+    return { ids, ...(logprobs && { logprobs }), finish_reason: reason, usage, timings };
   }
 
   async score({ ids, positions }: ScoreRequest): Promise<ScoreResult> {
     const model = this.#loaded();
-    checkIds(ids, model.info.vocabSize);
+    checkIds('ids', ids, model.info.vocabSize);
     return { vocabSize: model.info.vocabSize, logits: await model.score(ids, positions) };
   }
 
@@ -238,6 +246,8 @@ const NOTHING_LOADED: EngineStats = {
   promptTokens: 0,
   prefixHitTokens: 0,
   numPreemptions: 0,
+  draftTokens: 0,
+  acceptedDraftTokens: 0,
   tokensPerStep: 0,
   weightBytes: 0,
   kvBytes: 0,
@@ -271,10 +281,4 @@ function usageOf(numPromptTokens: number, { ids, numHitTokens }: Completion): Us
     total_tokens: numPromptTokens + ids.length,
     prompt_tokens_details: { cached_tokens: numHitTokens },
   };
-}
-
-function checkIds(ids: readonly number[], vocabSize: number): void {
-  const bad = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
-  if (bad !== undefined)
-    throw new TabmindError('bad-request', `Token id ${bad} is not in the vocabulary of ${vocabSize}.`);
 }

@@ -99,6 +99,7 @@ export class LoadedModel {
           totalTokens: ids.length,
           blockTable: blockTable.blockIds,
           sample: false,
+          verifies: false,
         } as const;
         const rows = await this.#runner.score(batch, firstRow);
         if (rows.length > 0) logits.set(rows, (startPosition + firstRow - firstWanted) * vocabSize);

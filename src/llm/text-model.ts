@@ -24,6 +24,13 @@ export class TextModel {
     const prompt = this.#template.render(messages);
     return this.tokenizer.encode(prompt, { addSpecialTokens: this.#template.addSpecialTokens });
   }
+
+  /** Ids of a word as it stands at the start of a text, and behind a space; one of them where these are the same. */
+  encodeWord(word: string): readonly (readonly number[])[] {
+    const forms = [word, ...(word === '' ? [] : [` ${word.trimStart()}`])];
+    const encoded = forms.map((text) => this.tokenizer.encode(text, { addSpecialTokens: false }));
+    return encoded.filter((ids, i) => encoded.findIndex((other) => other.join() === ids.join()) === i);
+  }
 }
 
 export interface TextFiles {

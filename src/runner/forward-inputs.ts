@@ -1,11 +1,13 @@
-import type { Batch, PrefillBatch } from '../engine/batch';
-import type { SamplingParams } from '../engine/sampling-params';
-import { SLOT, SLOT_WORDS, type StateLayout } from '../kernels/step-state';
+import type { Batch, PrefillBatch, SlotStart } from '../engine/batch';
+import { changesLogits, type SamplingParams } from '../engine/sampling-params';
+import { packControls } from '../kernels/adjust';
+import { MAX_CONTROL_WORDS, SLOT, SLOT_WORDS, type StateLayout } from '../kernels/step-state';
 import type { RopeTables } from './rope-tables';
 
 /**
  * Keeps the state buffer in step with the batches: writes only what changed (new block-table entries, a changed row
- * list, the tokens of a prefill chunk). Token and position of a running slot live on the GPU and are never written here.
+ * list, the tokens of a prefill chunk). Token and position of a running slot live on the GPU and are written here only
+ * where a draft has been verified.
  * queue.writeBuffer takes effect between submits, so each batch is written right before its own submit.
  */
 export class ForwardInputs {
@@ -15,6 +17,7 @@ export class ForwardInputs {
   readonly #ropes: RopeTables;
   /** Block ids that the GPU already has, per slot. */
   readonly #tables: number[][] = [];
+  readonly #params: SamplingParams[] = [];
   #rows = '';
 
   constructor(queue: GPUQueue, state: GPUBuffer, layout: StateLayout, ropes: RopeTables) {
@@ -33,7 +36,18 @@ export class ForwardInputs {
     }
   }
 
-  startSlot(slot: number, params: SamplingParams, seenIds: ArrayLike<number>): void {
+  /** Whether the slot has penalties, biases or bans. */
+  isAdjusted(slot: number): boolean {
+    const params = this.#params[slot];
+    return params !== undefined && changesLogits(params);
+  }
+
+  /** Most probable ids that are to be reported with each sampled one; null: no logprobs. */
+  numTopOf(slot: number): number | null {
+    return this.#params[slot]?.topLogprobs ?? null;
+  }
+
+  startSlot(slot: number, { params, tokenIds, numPromptTokens, endIds }: SlotStart): void {
     const words = new Uint32Array(SLOT_WORDS);
     const floats = new Float32Array(words.buffer);
     words[SLOT.seed] = params.seed;
@@ -42,14 +56,23 @@ export class ForwardInputs {
     floats[SLOT.topP] = params.topP;
     floats[SLOT.minP] = params.minP;
     floats[SLOT.repetitionPenalty] = params.repetitionPenalty;
-    this.#write(this.#layout.slotsAt + slot * SLOT_WORDS, words);
-    const seen = new Uint32Array(this.#layout.seenStride);
-    for (let i = 0; i < seenIds.length; i++) {
-      const id = seenIds[i] ?? 0;
-      seen[id >>> 5] = (seen[id >>> 5] ?? 0) | (1 << (id & 31));
-    }
-    this.#write(this.#layout.seenAt + slot * this.#layout.seenStride, seen);
+    floats[SLOT.frequencyPenalty] = params.frequencyPenalty;
+    floats[SLOT.presencePenalty] = params.presencePenalty;
+    words[SLOT.numPromptTokens] = numPromptTokens;
+    words[SLOT.firstEnd] = numPromptTokens + params.minTokens;
+    words[SLOT.numTop] = params.topLogprobs ?? 0;
+    const controls = packControls({
+      biases: biasesOf(params),
+      endIds: params.minTokens > 0 ? endIds : [],
+      phrases: params.badWords.filter(({ length }) => length > 1),
+    });
+    for (const [word, count] of Object.entries(controls.counts)) words[Number(word)] = count;
+    const { slotsAt, controlsAt, idsAt, idsStride } = this.#layout;
+    this.#write(slotsAt + slot * SLOT_WORDS, words);
+    if (controls.words.length > 0) this.#write(controlsAt + slot * MAX_CONTROL_WORDS, controls.words);
+    this.#write(idsAt + slot * idsStride, Uint32Array.from(tokenIds));
     this.#tables[slot] = [];
+    this.#params[slot] = params;
   }
 
   prepare({ rows, prefill }: Pick<Batch, 'rows' | 'prefill'>): void {
@@ -62,12 +85,28 @@ export class ForwardInputs {
     const key = slots.join();
     if (key !== this.#rows) this.#write(this.#layout.rowsAt, slots);
     this.#rows = key;
-    for (const row of rows) this.#writeTable(row.slot, row.blockTable);
+    for (const row of rows) {
+      this.#writeTable(row.slot, row.blockTable);
+      if (row.tokenId !== null) this.#writeToken(row.slot, row.position, row.tokenId);
+    }
+  }
+
+  #writeToken(slot: number, position: number, tokenId: number): void {
+    const at = this.#layout.slotsAt + slot * SLOT_WORDS;
+    this.#write(at + SLOT.position, Uint32Array.of(position));
+    this.#write(at + SLOT.token, Uint32Array.of(tokenId));
+    this.#writeIds(slot, position, Uint32Array.of(tokenId));
+  }
+
+  /** Of positions that the sampler has not fed back. */
+  #writeIds(slot: number, position: number, ids: Uint32Array): void {
+    this.#write(this.#layout.idsAt + slot * this.#layout.idsStride + position, ids);
   }
 
   #writeChunk(chunk: PrefillBatch): void {
     this.#write(this.#layout.chunkAt, chunk.tokenIds);
     this.#writeTable(chunk.slot, chunk.blockTable);
+    if (chunk.verifies) this.#writeIds(chunk.slot, chunk.startPosition, chunk.tokenIds);
     for (const { table, position, rows } of this.#ropes.chunkRows(chunk)) {
       const rowWords = rows.length / chunk.tokenIds.length;
       this.#write(this.#layout.ropeAt + table * this.#layout.ropeTableWords + position * rowWords, rows);
@@ -95,4 +134,11 @@ export class ForwardInputs {
       words.byteLength,
     );
   }
+}
+
+/** Bans are biases of −100: a bad word of one token is one. */
+function biasesOf({ logitBias, badWords }: SamplingParams): ReadonlyMap<number, number> {
+  const biases = new Map(logitBias);
+  for (const [id, ...rest] of badWords) if (id !== undefined && rest.length === 0) biases.set(id, -100);
+  return biases;
 }

@@ -1,30 +1,23 @@
-import type { Batch, PendingStep, PrefillBatch, StepRunner } from '../engine/batch';
-import type { SamplingParams } from '../engine/sampling-params';
-import { TabmindError } from '../errors';
+import type { Batch, PendingStep, PrefillBatch, SlotStart, StepRunner } from '../engine/batch';
 import { allocateBuffer, readBuffer } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { Recorder } from '../gpu/dispatch';
 import { type DispatchTime, profileDispatches } from '../gpu/profiler';
 import { STEP_BINDINGS } from '../kernels/step-bindings';
-import type { StateLayout } from '../kernels/step-state';
+import { MAX_VERIFIED_ROWS, type StateLayout } from '../kernels/step-state';
 import type { KvPool } from '../kvcache/kv-pool';
-import { type ForwardContext, type ScratchRegions, WeightTable } from '../layers/forward-context';
-import { lmHead } from '../layers/lm-head';
-import { sample } from '../layers/sampler';
+import { type ScratchRegions, WeightTable } from '../layers/forward-context';
 import type { Architecture } from '../models/architecture';
 import type { ModelConfig } from '../models/config';
 import type { PlacedTensor } from '../weights/packed-tensor';
 import { ForwardInputs } from './forward-inputs';
-import { type Graph, GraphBuilder } from './graph';
+import type { Graph } from './graph';
 import { KeyBiasTables, readKeyBias } from './key-bias';
-import { ReadbackRing } from './readback-ring';
 import { RopeTables } from './rope-tables';
-import { MAX_SPLITS, planStepMemory } from './step-memory';
+import { SampleReadback } from './sample-readback';
+import { type Asks, NO_ASKS, StepGraphs, UNSPLIT_TOKENS } from './step-graphs';
+import { planStepMemory } from './step-memory';
 
-/** Tokens of context that are worth a part of their own: what a workgroup takes at once. */
-const SPLIT_TOKENS = 512;
-/** Workgroups that fill a large GPU twice; more parts than that only cost. */
-const FULL_WORKGROUPS = 264;
 /** Lengths of prompts for which the kernels differ. */
 const OTHER_CHUNKS = [2, 8, 16, 32, 64];
 /** Numbers of decode rows for which the kernels differ. */
@@ -53,28 +46,22 @@ interface RunnerParts extends RunnerOptions {
   readonly inputs: ForwardInputs;
 }
 
-type Prefill = Pick<PrefillBatch, 'slot' | 'startPosition' | 'totalTokens'>;
-
 /** Turns batches into recorded command lists. Owns scratch and step state; weights and KV pool belong to its maker. */
 export class ModelRunner implements StepRunner {
   readonly maxSlots: number;
   readonly maxChunkTokens: number;
+  readonly maxVerifiedRows: number;
   readonly #options: RunnerOptions;
-  readonly #layout: StateLayout;
   readonly #regions: ScratchRegions;
   readonly #maxLogitRows: number;
   readonly #scratch: GPUBuffer;
   readonly #state: GPUBuffer;
-  readonly #weights: WeightTable;
   readonly #recorder: Recorder;
   /** Of the chunk that shares a submit with decode rows: a recorder's scalars are those of one pass a submit. */
   readonly #chunkRecorder: Recorder;
   readonly #inputs: ForwardInputs;
-  readonly #ropes: RopeTables;
-  readonly #keyBias: KeyBiasTables;
-  readonly #ring: ReadbackRing;
-  readonly #bindGroups = new Map<string, GPUBindGroup>();
-  readonly #decodeGraphs = new Map<string, Graph>();
+  readonly #graphs: StepGraphs;
+  readonly #readback: SampleReadback;
   #stepsSubmitted = 0;
 
   static async create(options: RunnerOptions): Promise<ModelRunner> {
@@ -101,19 +88,17 @@ export class ModelRunner implements StepRunner {
     const { gpu, maxSlots, maxChunkTokens, tensors } = parts;
     this.maxSlots = maxSlots;
     this.maxChunkTokens = maxChunkTokens;
+    this.maxVerifiedRows = Math.min(MAX_VERIFIED_ROWS, maxChunkTokens);
     this.#options = parts;
-    this.#layout = parts.layout;
     this.#regions = parts.regions;
     this.#maxLogitRows = parts.maxLogitRows;
     this.#scratch = parts.scratch;
     this.#state = parts.state;
-    this.#ropes = parts.ropes;
-    this.#keyBias = parts.keyBias;
     this.#inputs = parts.inputs;
-    this.#weights = new WeightTable(tensors);
     this.#recorder = new Recorder(gpu);
     this.#chunkRecorder = new Recorder(gpu);
-    this.#ring = new ReadbackRing(gpu.device, (maxSlots + 1) * 4);
+    this.#graphs = new StepGraphs({ ...parts, weights: new WeightTable(tensors) });
+    this.#readback = new SampleReadback(gpu.device, parts.state, parts.layout);
   }
 
   get stepsSubmitted(): number {
@@ -126,32 +111,23 @@ export class ModelRunner implements StepRunner {
    */
   async warmUp(): Promise<void> {
     const { gpu, contextLength } = this.#options;
-    this.#requestPipelines([1, this.maxChunkTokens], [0, contextLength - 1], [1]);
+    const ends = [0, contextLength - 1];
+    this.#graphs.request({ chunks: [1, this.maxChunkTokens], positions: ends, rowCounts: [1] });
     await gpu.pipelines.ready();
     if (gpu.isSoftware) return;
-    const positions = Array.from({ length: Math.log2(MAX_SPLITS) }, (_, i) => SPLIT_TOKENS * 2 ** i);
-    this.#requestPipelines(
-      OTHER_CHUNKS.filter((numRows) => numRows < this.maxChunkTokens),
-      positions.filter((position) => position < contextLength),
-      [1],
-    );
-    const numRows = OTHER_ROWS.filter((rows) => rows <= this.maxSlots);
-    this.#requestPipelines([], [0, contextLength - 1], numRows);
+    const chunks = OTHER_CHUNKS.filter((numRows) => numRows < this.maxChunkTokens);
+    const positions = [UNSPLIT_TOKENS].filter((position) => position < contextLength);
+    this.#graphs.request({ chunks, positions, rowCounts: [1] });
+    this.#graphs.request({ positions: ends, rowCounts: [1], asks: { adjusts: true, reports: false } });
+    this.#graphs.request({ drafts: [2, this.maxVerifiedRows] });
+    this.#graphs.request({
+      positions: ends,
+      rowCounts: OTHER_ROWS.filter((rows) => rows <= this.maxSlots),
+    });
   }
 
-  #requestPipelines(
-    chunks: readonly number[],
-    positions: readonly number[],
-    rowCounts: readonly number[],
-  ): void {
-    for (const numRows of chunks)
-      this.#prefillGraph({ slot: 0, startPosition: 0, totalTokens: numRows }, numRows, true);
-    for (const position of positions)
-      for (const rows of rowCounts) this.#decodeGraph(rows, this.#numSplits(rows, position));
-  }
-
-  startSlot(slot: number, params: SamplingParams, seenIds: ArrayLike<number>): void {
-    this.#inputs.startSlot(slot, params, seenIds);
+  startSlot(slot: number, start: SlotStart): void {
+    this.#inputs.startSlot(slot, start);
   }
 
   /**
@@ -164,25 +140,36 @@ export class ModelRunner implements StepRunner {
     const { device } = this.#options.gpu;
     const encoder = device.createCommandEncoder();
     for (const copy of batch.copies) this.#options.pool.recordCopy(encoder, copy);
-    const sampledAt = this.#layout.sampledAt * 4;
-    const numIds = rows.length + (prefill?.sample ? 1 : 0);
-    const buffer = numIds > 0 ? this.#ring.take() : null;
+    const numChunkIds = prefill === null ? 0 : numSampled(prefill);
+    const chunkSlots = Array<number>(numChunkIds).fill(prefill?.slot ?? 0);
+    const slots = [...rows.map(({ slot }) => slot), ...chunkSlots];
+    const readback = this.#readback.begin(slots.map((slot) => this.#numTopOf(slot)));
     if (rows.length > 0) {
-      this.#recorder.record(encoder, this.#decodeGraphOf(rows).runs);
-      if (buffer) encoder.copyBufferToBuffer(this.#state, sampledAt, buffer, 0, rows.length * 4);
+      const last = rows.reduce((most, { position }) => Math.max(most, position), 0);
+      const graph = this.#graphs.decode(rows.length, last, this.#asksOf(rows));
+      this.#recorder.record(encoder, graph.runs);
+      readback.copy(encoder, rows.length);
     }
     if (prefill !== null) {
-      const graph = this.#prefillGraph(prefill, prefill.tokenIds.length, prefill.sample);
+      const graph = this.#graphs.prefill(prefill, prefill.tokenIds.length, this.#asksOf([prefill]));
       this.#chunkRecorder.record(encoder, graph.runs);
-      if (buffer && prefill.sample)
-        encoder.copyBufferToBuffer(this.#state, sampledAt, buffer, rows.length * 4, 4);
+      readback.copy(encoder, numChunkIds);
     }
     device.queue.submit([encoder.finish()]);
     this.#stepsSubmitted++;
-    const ids = buffer
-      ? this.#ring.read(buffer, numIds * 4)
-      : device.queue.onSubmittedWorkDone().then(() => new Uint32Array(0));
-    return { ids };
+    return readback.read();
+  }
+
+  #asksOf(rows: readonly { readonly slot: number }[]): Asks {
+    return {
+      adjusts: rows.some(({ slot }) => this.#inputs.isAdjusted(slot)),
+      reports: rows.some(({ slot }) => this.#numTopOf(slot) !== null),
+    };
+  }
+
+  #numTopOf(slot: number): number | null {
+    const numTop = this.#inputs.numTopOf(slot);
+    return numTop === null ? null : Math.min(numTop, this.#options.config.vocabSize);
   }
 
   /**
@@ -194,14 +181,11 @@ export class ModelRunner implements StepRunner {
     const { vocabSize } = config;
     this.#inputs.prepare({ rows: [], prefill: batch });
     const numRows = batch.tokenIds.length;
-    const forward = this.#prefillGraph(batch, numRows, false);
-    await this.#run(forward);
+    await this.#run(this.#graphs.prefill(batch, numRows, NO_ASKS));
     const out = new Float32Array((numRows - firstRow) * vocabSize);
     for (let row = firstRow; row < numRows; row += this.#maxLogitRows) {
       const rows = Math.min(this.#maxLogitRows, numRows - row);
-      const { context, builder } = this.#context(numRows, batch, 1);
-      lmHead(context, row, rows);
-      await this.#run(builder.build());
+      await this.#run(this.#graphs.head(batch, numRows, row, rows));
       const { at, stride } = this.#regions.logits;
       const bytes = await readBuffer(gpu.device, this.#scratch, at * 4, rows * stride * 4);
       for (let i = 0; i < rows; i++)
@@ -213,18 +197,18 @@ export class ModelRunner implements StepRunner {
   /** GPU time of every kernel of one decode step at `position` of slot 0, whatever the cache holds there. */
   async profileDecode(position: number): Promise<readonly DispatchTime[]> {
     await this.#options.gpu.pipelines.ready();
-    return profileDispatches(this.#options.gpu, this.#decodeGraph(1, this.#numSplits(1, position)).runs);
+    return profileDispatches(this.#options.gpu, this.#graphs.decode(1, position).runs);
   }
 
   /** What a decode step of one row costs in launches, and the bindings of each. */
   decodeCost(): { readonly dispatches: number; readonly bindings: number } {
-    return { dispatches: this.#decodeGraph(1, 1).numDispatches, bindings: STEP_BINDINGS.length };
+    return { dispatches: this.#graphs.decode(1, 0).numDispatches, bindings: STEP_BINDINGS.length };
   }
 
   destroy(): void {
     this.#scratch.destroy();
     this.#state.destroy();
-    this.#ring.destroy();
+    this.#readback.destroy();
   }
 
   async #run(graph: Graph): Promise<void> {
@@ -234,86 +218,10 @@ export class ModelRunner implements StepRunner {
     this.#recorder.record(encoder, graph.runs);
     device.queue.submit([encoder.finish()]);
   }
+}
 
-  #decodeGraphOf(rows: Batch['rows']): Graph {
-    const last = rows.reduce((most, { position }) => Math.max(most, position), 0);
-    return this.#decodeGraph(rows.length, this.#numSplits(rows.length, last));
-  }
-
-  #numSplits(numRows: number, position: number): number {
-    const useful = Math.ceil((position + 1) / SPLIT_TOKENS);
-    const free = Math.ceil(FULL_WORKGROUPS / (numRows * this.#options.config.numKvHeads));
-    return 2 ** Math.floor(Math.log2(Math.max(1, Math.min(useful, free, MAX_SPLITS))));
-  }
-
-  #prefillGraph(prefill: Prefill, numRows: number, sampled: boolean): Graph {
-    const { context, builder } = this.#context(numRows, prefill, 1);
-    this.#options.architecture.forward(this.#options.config, context);
-    if (sampled) {
-      lmHead(context, numRows - 1, 1);
-      sample(context);
-    }
-    return builder.build();
-  }
-
-  #decodeGraph(numRows: number, numSplits: number): Graph {
-    const key = `${numRows} ${numSplits}`;
-    let graph = this.#decodeGraphs.get(key);
-    if (!graph) {
-      const { context, builder } = this.#context(numRows, null, numSplits);
-      this.#options.architecture.forward(this.#options.config, context);
-      lmHead(context, 0, numRows);
-      sample(context);
-      graph = builder.build();
-      this.#decodeGraphs.set(key, graph);
-    }
-    return graph;
-  }
-
-  #context(numRows: number, prefill: Prefill | null, numSplits: number) {
-    const { gpu, config, pool } = this.#options;
-    const builder = new GraphBuilder(
-      (weightSlab, kvSlab) => this.#bindGroup(weightSlab, kvSlab),
-      (layer) => pool.slabOf(layer),
-    );
-    const context: ForwardContext = {
-      gpu,
-      config,
-      state: this.#layout,
-      kv: pool.layout,
-      weights: this.#weights,
-      scratch: this.#regions,
-      numRows,
-      prefill,
-      numSplits,
-      layerAt: (layer) => pool.layerAt(layer),
-      keyBias: (layer) => this.#keyBias.call(layer, this.#layout, this.#regions.keyBias),
-      ropeTable: (rope) => this.#ropes.tableOf(rope, prefill?.totalTokens ?? null),
-      push: (dispatches, slab, layer) => builder.push(dispatches, slab, layer),
-    };
-    return { context, builder };
-  }
-
-  #bindGroup(weightSlab: number, kvSlab: number): GPUBindGroup {
-    const key = `${weightSlab} ${kvSlab}`;
-    let group = this.#bindGroups.get(key);
-    if (!group) {
-      const { gpu, slabs, pool } = this.#options;
-      const [weights, kv] = [slabs[weightSlab], pool.slabs[kvSlab]];
-      if (!weights || !kv)
-        throw new TabmindError('internal', `no weight slab ${weightSlab} or KV slab ${kvSlab}`);
-      group = gpu.device.createBindGroup({
-        label: `step ${key}`,
-        layout: gpu.pipelines.bindGroupLayout(STEP_BINDINGS),
-        entries: [weights, this.#scratch, kv, this.#state].map((buffer, binding) => ({
-          binding,
-          resource: { buffer },
-        })),
-      });
-      this.#bindGroups.set(key, group);
-    }
-    return group;
-  }
+function numSampled({ tokenIds, sample, verifies }: PrefillBatch): number {
+  return verifies ? tokenIds.length : sample ? 1 : 0;
 }
 
 /** Orders of columns are tensors of their own, as long as the columns are many. */

@@ -6,6 +6,8 @@ export interface ScratchShape {
   readonly maxRows: number;
   /** Most rows that logits are computed for at once. */
   readonly maxLogitRows: number;
+  /** Most rows that a step samples; at most half of `maxLogitRows`. */
+  readonly maxSampledRows: number;
   /** Floats that split attention needs. */
   readonly partialFloats: number;
   /** Columns of the widest linear that has them in an order of its own; default 0. */
@@ -27,7 +29,7 @@ export function planScratch(
   };
   const { maxRows, maxLogitRows, partialFloats } = shape;
   const { numHeads, numKvHeads, headDim } = config;
-  const regions = {
+  const rows = {
     hidden: region(maxRows, config.hiddenSize),
     qkv: region(maxRows, (numHeads + 2 * numKvHeads) * headDim),
     attended: region(maxRows, numHeads * headDim),
@@ -38,5 +40,7 @@ export function planScratch(
     partials: region(1, partialFloats),
     keyBias: region(maxRows, shape.keyBiasFloats ?? 0),
   };
+  const { at, stride } = rows.logits;
+  const regions = { ...rows, adjusted: { at: at + shape.maxSampledRows * stride, stride } };
   return { regions, totalFloats };
 }

@@ -36,19 +36,21 @@ export function planStepMemory(config: ModelConfig, shape: StepMemoryShape): Ste
     maxSlots,
     maxChunkTokens,
     maxBlocksPerSequence: Math.ceil(contextLength / blockTokens),
-    vocabSize: config.vocabSize,
     contextLength,
     rotaryDim: config.ropes[0]?.rotaryDim ?? 0,
     numRopeTables: new RopeTables(config.ropes).numTables,
     keyBiasWords: shape.keyBias?.tableWords ?? 0,
   });
+  const { maxSampledRows } = layout;
   const maxLogitRows = Math.max(
-    maxSlots,
+    // What penalties make of the logits lies behind them.
+    2 * maxSampledRows,
     Math.min(maxChunkTokens, Math.floor(MAX_LOGIT_BYTES / (config.vocabSize * 4))),
   );
   const { regions, totalFloats } = planScratch(config, {
     maxRows: Math.max(maxSlots, maxChunkTokens),
     maxLogitRows,
+    maxSampledRows,
     partialFloats: partialFloats({ numRows: maxSlots, numSplits: MAX_SPLITS, ...config }),
     permutedCols: shape.permutedCols ?? 0,
     keyBiasFloats: shape.keyBias?.rowFloats ?? 0,

@@ -1,6 +1,12 @@
 /** The browser half of the batch check: many requests at once, through the engine as a page gets it. */
 
-import { createEngine, type GenerateResult, type LoadOptions, type ModelRef } from '../../src/index';
+import {
+  createEngine,
+  type GenerateRequest,
+  type GenerateResult,
+  type LoadOptions,
+  type ModelRef,
+} from '../../src/index';
 
 export interface BatchRequest {
   readonly ids: readonly number[];
@@ -83,15 +89,58 @@ async function reload(session: string, model: ModelRef, options: LoadOptions) {
   return { isSaved, numTokens: await engine.restoreSession(session) };
 }
 
-/** The texts of `n` answers to one prompt. */
-async function answers(content: string, n: number, maxTokens: number) {
+/** The texts of `n` answers to one prompt: greedy, or drawn with a seed. */
+async function answers(content: string, n: number, maxTokens: number, seed?: number) {
   const texts = Array.from({ length: n }, () => '');
   const messages = [{ role: 'user', content }] as const;
-  for await (const { choices } of engine.chat({ ...GREEDY, messages, n, max_tokens: maxTokens })) {
+  const drawn = seed === undefined ? {} : { seed, temperature: 1 };
+  for await (const { choices } of engine.chat({ ...GREEDY, ...drawn, messages, n, max_tokens: maxTokens })) {
     const [{ index, delta }] = choices;
     texts[index] = (texts[index] ?? '') + (delta.content ?? '');
   }
   return texts;
+}
+
+/** The ids of requests of which each asks for something else, one after another or all at once. */
+async function asked(requests: readonly GenerateRequest[], atOnce: boolean) {
+  const results: Promise<GenerateResult>[] = [];
+  for (const request of requests) {
+    const result = engine.generate(request);
+    results.push(result);
+    if (!atOnce) await result;
+  }
+  return (await Promise.all(results)).map(({ ids }) => ids);
+}
+
+/** A completion, and how much of it was drafted. */
+async function drafted(request: GenerateRequest) {
+  const { ids, timings } = await engine.generate(request);
+  const { draftTokens, acceptedDraftTokens, totalMs } = timings;
+  return { ids, draftTokens, acceptedDraftTokens, totalMs };
+}
+
+/** How far reported logprobs are from those that the scores of the same tokens give, and how many there are. */
+async function logprobError(request: GenerateRequest) {
+  const { ids, logprobs = [] } = await engine.generate({ ...request, logprobs: true, top_logprobs: 5 });
+  const { logits, vocabSize } = await engine.score({ ids: [...request.ids, ...ids], positions: 'all' });
+  let error = 0;
+  for (const [i, { logprob, top }] of logprobs.entries()) {
+    const at = (request.ids.length - 1 + i) * vocabSize;
+    const row = logits.slice(at, at + vocabSize);
+    const mass = Math.log(row.reduce((sum, value) => sum + Math.exp(value), 0));
+    const best = [...row].sort((a, b) => b - a);
+    const pairs = [
+      [logprob, row[ids[i] ?? -1]],
+      ...top.map((choice) => [choice.logprob, row[choice.id]]),
+      ...top.map((choice, rank) => [choice.logprob, best[rank]]),
+    ];
+    // A number that is missing makes the error NaN, which is no small error.
+    for (const [measured = Number.NaN, logit = Number.NaN] of pairs) {
+      const difference = Math.abs(measured - (logit - mass));
+      error = Math.max(error, difference);
+    }
+  }
+  return { error, numTokens: logprobs.length, numTop: logprobs[0]?.top.length };
 }
 
 /** How sure the model is of the token behind `ids`: gap between the two largest logits, and their deviation. */
@@ -109,5 +158,17 @@ async function blockBytes() {
 }
 
 Object.assign(globalThis, {
-  tabmindBatch: { load, alone, together, turn, reload, answers, certainty, blockBytes },
+  tabmindBatch: {
+    load,
+    alone,
+    together,
+    turn,
+    reload,
+    answers,
+    asked,
+    drafted,
+    logprobError,
+    certainty,
+    blockBytes,
+  },
 });

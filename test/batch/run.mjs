@@ -4,7 +4,7 @@
 // of some size gets short requests only, once, unless --full: a software adapter is slow. Greedy ids must be equal; where
 // they are not, because kernels for more rows add up in another order, the model must have been undecided by the gap rule
 // of `npm run check`.
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readArguments } from '../arguments.mjs';
@@ -107,6 +107,8 @@ async function checkFolder(folder, index) {
     second.failures.push(`prompts were computed again: ${again.cached.join(' ')}`);
   report(`${name}: the same again, nothing but last tokens computed`, second.failures, second.note);
 
+  await checkAsking(name, requests);
+  await checkDrafts(name, requests);
   const kvPoolMiB = (12.5 * (await call('blockBytes'))) / 2 ** 20;
   await checkTurns(name, requests[9], model, { ...options, contextLength, kvPoolMiB });
   const tight = await call('together', requests);
@@ -145,11 +147,85 @@ async function checkTurns(name, { ids }, model, reloadOptions) {
   report(`${name}: a session comes back after a reload`, restored.failures, restored.note);
 }
 
+/** Requests that ask for everything there is, each for something else. */
+function askingRequests(requests) {
+  const asks = [
+    { temperature: 1, seed: 11 },
+    { temperature: 0.8, top_k: 40, top_p: 0.95, repetition_penalty: 1.3, seed: 12 },
+    { temperature: 0, frequency_penalty: 1.5, presence_penalty: 0.5 },
+    { temperature: 1.2, min_p: 0.05, seed: 13, logprobs: true, top_logprobs: 3 },
+  ];
+  return asks.map((ask, i) => ({ ...ask, ids: requests[i + 2].ids, max_tokens: 8, ignore_eos: true }));
+}
+
+async function checkAsking(name, requests) {
+  const asking = askingRequests(requests);
+  const alone = await call('asked', asking, false);
+  const failures = [];
+  const differs = (what, ids) => ids.join() !== alone.join() && failures.push(`${what}: ${ids.join(' | ')}`);
+  differs('together', await call('asked', asking, true));
+  // What a request is given must not be chosen again once it is banned, by id or as the end of a phrase.
+  const [first, second, third] = alone[2];
+  const base = { ...asking[2], max_tokens: 3 };
+  const bans = [
+    [{ logit_bias: { [first]: -100 } }, 0, first],
+    [{ bad_words: [[second]] }, 1, second],
+    [{ bad_words: [[first, second, third]] }, 2, third],
+  ];
+  for (const [ban, place, id] of bans) {
+    const [[...ids]] = await call('asked', [{ ...base, ...ban }], false);
+    const isSameBefore = ids.slice(0, place).join() === alone[2].slice(0, place).join();
+    if (!isSameBefore || ids[place] === id) failures.push(`${JSON.stringify(ban)} gives ${ids}`);
+  }
+  const stopping = { ...base, max_tokens: 8, stop_token_ids: [first] };
+  const [stopped, kept] = await call('asked', [stopping, { ...stopping, min_tokens: 4 }], true);
+  if (stopped.length !== 1 || kept.length < 5 || kept.slice(0, 4).includes(first))
+    failures.push(`a stop id ended ${stopped} and ${kept}`);
+  const { error, numTokens, numTop } = await call('logprobError', asking[1]);
+  if (!(error < 2e-3) || numTokens !== 8 || numTop !== 5)
+    failures.push(`logprobs of ${numTokens} tokens are ${error} off the scores`);
+  report(`${name}: penalties, bans, seeds, logprobs`, failures, `logprobs within ${error.toExponential(1)}`);
+}
+
+/** Drafts must change no token, and must come about: who may say only two things says the same again. */
+async function checkDrafts(name, requests) {
+  const { ids } = requests[9];
+  const [one, other] = new Set(requests.flatMap((request) => request.ids));
+  const logit_bias = { [one]: 100, [other]: 100 };
+  const asks = [
+    { temperature: 0, logit_bias },
+    { temperature: 0.3, logit_bias, seed: 3 },
+    { temperature: 0.5, logit_bias, repetition_penalty: 1.05, frequency_penalty: 0.01, seed: 4 },
+  ];
+  const failures = [];
+  let [numDrafted, numAccepted] = [0, 0];
+  for (const ask of asks) {
+    const request = { ...ask, ids, max_tokens: 40, ignore_eos: true };
+    const plain = await call('drafted', { ...request, speculative: 'off' });
+    const drafted = await call('drafted', { ...request, speculative: 'always' });
+    if (drafted.ids.join() !== plain.ids.join()) failures.push(`${drafted.ids}, not ${plain.ids}`);
+    if (plain.draftTokens !== 0) failures.push('there are drafts that nobody asked for');
+    numDrafted += drafted.draftTokens;
+    numAccepted += drafted.acceptedDraftTokens;
+  }
+  if (numAccepted === 0 || numAccepted === numDrafted)
+    failures.push(`${numAccepted} of ${numDrafted} drafted tokens were right: some should be, not all`);
+  report(`${name}: drafts change no token`, failures, `${numAccepted} of ${numDrafted} drafted tokens right`);
+}
+
 async function checkAnswers(name) {
   const [one] = await call('answers', 'Tell me about the sea.', 1, 16);
   const three = await call('answers', 'Tell me about the sea.', 3, 16);
   const failures = three.flatMap((text, i) => (text === one ? [] : [`answer ${i}: ${text}, not ${one}`]));
   report(`${name}: three greedy answers to one prompt are the same`, failures);
+  const drawn = await call('answers', 'Tell me about the sea.', 3, 12, 5);
+  const words = [];
+  for (const [i, text] of drawn.entries()) {
+    const [own] = await call('answers', 'Tell me about the sea.', 1, 12, 5 + i);
+    if (text !== own) words.push(`answer ${i}: ${text}, not ${own}`);
+  }
+  if (new Set(drawn).size === 1) words.push('all three are the same');
+  report(`${name}: three drawn answers are those of their seeds`, words);
 }
 
 try {
@@ -157,7 +233,8 @@ try {
   for (const [index, folder] of folders.entries()) {
     try {
       await checkFolder(folder, index);
-      if (values.full && basename(folder) === 'starter') await checkAnswers('starter');
+      const hasText = existsSync(join(folder, 'tokenizer.json'));
+      if (hasText && !isLight(folder)) await checkAnswers(basename(folder));
     } catch (error) {
       report(basename(folder), [String(error.stack ?? error)]);
     }

@@ -26,7 +26,6 @@ for (const format of ['w4', 'w8', 'w16'] as const)
           maxSlots: 16,
           maxChunkTokens: 16,
           maxBlocksPerSequence: 2,
-          vocabSize: vocab,
           contextLength: 4,
           rotaryDim: 4,
           numRopeTables: 1,

@@ -53,7 +53,6 @@ export function kvScene(shape: KvSceneShape, random: Random): KvScene {
     maxSlots: MAX_SLOTS,
     maxChunkTokens: 8,
     maxBlocksPerSequence: MAX_BLOCKS,
-    vocabSize: 8,
     contextLength: MAX_TOKENS,
     rotaryDim: shape.rotaryDim ?? 2,
     numRopeTables: shape.numRopeTables ?? 1,

@@ -1,6 +1,6 @@
 /** Runs the sampler over rows of logits and parameters, for its test cases. */
 
-import { MAX_SAMPLER_VOCAB, sampler } from '../../src/kernels/sampler';
+import { sampler } from '../../src/kernels/sampler';
 import { SLOT, SLOT_WORDS, type StateLayout, stateLayout } from '../../src/kernels/step-state';
 import type { Random } from '../reference/random';
 import type { SampledRow } from '../reference/sampler';
@@ -11,36 +11,39 @@ export interface Setup {
   /** Slot of every row; by default a random choice. */
   readonly slots?: readonly number[];
   readonly workgroupSize?: 256 | 512 | 1024;
-  /** The row comes from a prefill chunk, at this row of it. */
+  /** The rows come from a chunk of one slot, from this row of it on; with `drafts` they are not fed back. */
   readonly chunkRow?: number;
+  readonly drafts?: boolean;
 }
 
 const LOGITS_AT = 8;
-/** Parameters that cut nothing, random seed, position and seen ids, then `change`. */
+
+/** Places of a slot's ids that are kept track of. */
+const NUM_IDS = 5003;
+
+/** Parameters that cut nothing, random seed and position, then `change`. */
 export function row(random: Random, logits: ArrayLike<number>, change: Partial<SampledRow> = {}): SampledRow {
-  const seen = new Set(Array.from({ length: 1 + random.below(8) }, () => random.below(logits.length)));
   const seed = random.below(2 ** 32);
   const plain = {
     temperature: 1,
     topK: 0,
     topP: 1,
     minP: 0,
-    repetitionPenalty: 1,
-    position: random.below(5000),
+    position: random.below(NUM_IDS),
   };
-  return { logits, seed, seen, ...plain, ...change };
+  return { logits, seed, ...plain, ...change };
 }
 
-export function layoutFor(vocabSize: number, maxSlots: number): StateLayout {
-  const few = {
+/** Few layouts, because each compiles its own pipeline. */
+export function layoutFor(maxSlots: number): StateLayout {
+  return stateLayout({
+    maxSlots,
     maxChunkTokens: 8,
     maxBlocksPerSequence: 2,
-    contextLength: 4,
+    contextLength: NUM_IDS,
     rotaryDim: 4,
     numRopeTables: 1,
-  };
-  // Few layouts, because each compiles its own pipeline; 8200 makes the stride of the seen bits odd.
-  return stateLayout({ maxSlots, vocabSize: vocabSize <= 8200 ? 8200 : MAX_SAMPLER_VOCAB, ...few });
+  });
 }
 
 /** Poisoned except for what the sampler reads. */
@@ -64,17 +67,8 @@ function stateFor(
     floats[at + SLOT.temperature] = params.temperature;
     floats[at + SLOT.topP] = params.topP;
     floats[at + SLOT.minP] = params.minP;
-    floats[at + SLOT.repetitionPenalty] = params.repetitionPenalty;
-    const seenAt = layout.seenAt + slot * layout.seenStride;
-    state.fill(0, seenAt, seenAt + layout.seenStride);
-    for (const id of params.seen) setBit(state, seenAt, id);
   }
   return state;
-}
-
-function setBit(state: Uint32Array, at: number, id: number): void {
-  const word = at + (id >>> 5);
-  state[word] = ((state[word] ?? 0) | (1 << (id & 31))) >>> 0;
 }
 
 /** Samples all rows in one dispatch, checks every word of the state afterwards, and returns the ids. */
@@ -86,15 +80,19 @@ export async function sample(
   const vocabSize = rows[0]?.logits.length ?? 0;
   const maxSlots = setup.maxSlots ?? 16;
   const rotate = random.below(maxSlots);
-  const slots = setup.slots ?? rows.map((_, index) => (rotate + index * 5) % maxSlots);
-  const layout = layoutFor(vocabSize, maxSlots);
+  const slots =
+    setup.slots ??
+    rows.map((_, index) => (setup.chunkRow === undefined ? (rotate + index * 5) % maxSlots : rotate));
+  const layout = layoutFor(maxSlots);
   const state = stateFor(layout, rows, slots, setup);
   const logitsStride = Math.ceil(vocabSize / 4) * 4 + 4 * random.below(2);
   const scratch = nans(LOGITS_AT + rows.length * logitsStride + 4);
   for (const [index, { logits }] of rows.entries()) scratch.set(logits, LOGITS_AT + index * logitsStride);
   const startPosition = (rows[0]?.position ?? 0) - (setup.chunkRow ?? 0);
   const prefill =
-    setup.chunkRow === undefined ? null : { slot: slots[0] ?? 0, startPosition, row: setup.chunkRow };
+    setup.chunkRow === undefined
+      ? null
+      : { slot: slots[0] ?? 0, startPosition, row: setup.chunkRow, feeds: !setup.drafts };
   const size = setup.workgroupSize === undefined ? {} : { workgroupSize: setup.workgroupSize };
   const call = { numRows: rows.length, vocabSize, logitsAt: LOGITS_AT, logitsStride, prefill, ...size };
   const after = await runStep({ scratch, state }, sampler(gpu, layout, call));
@@ -102,10 +100,13 @@ export async function sample(
   for (const [index, id] of ids.entries()) {
     const slot = slots[index] ?? 0;
     const at = layout.slotsAt + slot * SLOT_WORDS;
+    const next = (rows[index]?.position ?? 0) + 1;
     state[layout.sampledAt + index] = id;
-    state[at + SLOT.token] = id;
-    state[at + SLOT.position] = (rows[index]?.position ?? 0) + 1;
-    setBit(state, layout.seenAt + slot * layout.seenStride, id);
+    if (!setup.drafts) {
+      state[at + SLOT.token] = id;
+      state[at + SLOT.position] = next;
+      if (next < NUM_IDS) state[layout.idsAt + slot * layout.idsStride + next] = id;
+    }
     if (id >= vocabSize) throw new Error(`row ${index}: id ${id} of ${vocabSize}`);
   }
   const wrong = state.findIndex((word, index) => word !== after.state[index]);

@@ -26,13 +26,13 @@ function checkDraw(params: SampledRow, id: number): void {
     const after = before + (probabilities[id] ?? 0);
     if (fraction >= before - SLACK && fraction <= after + SLACK) return;
   }
-  const { logits: _, seen: __, ...words } = params;
+  const { logits: _, ...words } = params;
   throw new Error(`drew ${id}, expected ${samplerTwin(params)}: ${JSON.stringify(words)}`);
 }
 
 function checkKept(params: SampledRow, id: number): void {
   if (!((probabilitiesTwin(params, SLACK)[id] ?? 0) > 0)) {
-    const { logits: _, seen: __, ...words } = params;
+    const { logits: _, ...words } = params;
     throw new Error(`id ${id} should have been cut: ${JSON.stringify(words)}`);
   }
 }
@@ -44,19 +44,18 @@ gpuTest('sampler twin: Philox test vectors', async () => {
   assertEqual(philoxTwin(0x13198a2e, [0x243f6a88, 0x85a308d3]), [0xdd7ce038, 0xf62a4c12]);
 });
 
-gpuTest('sampler greedy, ties, penalty', async (test) => {
+gpuTest('sampler greedy, ties', async (test) => {
   const { random } = test;
   for (const vocab of [1, 2, 3, 255, 257, 8192, 32001]) {
-    // Multiples of 1/4 tie often, and stay exact under penalties that are powers of two.
-    const rows = [1, 2, 0.5, 2].map((repetitionPenalty) => {
+    const rows = [0, 1, 2, 3].map(() => {
+      // Multiples of 1/4 tie often.
       const logits = random.normals(vocab, 3).map((l) => Math.round(l * 4) / 4);
       const most = logits.reduce((a, b) => Math.max(a, b));
       const best = logits.indexOf(most);
       // Ties across threads, and within one thread's quads.
       for (const id of [random.below(vocab), random.below(vocab), best + 1, best + 1024])
         logits[id % vocab] = most;
-      const seen = new Set([best, random.below(vocab), random.below(vocab)]);
-      return row(random, logits, { temperature: 0, topK: 3, topP: 0.5, repetitionPenalty, seen });
+      return row(random, logits, { temperature: 0, topK: 3, topP: 0.5 });
     });
     assertEqual(await sample(test, rows), rows.map(greedyTwin), `vocabulary ${vocab}`);
   }
@@ -64,14 +63,12 @@ gpuTest('sampler greedy, ties, penalty', async (test) => {
 
 gpuTest('sampler negative and extreme logits', async (test) => {
   const logits = Float32Array.of(-3e38, -5, -4, -2e38, -4, -3e38);
-  const seen = new Set([2]);
   const rows = [
-    row(test.random, logits, { temperature: 0, seen }),
-    row(test.random, logits, { temperature: 0, seen, repetitionPenalty: 1.5 }),
+    row(test.random, logits, { temperature: 0 }),
     row(test.random, new Float32Array(6).fill(-3e38), { temperature: 0 }),
     row(test.random, Float32Array.of(0, 9e37, 8e37, -3e38, 0, 0), { temperature: 100 }),
   ];
-  assertEqual(await sample(test, rows), [2, 4, 0, 1]);
+  assertEqual(await sample(test, rows), [2, 0, 1]);
   // As low as what stands in for the ids beyond the vocabulary, which still must not be drawn.
   const low = Array.from({ length: 16 }, () => row(test.random, new Float32Array(5).fill(-3e38)));
   const ids = await sample(test, low);
@@ -87,7 +84,6 @@ const CUTS: Readonly<Record<string, (random: Random, vocab: number) => Partial<S
     topK: random.between(1, 60),
     topP: 0.3 + 0.69 * random.uniform(),
     minP: 0.1 * random.uniform(),
-    repetitionPenalty: random.pick([0.7, 1, 1.1, 1.3]),
   }),
 };
 
@@ -98,6 +94,8 @@ for (const [name, cut] of Object.entries(CUTS))
       const rows = Array.from({ length: vocab > 2000 ? 4 : 16 }, (_, index) => {
         const exact = random.normals(vocab, 1 + 3 * random.uniform());
         const logits = index % 2 ? exact : exact.map((l) => Math.round(l * 2) / 2);
+        // All that is probable side by side.
+        if (index % 4 === 3) logits.sort();
         return row(random, logits, { temperature: random.pick([0.1, 0.7, 1, 2]), ...cut(random, vocab) });
       });
       const ids = await sample(test, rows);
@@ -124,7 +122,7 @@ gpuTest('sampler large vocabularies', async (test) => {
   const { random } = test;
   for (const vocab of [32001, 151936]) {
     const logits = random.normals(vocab, 2.5);
-    const common = { topK: 40, topP: 0.9, repetitionPenalty: 1.1 };
+    const common = { topK: 40, topP: 0.9 };
     for (const params of [row(random, logits, common), row(random, logits, { temperature: 1.5, topP: 0.95 })])
       checkDraw(params, (await sample(test, [params]))[0] ?? -1);
   }
@@ -144,6 +142,22 @@ gpuTest('sampler after a prefill chunk', async (test) => {
     checkDraw(params, ids[0] ?? -1);
   }
 });
+
+gpuTest(
+  'sampler of a draft: the ids of decode steps at these positions, and no slot moves on',
+  async (test) => {
+    const { random } = test;
+    const first = row(random, random.normals(300, 2), { position: random.between(50, 900), topK: 40 });
+    const rows = Array.from({ length: 8 }, (_, i) => ({
+      ...first,
+      logits: random.normals(300, 2),
+      position: first.position + i,
+    }));
+    const drafted = await sample(test, rows, { chunkRow: 0, drafts: true });
+    assertEqual(drafted, await sample(test, rows), 'ids');
+    for (const [index, params] of rows.entries()) checkDraw(params, drafted[index] ?? -1);
+  },
+);
 
 gpuTest('sampler: a draw depends on nothing but its request', async (test) => {
   const { random, gpu } = test;
@@ -181,8 +195,6 @@ for (const [name, change] of Object.entries<Partial<SampledRow>>({
     topK: 20,
     topP: 0.95,
     minP: 0.02,
-    repetitionPenalty: 1.2,
-    seen: new Set([1, 3, 8]),
   },
 }))
   gpuTest(`sampler distribution, ${name}`, async (test) => {
@@ -228,14 +240,15 @@ function checkChiSquare(drawn: Float64Array, probabilities: Float64Array, numDra
 }
 
 gpuTest('sampler refuses what it cannot do', async ({ gpu }) => {
-  const layout = layoutFor(64, 4);
+  const layout = layoutFor(4);
   const call = { numRows: 1, vocabSize: 64, logitsAt: 0, logitsStride: 64, prefill: null };
   const wrong: readonly [Partial<Parameters<typeof sampler>[2]>, string][] = [
     [{ vocabSize: 0 }, 'unsupported-model'],
     [{ vocabSize: MAX_SAMPLER_VOCAB + 1, logitsStride: MAX_SAMPLER_VOCAB + 4 }, 'unsupported-model'],
     [{ logitsAt: 2 }, 'internal'],
     [{ logitsStride: 60 }, 'internal'],
-    [{ numRows: 2, prefill: { slot: 0, startPosition: 0, row: 0 } }, 'internal'],
+    [{ numRows: 2, prefill: { slot: 0, startPosition: 0, row: 0, feeds: true } }, 'internal'],
+    [{ numRows: 9 }, 'internal'],
   ];
   for (const [change, code] of wrong) {
     let thrown: unknown;

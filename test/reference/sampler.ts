@@ -6,11 +6,9 @@ export interface SampledRow {
   readonly topK: number;
   readonly topP: number;
   readonly minP: number;
-  readonly repetitionPenalty: number;
   readonly seed: number;
   /** Of the row; the sampled token is at position + 1. */
   readonly position: number;
-  readonly seen: ReadonlySet<number>;
 }
 
 /** (high, low) words of a · b. */
@@ -41,16 +39,8 @@ export function drawTwin(
   return { point: Number((BigInt(limit) * bits) >> 64n), fraction: high / 2 ** 32 + low / 2 ** 64 };
 }
 
-export function scoresTwin(row: SampledRow): Float32Array {
-  const { logits, seen, repetitionPenalty: penalty } = row;
-  return Float32Array.from(logits, (l, id) => {
-    if (penalty === 1 || !seen.has(id)) return l;
-    return l > 0 ? l / Math.fround(penalty) : l * Math.fround(penalty);
-  });
-}
-
 export function greedyTwin(row: SampledRow): number {
-  const scores = scoresTwin(row);
+  const scores = Float32Array.from(row.logits);
   let best = 0;
   for (const [id, score] of scores.entries()) if (score > (scores[best] ?? Number.NaN)) best = id;
   return best;
@@ -70,7 +60,7 @@ function limitTwin(levels: readonly number[], weights: readonly number[], goal: 
 /** The shader's algorithm, in doubles rounded to f32 where the shader rounds; its exp may differ by some ulps. */
 export function samplerTwin(row: SampledRow): number {
   if (row.temperature === 0) return greedyTwin(row);
-  const scores = scoresTwin(row);
+  const scores = Float32Array.from(row.logits);
   const top = scores.reduce((a, b) => Math.max(a, b));
   const inverse = Math.fround(1 / Math.fround(row.temperature));
   const levels = Array.from(scores, (score) => {
@@ -107,7 +97,7 @@ export function samplerTwin(row: SampledRow): number {
  * that share of a probability (of a score, for top-k), < 0 narrows it.
  */
 export function probabilitiesTwin(row: SampledRow, slack = 0): Float64Array {
-  const scores = scoresTwin(row);
+  const scores = Float32Array.from(row.logits);
   const order = Array.from(scores.keys()).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
   const score = (rank: number) => scores[order[rank] ?? -1] ?? Number.NaN;
   const weight = (rank: number) => Math.exp((score(rank) - score(0)) / row.temperature);

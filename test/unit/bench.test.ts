@@ -17,6 +17,8 @@ const TIMINGS = {
   itlP95Ms: 12,
   prefillTokensPerSecond: 1000,
   decodeTokensPerSecond: 100,
+  draftTokens: 0,
+  acceptedDraftTokens: 0,
 };
 const STEP: StepFacts = {
   dispatches: 51,

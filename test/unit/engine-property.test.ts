@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/engine';
 import type { Completion } from '../../src/engine/request';
 import { GREEDY, type SamplingParams } from '../../src/engine/sampling-params';
-import { nextId, PagedRunner, turns } from './paged-runner';
+import { chooseId, type Model, nextId, PagedRunner, repeatingId, turns } from './paged-runner';
 
 const VOCAB_SIZE = 64;
 const EOS = 0;
@@ -15,6 +15,8 @@ const sizesOf = fc.record({
   maxChunkTokens: fc.integer({ min: 1, max: 7 }),
   contextLength: fc.integer({ min: 8, max: 60 }),
   stepsInFlight: fc.integer({ min: 1, max: 4 }),
+  /** With one that says the same again, drafts are often right. */
+  model: fc.constantFrom<Model>(nextId, repeatingId),
 });
 
 const tokenOf = fc.integer({ min: 1, max: VOCAB_SIZE - 1 });
@@ -45,6 +47,10 @@ const requestOf = fc.record({
   seed: fc.nat({ max: 3 }),
   ignoreEos: fc.boolean(),
   stopTokenIds: fc.array(tokenOf, { maxLength: 1 }),
+  frequencyPenalty: fc.constantFrom(0, 0, 0, 0.5),
+  badWords: fc.array(fc.array(tokenOf, { minLength: 1, maxLength: 3 }), { maxLength: 2 }),
+  minTokens: fc.nat({ max: 8 }),
+  speculative: fc.constantFrom('auto', 'always', 'off'),
   arrival: fc.nat({ max: 20 }),
   /** Turns of the event loop after arrival. */
   abort: fc.option(fc.nat({ max: 120 }), { freq: 3 }),
@@ -55,21 +61,28 @@ const latenciesOf = fc.array(fc.nat({ max: 4 }), { minLength: 1, maxLength: 40 }
 type Sizes = typeof sizesOf extends fc.Arbitrary<infer T> ? T : never;
 type Request = typeof requestOf extends fc.Arbitrary<infer T> ? T : never;
 
-function paramsOf({ maxTokens, seed, ignoreEos, stopTokenIds }: Request): SamplingParams {
-  return { ...GREEDY, maxTokens, seed, ignoreEos, stopTokenIds };
+function paramsOf(request: Request): SamplingParams {
+  const { maxTokens, seed, ignoreEos, stopTokenIds, frequencyPenalty, badWords, minTokens, speculative } =
+    request;
+  return {
+    ...GREEDY,
+    ...{ maxTokens, seed, ignoreEos, stopTokenIds, frequencyPenalty, badWords, speculative },
+    minTokens: Math.min(minTokens, maxTokens),
+  };
 }
 
 /** What a request gives with the engine to itself; null when it can never fit. */
 function runAlone(request: Request, sizes: Sizes): Pick<Completion, 'ids' | 'reason' | 'stopTokenId'> | null {
-  const { promptIds, maxTokens, seed, ignoreEos, stopTokenIds } = request;
+  const { promptIds, maxTokens, ignoreEos, stopTokenIds } = request;
   const limit = Math.min(sizes.contextLength, sizes.numBlocks * sizes.blockTokens);
   if (promptIds.length + 1 > limit) return null;
+  const endIds = [...stopTokenIds, ...(ignoreEos ? [] : [EOS])];
+  const choice = { params: paramsOf(request), numPromptTokens: promptIds.length, endIds };
   const history = [...promptIds];
   while (history.length < Math.min(limit, promptIds.length + maxTokens)) {
-    const id = nextId(seed, history, VOCAB_SIZE);
+    const id = chooseId(choice, history, VOCAB_SIZE, sizes.model);
     history.push(id);
-    if (stopTokenIds.includes(id) || (!ignoreEos && id === EOS))
-      return { ids: history.slice(promptIds.length), reason: 'stop', stopTokenId: id };
+    if (endIds.includes(id)) return { ids: history.slice(promptIds.length), reason: 'stop', stopTokenId: id };
   }
   return { ids: history.slice(promptIds.length), reason: 'length', stopTokenId: null };
 }
@@ -120,7 +133,7 @@ async function runTogether(sizes: Sizes, requests: readonly Request[], latencies
       if (numSubmitted > 8000) throw new Error('no end in sight');
     },
   });
-  const engine = new Engine(runner, { ...sizes, eosTokenIds: [EOS] });
+  const engine = new Engine(runner, { ...sizes, eosTokenIds: [EOS], draftsPay: () => true });
   const all = await Promise.all(requests.map((request, i) => runOne(engine, `r${i}`, request)));
   for (const id of ['one', 'two']) engine.sessions.drop(id);
   await engine.close();
@@ -130,50 +143,70 @@ async function runTogether(sizes: Sizes, requests: readonly Request[], latencies
   return { outcomes: all.flat(), stats: engine.stats(), numCopies };
 }
 
+/** Runs `numRuns` random loads of up to `maxRequests` requests, and counts the states that they reach. */
+async function checkLoads(maxRequests: number, numRuns: number) {
+  const counts = { preempted: 0, aborted: 0, finished: 0, hit: 0, copied: 0, right: 0, wrong: 0 };
+  await fc.assert(
+    fc.asyncProperty(
+      sizesOf,
+      fc.array(requestOf, { minLength: 1, maxLength: maxRequests, size: 'max' }),
+      latenciesOf,
+      async (sizes, requests, latencies) => {
+        const { outcomes, stats, numCopies } = await runTogether(sizes, requests, latencies);
+        for (const outcome of outcomes) {
+          const ended = checkOutcome(outcome, sizes);
+          if (ended !== null) counts[ended]++;
+        }
+        expect(stats).toMatchObject({ running: 0, waiting: 0, kvBlocksUsed: 0 });
+        expect(stats.kvBlocksCached + stats.kvBlocksFree).toBe(sizes.numBlocks);
+        counts.preempted += stats.numPreemptions;
+        counts.hit += stats.prefixHitTokens;
+        counts.copied += numCopies;
+        counts.right += stats.acceptedDraftTokens;
+        counts.wrong += stats.draftTokens - stats.acceptedDraftTokens;
+      },
+    ),
+    { numRuns },
+  );
+  return counts;
+}
+
+/** Compares a request with its run alone; how it ended, or null when it could never fit. */
+function checkOutcome({ request, result, streamed }: Outcome, sizes: Sizes): 'aborted' | 'finished' | null {
+  const expected = runAlone(request, sizes);
+  if (result.status === 'rejected') {
+    expect(result.reason).toMatchObject({ code: 'context-full' });
+    expect(expected).toBeNull();
+    return null;
+  }
+  const { reason, ids, stopTokenId, numHitTokens } = result.value;
+  expect(numHitTokens).toBeLessThan(request.promptIds.length);
+  expect(streamed).toEqual(stopTokenId === null ? ids : ids.slice(0, -1));
+  if (reason !== 'abort') {
+    expect({ reason, ids, stopTokenId }).toEqual(expected);
+    return 'finished';
+  }
+  expect(request.abort).not.toBeNull();
+  expect(ids).toEqual(expected?.ids.slice(0, ids.length));
+  return 'aborted';
+}
+
 describe('Engine, over random loads', () => {
   it('gives every request the ids of its run alone, leaks nothing and ends', async () => {
-    let [numPreemptions, numAborted, numFinished, numHit, numCopied] = [0, 0, 0, 0, 0];
-    await fc.assert(
-      fc.asyncProperty(
-        sizesOf,
-        fc.array(requestOf, { minLength: 1, maxLength: 9, size: 'max' }),
-        latenciesOf,
-        async (sizes, requests, latencies) => {
-          const { outcomes, stats, numCopies } = await runTogether(sizes, requests, latencies);
-          for (const { request, result, streamed } of outcomes) {
-            const expected = runAlone(request, sizes);
-            if (result.status === 'rejected') {
-              expect(result.reason).toMatchObject({ code: 'context-full' });
-              expect(expected).toBeNull();
-              continue;
-            }
-            const { reason, ids, stopTokenId, numHitTokens } = result.value;
-            expect(numHitTokens).toBeLessThan(request.promptIds.length);
-            if (reason === 'abort') {
-              numAborted++;
-              expect(request.abort).not.toBeNull();
-              expect(ids).toEqual(expected?.ids.slice(0, ids.length));
-            } else {
-              numFinished++;
-              expect({ reason, ids, stopTokenId }).toEqual(expected);
-            }
-            expect(streamed).toEqual(stopTokenId === null ? ids : ids.slice(0, -1));
-          }
-          expect(stats).toMatchObject({ running: 0, waiting: 0, kvBlocksUsed: 0 });
-          expect(stats.kvBlocksCached + stats.kvBlocksFree).toBe(sizes.numBlocks);
-          numPreemptions += stats.numPreemptions;
-          numHit += stats.prefixHitTokens;
-          numCopied += numCopies;
-        },
-      ),
-      { numRuns: 400 },
-    );
+    const counts = await checkLoads(9, 400);
     // The loads must really reach these states, or the property says little.
-    expect(numPreemptions).toBeGreaterThan(50);
-    expect(numAborted).toBeGreaterThan(50);
-    expect(numFinished).toBeGreaterThan(500);
-    expect(numHit).toBeGreaterThan(2000);
-    expect(numCopied).toBeGreaterThan(200);
+    expect(counts.preempted).toBeGreaterThan(50);
+    expect(counts.aborted).toBeGreaterThan(50);
+    expect(counts.finished).toBeGreaterThan(500);
+    expect(counts.hit).toBeGreaterThan(2000);
+    expect(counts.copied).toBeGreaterThan(200);
+  }, 60_000);
+
+  it('does so with the drafts of requests that run alone for a while', async () => {
+    const counts = await checkLoads(2, 3000);
+    expect(counts.preempted).toBeGreaterThan(20);
+    expect(counts.right).toBeGreaterThan(200);
+    expect(counts.wrong).toBeGreaterThan(60);
   }, 60_000);
 
   it('lets running requests decode between the chunks of a long prompt, and the prompt between theirs', async () => {

@@ -20,6 +20,7 @@ const MAX_PROMPT_TOKENS = 34;
 class RopeRunner implements StepRunner {
   readonly maxSlots = 3;
   readonly maxChunkTokens = MAX_CHUNK_TOKENS;
+  readonly maxVerifiedRows = 1;
   readonly #keys: Uint32Array;
   readonly #tokens = new Map<number, number>();
 

@@ -241,6 +241,7 @@ describe('Engine, when the runner fails', () => {
     const runner = {
       maxSlots: 1,
       maxChunkTokens: 8,
+      maxVerifiedRows: 1,
       startSlot() {},
       submit: () => ({ ids: Promise.resolve(Uint32Array.of(1, 2)) }),
     };

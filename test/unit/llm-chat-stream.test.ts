@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { bytesOfToken } from '../../src/chat/token-bytes';
 import { ChatStream } from '../../src/llm/chat-stream';
 import { generationDefaults, samplingParams } from '../../src/llm/generation-defaults';
 import { TextModel } from '../../src/llm/text-model';
@@ -24,6 +25,8 @@ const TIMINGS = {
   itlP95Ms: 1,
   prefillTokensPerSecond: 3,
   decodeTokensPerSecond: 4,
+  draftTokens: 0,
+  acceptedDraftTokens: 0,
 };
 
 function collect(stops: readonly string[], ids: readonly number[]) {
@@ -74,6 +77,41 @@ describe('ChatStream', () => {
     await end;
   });
 
+  it('reports logprobs in OpenAI’s shape, of every token once, those of held-back text later', () => {
+    const chunks: ChatChunk[] = [];
+    const stream = new ChatStream('id', 'starter', text, ['wo threw'], (more) => {
+      chunks.push(...more);
+    });
+    stream.start();
+    for (const [i, id] of ids.entries())
+      stream.push(
+        [id],
+        [
+          {
+            logprob: -i,
+            top: [
+              { id, logprob: -i },
+              { id: 5, logprob: -9 },
+            ],
+          },
+        ],
+      );
+    void stream.end('stop', USAGE, TIMINGS);
+    const reports = chunks.flatMap(({ choices: [{ logprobs }] }) => logprobs?.content ?? []);
+    expect(reports.map(({ logprob }) => -logprob)).toEqual([...ids.keys()]);
+    expect(new TextDecoder().decode(Uint8Array.from(reports.flatMap(({ bytes }) => bytes)))).toContain(
+      answer,
+    );
+    for (const { token, logprob, bytes, top_logprobs: top } of reports) {
+      expect(top[0]).toEqual({ token, logprob, bytes });
+      expect(top[1]?.logprob).toBe(-9);
+    }
+    const parts = reports.filter(({ token }) => token.includes('\ufffd'));
+    // Letters with diacritics and emoji are several tokens of bytes.
+    expect(parts.length).toBeGreaterThan(0);
+    expect(chunks[0]?.choices[0]).not.toHaveProperty('logprobs');
+  });
+
   it('gives back what only looked like the start of a stop string', () => {
     expect(collect(['three!'], ids).said).toBe(answer);
   });
@@ -87,6 +125,18 @@ describe('TextModel', () => {
   });
 });
 
+describe('TextModel.encodeWord', () => {
+  it('gives the ids at the start of a text and behind a space, and no others', () => {
+    const forms = text.encodeWord('sea');
+    const decoded = forms.map((form) =>
+      form.map((id) => new TextDecoder().decode(bytesOfToken(text.tokenizer, id))).join(''),
+    );
+    expect(new Set(decoded.map((word) => word.trim()))).toEqual(new Set(['sea']));
+    expect(new Set(forms.map(String)).size).toBe(forms.length);
+    expect(text.encodeWord('')).toEqual([[]]);
+  });
+});
+
 describe('sampling defaults', () => {
   const starter = generationDefaults(JSON.parse(file('generation_config.json')));
 
@@ -97,13 +147,16 @@ describe('sampling defaults', () => {
       topP: 0.9,
       minP: 0,
       repetitionPenalty: 1.05,
+      minNewTokens: 0,
       maxNewTokens: 256,
     });
     expect(generationDefaults({ temperature: 0.7 }).temperature).toBe(0);
   });
 
+  const context = { defaults: starter, roomTokens: 100, vocabSize: 8192, badWords: [] };
+
   it('give way to the request', () => {
-    const params = samplingParams({ temperature: 0, top_k: 5, seed: 7, max_tokens: 3 }, starter, 100);
+    const params = samplingParams({ temperature: 0, top_k: 5, seed: 7, max_tokens: 3 }, context);
     expect(params).toMatchObject({
       temperature: 0,
       topK: 5,
@@ -112,6 +165,7 @@ describe('sampling defaults', () => {
       maxTokens: 3,
       ignoreEos: false,
     });
-    expect(samplingParams({}, { ...starter, maxNewTokens: null }, 100).maxTokens).toBe(100);
+    const unlimited = { ...context, defaults: { ...starter, maxNewTokens: null } };
+    expect(samplingParams({}, unlimited).maxTokens).toBe(100);
   });
 });

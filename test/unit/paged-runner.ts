@@ -1,4 +1,12 @@
-import type { Batch, DecodeRow, PendingStep, StepRunner } from '../../src/engine/batch';
+import type {
+  Batch,
+  DecodeRow,
+  PendingStep,
+  PrefillBatch,
+  SlotStart,
+  StepRunner,
+  TokenLogprob,
+} from '../../src/engine/batch';
 import type { SamplingParams } from '../../src/engine/sampling-params';
 
 export interface PagedRunnerOptions {
@@ -7,6 +15,8 @@ export interface PagedRunnerOptions {
   readonly maxSlots: number;
   readonly maxChunkTokens: number;
   readonly vocabSize: number;
+  /** Default `nextId`. */
+  readonly model?: Model;
   /** Turns of the event loop that the next wait takes. */
   readonly latency?: () => number;
   /** Runs at every submit, before the step is taken: may check, may throw. */
@@ -17,12 +27,24 @@ export interface PagedRunnerOptions {
 }
 
 interface Slot {
-  readonly seed: number;
+  readonly params: SamplingParams;
+  readonly numPromptTokens: number;
+  readonly endIds: readonly number[];
   /** null until the first chunk. */
   position: number | null;
   token: number | null;
-  /** Sum of the ids that a repetition penalty would count as seen. */
-  seenSum: number;
+  /** What penalties and bad words go by: the ids from position 0, as the step state on the GPU holds them. */
+  readonly ids: number[];
+}
+
+interface Sampled {
+  readonly id: number;
+  readonly logprob: TokenLogprob | null;
+}
+
+interface Executed {
+  readonly ids: Uint32Array;
+  readonly logprobs: readonly (TokenLogprob | null)[];
 }
 
 interface Row {
@@ -35,6 +57,55 @@ interface Row {
 /** Lets the event loop turn `numTurns` times. */
 export async function turns(numTurns: number): Promise<void> {
   for (let i = 0; i < numTurns; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The id behind a history, below `vocabSize`. */
+export type Model = (seed: number, history: readonly number[], vocabSize: number) => number;
+
+/** What decides about the next id besides the tokens before it. */
+export interface Choice {
+  readonly params: SamplingParams;
+  readonly numPromptTokens: number;
+  readonly endIds: readonly number[];
+}
+
+/**
+ * The model with all that a request may ask for: the most probable id that no rule bans, where an id is less probable the
+ * more often it occurs in the completion.
+ */
+export function chooseId(
+  choice: Choice,
+  history: readonly number[],
+  vocabSize: number,
+  model: Model = nextId,
+): number {
+  const { params, numPromptTokens, endIds } = choice;
+  const completion = history.slice(numPromptTokens);
+  const isBanned = (id: number) =>
+    params.logitBias.get(id) === -100 ||
+    (completion.length < params.minTokens && endIds.includes(id)) ||
+    params.badWords.some((word) => word.every((part, i) => part === [...history, id].at(i - word.length)));
+  const first = model(params.seed, history, vocabSize);
+  let [best, least] = [first, Number.POSITIVE_INFINITY];
+  for (let step = 0; step < vocabSize; step++) {
+    const id = (first + step) % vocabSize;
+    const penalty = params.frequencyPenalty * completion.filter((other) => other === id).length;
+    if (isBanned(id) || penalty >= least) continue;
+    [best, least] = [id, penalty];
+    if (penalty <= 0) break;
+  }
+  return best;
+}
+
+/** The logprob that the model gives an id behind a history. */
+export function logprobOf(history: readonly number[], id: number): TokenLogprob {
+  return { logprob: -nextId(id, history, 1000) / 100, top: [{ id, logprob: 0 }] };
+}
+
+/** A model that says the same again and again: mostly the next id follows from the last token alone. */
+export function repeatingId(seed: number, history: readonly number[], vocabSize: number): number {
+  const isSurprise = nextId(seed + 1, history, 16) === 0;
+  return nextId(seed, isSurprise ? history : [(history.at(-1) ?? 0) % 6], vocabSize);
 }
 
 /** The model: the next id follows from the seed and every token before it. */
@@ -57,6 +128,7 @@ export function nextId(seed: number, history: readonly number[], vocabSize: numb
 export class PagedRunner implements StepRunner {
   readonly maxSlots: number;
   readonly maxChunkTokens: number;
+  readonly maxVerifiedRows: number;
   readonly batches: Batch[] = [];
   maxInFlight = 0;
   readonly #options: PagedRunnerOptions;
@@ -71,16 +143,17 @@ export class PagedRunner implements StepRunner {
     this.#options = options;
     this.maxSlots = options.maxSlots;
     this.maxChunkTokens = options.maxChunkTokens;
+    this.maxVerifiedRows = Math.min(4, options.maxChunkTokens);
     this.#memory = new Uint32Array(options.numBlocks * options.blockTokens).fill(0xffffffff);
   }
 
-  startSlot(slot: number, params: SamplingParams, seenIds: ArrayLike<number>): void {
+  startSlot(slot: number, { params, tokenIds, numPromptTokens, endIds }: SlotStart): void {
     this.#options.onStartSlot?.(slot);
     for (const rows of this.#inFlight)
       if (rows.some((row) => row.slot === slot))
         throw new Error(`slot ${slot} started with a step in flight`);
-    const seenSum = Array.from(seenIds).reduce((sum, token) => sum + token, 0);
-    this.#slots.set(slot, { seed: params.seed, position: null, token: null, seenSum });
+    const ids = Array.from(tokenIds);
+    this.#slots.set(slot, { params, numPromptTokens, endIds, position: null, token: null, ids });
   }
 
   submit(live: Batch): PendingStep {
@@ -96,16 +169,18 @@ export class PagedRunner implements StepRunner {
       return this.#execute(batch);
     });
     this.#tail = executed;
-    const readBack = async (): Promise<Uint32Array> => {
+    const readBack = async (): Promise<Executed> => {
       try {
-        const ids = await executed;
+        const result = await executed;
         await turns(this.#options.latency?.() ?? 1);
-        return ids;
+        return result;
       } finally {
         this.#inFlight.delete(rows);
       }
     };
-    return { ids: readBack() };
+    const done = readBack();
+    const ids = done.then((result) => result.ids);
+    return { ids, logprobs: done.then((result) => result.logprobs) };
   }
 
   /** Tokens that lie in blocks now. */
@@ -150,28 +225,55 @@ export class PagedRunner implements StepRunner {
     return { slot, blockIds, written: blockIds.slice(Math.floor(position / blockTokens), end) };
   }
 
-  #execute({ copies, rows, prefill }: Batch): Uint32Array {
+  #execute({ copies, rows, prefill }: Batch): Executed {
     const { blockTokens } = this.#options;
     for (const { from, to } of copies)
       this.#memory.copyWithin(to * blockTokens, from * blockTokens, (from + 1) * blockTokens);
-    const ids = rows.map((row) => this.#decode(row));
-    if (prefill === null) return Uint32Array.from(ids);
-    const slot = this.#slotOf(prefill.slot);
-    // The first chunk begins where another sequence's tokens end.
-    slot.position ??= prefill.startPosition;
-    if (slot.position !== prefill.startPosition || slot.token !== null)
-      throw new Error(`a chunk at ${prefill.startPosition} for a slot at ${slot.position}`);
-    this.#store(slot, prefill.tokenIds, prefill.blockTable);
-    if (prefill.sample) ids.push(this.#sample(slot, prefill.blockTable));
-    return Uint32Array.from(ids);
+    const sampled = rows.map((row) => this.#decode(row));
+    if (prefill?.verifies) sampled.push(...this.#verify(prefill));
+    else if (prefill !== null) sampled.push(...this.#prefill(prefill));
+    return {
+      ids: Uint32Array.from(sampled, ({ id }) => id),
+      logprobs: sampled.map(({ logprob }) => logprob),
+    };
   }
 
-  #decode({ slot: id, position, blockTable }: DecodeRow): number {
+  #prefill({ slot: id, startPosition, tokenIds, blockTable, sample }: PrefillBatch): readonly Sampled[] {
     const slot = this.#slotOf(id);
-    if (slot.token === null) throw new Error(`slot ${id} decodes before its prompt is done`);
+    // The first chunk begins where another sequence's tokens end.
+    slot.position ??= startPosition;
+    if (slot.position !== startPosition || slot.token !== null)
+      throw new Error(`a chunk at ${startPosition} for a slot at ${slot.position}`);
+    this.#store(startPosition, tokenIds, blockTable);
+    slot.position += tokenIds.length;
+    return sample ? [this.#feed(slot, blockTable)] : [];
+  }
+
+  /** Samples behind every token of the draft; afterwards the slot knows neither its token nor its position. */
+  #verify({ slot: id, startPosition, tokenIds, blockTable, sample }: PrefillBatch): readonly Sampled[] {
+    const slot = this.#slotOf(id);
+    if (sample || tokenIds.length < 2 || tokenIds.length > this.maxVerifiedRows)
+      throw new Error(`a draft of ${tokenIds.length} tokens`);
+    if (slot.token !== null && (slot.position !== startPosition || slot.token !== tokenIds[0]))
+      throw new Error(`a draft at ${startPosition} for a slot at ${slot.position}`);
+    this.#store(startPosition, tokenIds, blockTable);
+    for (const [i, token] of tokenIds.entries()) slot.ids[startPosition + i] = token;
+    slot.token = null;
+    slot.position = null;
+    return Array.from(tokenIds, (_, i) => this.#sample(slot, blockTable, startPosition + i + 1));
+  }
+
+  #decode({ slot: id, position, blockTable, tokenId }: DecodeRow): Sampled {
+    const slot = this.#slotOf(id);
+    if (tokenId !== null) {
+      [slot.token, slot.position] = [tokenId, position];
+      slot.ids[position] = tokenId;
+    }
+    if (slot.token === null) throw new Error(`slot ${id} decodes with no token of its own`);
     if (slot.position !== position) throw new Error(`position ${position} for a slot at ${slot.position}`);
-    this.#store(slot, [slot.token], blockTable);
-    return this.#sample(slot, blockTable);
+    this.#store(position, [slot.token], blockTable);
+    slot.position++;
+    return this.#feed(slot, blockTable);
   }
 
   #slotOf(id: number): Slot {
@@ -187,21 +289,28 @@ export class PagedRunner implements StepRunner {
     return block * blockTokens + (position % blockTokens);
   }
 
-  #store(slot: Slot, tokens: ArrayLike<number>, blockTable: readonly number[]): void {
-    let position = slot.position ?? 0;
-    for (const token of Array.from(tokens)) this.#memory[this.#addressOf(position++, blockTable)] = token;
-    slot.position = position;
+  #store(start: number, tokens: ArrayLike<number>, blockTable: readonly number[]): void {
+    for (const [i, token] of Array.from(tokens).entries())
+      this.#memory[this.#addressOf(start + i, blockTable)] = token;
   }
 
-  #sample(slot: Slot, blockTable: readonly number[]): number {
+  #feed(slot: Slot, blockTable: readonly number[]): Sampled {
+    const position = slot.position ?? 0;
+    const sampled = this.#sample(slot, blockTable, position);
+    slot.token = sampled.id;
+    slot.ids[position] = sampled.id;
+    return sampled;
+  }
+
+  /** The id behind `numTokens` tokens. */
+  #sample(slot: Slot, blockTable: readonly number[], numTokens: number): Sampled {
     const history = Array.from(
-      { length: slot.position ?? 0 },
+      { length: numTokens },
       (_, i) => this.#memory[this.#addressOf(i, blockTable)] ?? -1,
     );
-    if (history.reduce((sum, token) => sum + token, 0) !== slot.seenSum)
-      throw new Error('the tokens counted as seen are not those of the sequence');
-    slot.token = nextId(slot.seed, history, this.#options.vocabSize);
-    slot.seenSum += slot.token;
-    return slot.token;
+    if (history.some((token, i) => token !== slot.ids[i]))
+      throw new Error('the ids that penalties go by are not those of the sequence');
+    const id = chooseId(slot, history, this.#options.vocabSize, this.#options.model);
+    return { id, logprob: slot.params.topLogprobs === null ? null : logprobOf(history, id) };
   }
 }

@@ -218,6 +218,7 @@ describe('rope tables', () => {
       totalTokens,
       blockTable: [0],
       sample: true,
+      verifies: false,
     });
     expect([...ropes.chunkRows(chunk(8))]).toEqual([]);
     expect([...ropes.chunkRows(chunk(15))]).toEqual([

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GREEDY, type SamplingParams } from '../../src/engine/sampling-params';
-import { type ScheduledStep, Scheduler } from '../../src/engine/scheduler';
+import type { ScheduledStep } from '../../src/engine/scheduled-step';
+import { Scheduler } from '../../src/engine/scheduler';
 import { Sequence } from '../../src/engine/sequence';
 import { BlockAllocator } from '../../src/kvcache/block-allocator';
 
@@ -354,6 +355,8 @@ describe('Sequence', () => {
     sequence.finish('abort', 2000);
     expect(sequence.timings(5000)).toEqual({
       ttftMs: 300,
+      draftTokens: 0,
+      acceptedDraftTokens: 0,
       totalMs: 1000,
       tpotMs: 50,
       itlP95Ms: 50,

@@ -1,0 +1,19 @@
+import { bytesOfPiece } from './byte-alphabet';
+import { bytePieceOf } from './piece-decoder';
+import type { Tokenizer } from './tokenizer';
+
+/**
+ * The UTF-8 bytes of one token, as it stands in the middle of a text: maybe only a part of a character. Markup such as
+ * `<|im_end|>` has the bytes of its name; ids without a token (padding rows of the embedding) have none.
+ */
+export function bytesOfToken(tokenizer: Tokenizer, id: number): Uint8Array<ArrayBuffer> {
+  const piece = tokenizer.pieceOf(id);
+  if (piece === null) return new Uint8Array(0);
+  const { kind, rewrites, byteFallback } = tokenizer.decoder;
+  if (tokenizer.addedIds.has(id)) return new TextEncoder().encode(piece);
+  if (kind === 'bytes') return bytesOfPiece(piece);
+  let text = piece;
+  for (const rewrite of rewrites) text = rewrite(text, false);
+  const byte = byteFallback ? bytePieceOf(text) : null;
+  return byte === null ? new TextEncoder().encode(text) : Uint8Array.of(byte);
+}

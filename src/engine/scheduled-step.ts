@@ -1,0 +1,29 @@
+import type { Batch } from './batch';
+import type { Sequence } from './sequence';
+
+/** A batch to submit, and whose rows they are. */
+export interface ScheduledStep {
+  readonly batch: Batch;
+  /** The sequence of every decode row, in row order. */
+  readonly decoding: readonly Sequence[];
+  /** The sequence of the chunk. */
+  readonly prefilling: Sequence | null;
+  /** The sequence of every id that comes back, in order. */
+  readonly sampled: readonly Sequence[];
+  /** The sequence that this step takes into a slot: the slot has to be started before the batch is submitted. */
+  readonly admitted: Sequence | null;
+  /** The draft that the chunk verifies; null: it is a chunk of a prompt, or there is none. */
+  readonly draft: readonly number[] | null;
+}
+
+export interface SchedulerLimits {
+  readonly maxSlots: number;
+  /** Longest sequence, prompt and completion together, in tokens. */
+  readonly contextLength: number;
+  /** Beyond so many tokens keys depend on the length, so that sequences share no blocks. Default: no limit. */
+  readonly maxSharedTokens?: number;
+  /** Longest prompt chunk that may join a step of so many decode rows, in tokens, 1 or more. */
+  readonly maxChunkFor: (numRows: number) => number;
+  /** A draft of what follows a sequence that runs alone and may get `room` more tokens. Default: none. */
+  readonly draftFor?: (sequence: Sequence, room: number) => readonly number[] | null;
+}

@@ -1,0 +1,80 @@
+import type { PendingStep, TokenLogprob } from '../engine/batch';
+import { LOGPROB_WORDS, type StateLayout } from '../kernels/step-state';
+import { ReadbackRing } from './readback-ring';
+
+/** Brings sampled ids back to the host, and what is reported of them. */
+export class SampleReadback {
+  readonly #device: GPUDevice;
+  readonly #state: GPUBuffer;
+  readonly #layout: StateLayout;
+  readonly #ids: ReadbackRing;
+  readonly #reports: ReadbackRing;
+
+  constructor(device: GPUDevice, state: GPUBuffer, layout: StateLayout) {
+    this.#device = device;
+    this.#state = state;
+    this.#layout = layout;
+    // Decode rows, and those of a chunk.
+    const maxIds = 2 * layout.maxSampledRows;
+    this.#ids = new ReadbackRing(device, maxIds * 4);
+    this.#reports = new ReadbackRing(device, maxIds * (1 + LOGPROB_WORDS) * 4);
+  }
+
+  /**
+   * Begins the readback of a step that samples `numTops.length` ids. `numTops`: most probable ids wanted with each; null:
+   * no logprobs.
+   */
+  begin(numTops: readonly (number | null)[]): StepReadback {
+    const reports = numTops.some((numTop) => numTop !== null);
+    const ring = reports ? this.#reports : this.#ids;
+    const buffer = numTops.length > 0 ? ring.take() : null;
+    let numCopied = 0;
+    return {
+      copy: (encoder, numRows) => {
+        if (buffer === null || numRows === 0) return;
+        const { sampledAt, logprobsAt } = this.#layout;
+        encoder.copyBufferToBuffer(this.#state, sampledAt * 4, buffer, numCopied * 4, numRows * 4);
+        const at = (numTops.length + numCopied * LOGPROB_WORDS) * 4;
+        const bytes = numRows * LOGPROB_WORDS * 4;
+        if (reports) encoder.copyBufferToBuffer(this.#state, logprobsAt * 4, buffer, at, bytes);
+        numCopied += numRows;
+      },
+      read: () => {
+        if (buffer === null)
+          return { ids: this.#device.queue.onSubmittedWorkDone().then(() => new Uint32Array(0)) };
+        const numWords = numTops.length * (reports ? 1 + LOGPROB_WORDS : 1);
+        const words = ring.read(buffer, numWords * 4);
+        const ids = words.then((all) => all.subarray(0, numTops.length));
+        return reports ? { ids, logprobs: words.then((all) => parseReports(all, numTops)) } : { ids };
+      },
+    };
+  }
+
+  destroy(): void {
+    this.#ids.destroy();
+    this.#reports.destroy();
+  }
+}
+
+export interface StepReadback {
+  /** After each pass: the ids of its first `numRows` sampled rows. */
+  copy(encoder: GPUCommandEncoder, numRows: number): void;
+  /** After the submit. */
+  read(): PendingStep;
+}
+
+function parseReports(
+  words: Uint32Array,
+  numTops: readonly (number | null)[],
+): readonly (TokenLogprob | null)[] {
+  const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
+  return numTops.map((numTop, row) => {
+    if (numTop === null) return null;
+    const at = numTops.length + row * LOGPROB_WORDS;
+    const top = Array.from({ length: numTop }, (_, i) => ({
+      id: words[at + 1 + 2 * i] ?? 0,
+      logprob: floats[at + 2 + 2 * i] ?? Number.NaN,
+    }));
+    return { logprob: floats[at] ?? Number.NaN, top };
+  });
+}
