@@ -2,19 +2,21 @@ import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink';
 import { TabmindError } from './errors';
 import type {
   CachedModel,
-  ChatChunk,
-  ChatMessage,
-  ChatRequest,
-  EngineStats,
   FolderFile,
-  GenerateRequest,
-  GenerateResult,
   Inspection,
-  KernelTime,
   LoadOptions,
   LoadProgress,
   ModelInfo,
   ModelRef,
+} from './model-ref';
+import type {
+  ChatChunk,
+  ChatMessage,
+  ChatRequest,
+  EngineStats,
+  GenerateRequest,
+  GenerateResult,
+  KernelTime,
   ScoreRequest,
   ScoreResult,
   WorkerApi,

@@ -1,6 +1,6 @@
 import { kvLayout, planSlabs } from '../kvcache/kv-pool';
+import type { Fit } from '../model-ref';
 import type { ModelConfig } from '../models/config';
-import type { Fit } from '../protocol';
 import { planStepMemory } from '../runner/step-memory';
 import type { PackedTensor } from '../weights/packed-tensor';
 import { layoutSlabs, maxSlabBytes } from '../weights/slab-layout';

@@ -1,10 +1,10 @@
 import { TabmindError } from '../errors';
 import { allocateBuffer } from '../gpu/buffer';
 import { type Gpu, openGpu } from '../gpu/device';
+import type { Inspection, LoadOptions, ModelRef } from '../model-ref';
 import { parseJsonObject } from '../models/config';
 import { architectureOf, parseModelConfig } from '../models/registry';
 import type { WeightSpec } from '../models/weight-spec';
-import type { Inspection, LoadOptions, ModelRef } from '../protocol';
 import { quantSettings } from '../weights/formats/checkpoint-format';
 import { LoadGate } from '../weights/load-gate';
 import { readQuantModules } from '../weights/quant-modules';

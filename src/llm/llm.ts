@@ -1,18 +1,13 @@
 import type { Completion } from '../engine/request';
 import { TabmindError } from '../errors';
+import type { CachedModel, Inspection, LoadOptions, LoadProgress, ModelInfo, ModelRef } from '../model-ref';
 import type {
-  CachedModel,
   ChatMessage,
   ChatRequest,
   EngineStats,
   GenerateRequest,
   GenerateResult,
-  Inspection,
   KernelTime,
-  LoadOptions,
-  LoadProgress,
-  ModelInfo,
-  ModelRef,
   ScoreRequest,
   ScoreResult,
   Usage,

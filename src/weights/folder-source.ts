@@ -1,5 +1,5 @@
 import { TabmindError } from '../errors';
-import type { FolderFile, FolderModel } from '../protocol';
+import type { FolderFile, FolderModel } from '../model-ref';
 import { sha256 } from './digest';
 import type { VersionedSource } from './versioned-source';
 

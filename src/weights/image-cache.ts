@@ -1,5 +1,5 @@
 import { TabmindError } from '../errors';
-import type { LoadProgress } from '../protocol';
+import type { LoadProgress } from '../model-ref';
 import { sha256 } from './digest';
 import { prefetch } from './prefetch';
 import type { SlabLayout } from './slab-layout';

@@ -1,8 +1,8 @@
 import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
+import type { LoadProgress } from '../model-ref';
 import { parseJsonObject } from '../models/config';
 import type { WeightSpec } from '../models/weight-spec';
-import type { LoadProgress } from '../protocol';
 import { conversionNeeds } from './conversion-job';
 import { withConversionLock } from './conversion-lock';
 import { convertWeights } from './convert';

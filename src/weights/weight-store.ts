@@ -1,6 +1,6 @@
 import { createStore, del, delMany, get, getMany, keys, set, setMany, type UseStore } from 'idb-keyval';
 import { TabmindError } from '../errors';
-import type { CachedModel } from '../protocol';
+import type { CachedModel } from '../model-ref';
 import { sha256 } from './digest';
 import type { ModelTexts } from './source';
 import { type PackedForms, sameIdentity, type WeightIdentity } from './weight-identity';

@@ -1,5 +1,5 @@
 import { inspectModel } from '../../src/llm/inspection';
-import type { FolderModel } from '../../src/protocol';
+import type { FolderModel } from '../../src/model-ref';
 import { safetensorsFile } from '../reference/memory-source';
 import type { Random } from '../reference/random';
 import { assertEqual, gpuTest } from './harness';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { inWords, judgeFit, memoryNeeds, withoutHeld } from '../../src/llm/fit';
 import { loadShape } from '../../src/llm/load-shape';
+import type { LoadOptions } from '../../src/model-ref';
 import { architectureOf, parseModelConfig } from '../../src/models/registry';
-import type { LoadOptions } from '../../src/protocol';
 import { packedTensor, weightIdentity } from '../../src/weights/weight-identity';
 
 const MIB = 2 ** 20;

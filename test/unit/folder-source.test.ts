@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FolderModel } from '../../src/protocol';
+import type { FolderModel } from '../../src/model-ref';
 import { createFolderSource } from '../../src/weights/folder-source';
 
 const file = (name: string, text: string, lastModified = 1) => new File([text], name, { lastModified });
