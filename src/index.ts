@@ -11,6 +11,7 @@ export { type ErrorCode, TabmindError } from './errors';
 export type {
   CachedModel,
   Fit,
+  FitLimit,
   FolderFile,
   FolderModel,
   HubModel,

@@ -111,6 +111,12 @@ export interface LoadProgress {
 /** 'tight': it fits, but nothing else of size does while it loads. */
 export type Fit = 'fits' | 'tight' | 'too-big';
 
+/**
+ * What stands in the way: graphics memory; the context, in a card that has room for the weights; the size of one buffer,
+ * which no free memory mends; room in the browser's storage.
+ */
+export type FitLimit = 'memory' | 'context' | 'buffer' | 'storage' | null;
+
 /** What a model would need, found out without downloading its weights. Sizes in bytes. */
 export interface Inspection {
   readonly id: string;
@@ -131,6 +137,8 @@ export interface Inspection {
   readonly conversionBytes: number;
   readonly limits: { readonly maxBufferSize: number; readonly maxStorageBufferBindingSize: number };
   readonly fits: Fit;
+  /** null when it fits. */
+  readonly limit: FitLimit;
   /** The verdict in words, with its numbers. */
   readonly reason: string;
 }
@@ -151,8 +159,15 @@ export interface ModelInfo {
   readonly warnings: readonly string[];
 }
 
+/** Weights in the browser's storage. */
 export interface CachedModel {
   readonly key: string;
   readonly id: string;
+  /** Of this version and packing, as far as they are there. */
   readonly bytes: number;
+  /** False: a download that was cut short; loading the model again goes on with it. */
+  readonly complete: boolean;
+  readonly weightBits: WeightBits;
+  /** When it became complete, Unix ms; null for an unfinished one and where it is not known. */
+  readonly convertedAt: number | null;
 }

@@ -57,8 +57,12 @@ export class Llm implements WorkerApi {
     this.#loading = loading;
     try {
       const report = (step: LoadStep) => meter.report(step);
-      this.#model = await LoadedModel.load(model, options, report, signal, loading.gate);
-      return this.#model.info;
+      const loaded = await LoadedModel.load(model, options, report, signal, loading.gate);
+      // cancelled at the last moment: another load may be under way, and two models would fill the card
+      if (signal.aborted) await loaded.close();
+      signal.throwIfAborted();
+      this.#model = loaded;
+      return loaded.info;
     } catch (thrown) {
       if (signal.aborted)
         throw new TabmindError('cancelled', 'Loading was cancelled.', {

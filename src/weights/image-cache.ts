@@ -117,7 +117,10 @@ export class ImageCache {
     const [configHash, tableHash] = [this.#configHash, this.#tableHash];
     const { imageBytes } = image;
     await store.complete(
-      { key, identity, fingerprint, configHash, tableHash, forms, chunkBytes, imageBytes, chunks },
+      {
+        ...{ key, identity, fingerprint, configHash, tableHash, forms, chunkBytes, imageBytes, chunks },
+        convertedAt: Date.now(),
+      },
       texts,
     );
     await store.deleteOthers(identity, key);

@@ -77,6 +77,14 @@ describe('createFolderSource', () => {
     );
   });
 
+  it('has no version without its config.json, as a list of files after a reload', async () => {
+    for (const files of [[], [FILES[1] as File]])
+      await expect(open(files).version()).rejects.toMatchObject({
+        code: 'not-found',
+        message: expect.stringContaining('config.json'),
+      });
+  });
+
   it('asks for the folder again when it may no longer be read, or has changed', async () => {
     const fails = (name: string) =>
       ({
