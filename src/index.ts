@@ -10,6 +10,7 @@ export {
 export { type ErrorCode, TabmindError } from './errors';
 export type {
   CachedModel,
+  CacheRead,
   Fit,
   FitLimit,
   FolderFile,

@@ -143,6 +143,16 @@ export interface Inspection {
   readonly reason: string;
 }
 
+/** How fast stored weights came back: bytes / totalMs is what was read, checked and uploaded. */
+export interface CacheRead {
+  readonly bytes: number;
+  readonly totalMs: number;
+  /** Of that, waiting for the storage and for the checksums of what it gave. */
+  readonly readMs: number;
+  /** Of that, copying to the GPU and waiting for it. */
+  readonly uploadMs: number;
+}
+
 export interface ModelInfo {
   readonly id: string;
   readonly architecture: string;
@@ -154,6 +164,8 @@ export interface ModelInfo {
   readonly weightBits: WeightBits;
   readonly math: 'f32' | 'f16';
   readonly fromCache: boolean;
+  /** null unless all weights came from the cache. */
+  readonly cacheRead: CacheRead | null;
   /** Wall time of load(), ms. */
   readonly loadMs: number;
   readonly warnings: readonly string[];

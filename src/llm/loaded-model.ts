@@ -272,6 +272,7 @@ function describe(model: ModelRef, options: LoadOptions, parts: Parts, loadMs: n
     weightBits: options.weightBits ?? 4,
     math: gpu.math,
     fromCache: weights.fromCache,
+    cacheRead: weights.cacheRead,
     loadMs,
     warnings,
   };

@@ -42,7 +42,8 @@ export async function randomWeights(request: RandomWeightRequest): Promise<Loade
     throw thrown;
   }
   const placed = new Map(layout.tensors.map((tensor) => [tensor.name, tensor]));
-  return { placed, slabs: memory.slabs, bytes: layout.imageBytes, fromCache: false, warnings: [] };
+  const outcome = { fromCache: false, cacheRead: null, warnings: [] };
+  return { placed, slabs: memory.slabs, bytes: layout.imageBytes, ...outcome };
 }
 
 /** New memory is zero, and so are biases. */

@@ -70,6 +70,11 @@ describe('fillWeights', () => {
     const progress: LoadProgress[] = [];
     const second = await load(source, store, { onProgress: (step) => progress.push(step) });
     expect(second.fromCache).toBe(true);
+    expect(first.cacheRead).toBeNull();
+    const { bytes = 0, totalMs = 0, readMs = 0, uploadMs = 0 } = second.cacheRead ?? {};
+    expect(bytes).toBe(first.layout.imageBytes);
+    expect(Math.min(readMs, uploadMs, totalMs - readMs - uploadMs)).toBeGreaterThanOrEqual(0);
+    expect(totalMs).toBeGreaterThan(0);
     expect(second.memory.image).toEqual(first.memory.image);
     expect(second.memory.packed.size).toBe(0);
     expect(progress.every((step) => step.phase === 'read-cache')).toBe(true);
