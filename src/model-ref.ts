@@ -117,6 +117,16 @@ export type Fit = 'fits' | 'tight' | 'too-big';
  */
 export type FitLimit = 'memory' | 'context' | 'buffer' | 'storage' | null;
 
+/** What the graphics card has room for, whatever the model. */
+export interface GpuRoom {
+  /** Given when asked, together with what the loaded model holds; no more than `mostBytes` was asked for. */
+  readonly freeBytes: number;
+  readonly maxBufferSize: number;
+  readonly maxStorageBufferBindingSize: number;
+  /** A program on the CPU stands in for a graphics card. */
+  readonly isSoftware: boolean;
+}
+
 /** What a model would need, found out without downloading its weights. Sizes in bytes. */
 export interface Inspection {
   readonly id: string;

@@ -1,6 +1,14 @@
 /** The words spoken across the wall between the page and the worker: types only. */
 
-import type { CachedModel, Inspection, LoadOptions, LoadProgress, ModelInfo, ModelRef } from './model-ref';
+import type {
+  CachedModel,
+  GpuRoom,
+  Inspection,
+  LoadOptions,
+  LoadProgress,
+  ModelInfo,
+  ModelRef,
+} from './model-ref';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
@@ -166,6 +174,12 @@ export interface KernelTime {
   readonly microseconds: number;
 }
 
+/** Conversations whose keys and values are kept in the browser's storage. */
+export interface SavedConversations {
+  readonly count: number;
+  readonly bytes: number;
+}
+
 /** What the worker exposes. Callbacks are Comlink proxies. */
 export interface WorkerApi {
   load(
@@ -180,6 +194,11 @@ export interface WorkerApi {
   resumeLoad(): Promise<void>;
   /** Reads config and headers only, and tries whether the GPU gives the memory. Rejects for what `load` would refuse. */
   inspect(model: ModelRef, options: LoadOptions): Promise<Inspection>;
+  /**
+   * Asks the graphics card for memory until it has given `mostBytes` or no more, and gives all back. null while a request
+   * runs or a load is under way, which may need that memory at the same moment.
+   */
+  measureRoom(mostBytes: number): Promise<GpuRoom | null>;
   unload(): Promise<void>;
   chat(
     requestId: string,
@@ -207,6 +226,10 @@ export interface WorkerApi {
   restoreSession(session: string): Promise<number>;
   /** Removes a session from the GPU and from the storage. */
   deleteSession(session: string): Promise<void>;
+  /** What saveSession has kept, of whatever model. */
+  savedConversations(): Promise<SavedConversations>;
+  /** Removes all that saveSession has kept; what is on the GPU stays. */
+  deleteSavedConversations(): Promise<void>;
   stats(): Promise<EngineStats>;
   tokenize(text: string): Promise<readonly number[]>;
   /** Token ids of a rendered conversation, generation prompt included. */

@@ -14,8 +14,8 @@ import { type PackedForms, packedTensors } from '../weights/weight-identity';
 import { planWeights } from '../weights/weight-plan';
 import { type Checkpoint, openCheckpoint } from './checkpoint';
 import { type FitVerdict, type Given, judgeFit, type MemoryNeeds, memoryNeeds, withoutHeld } from './fit';
+import { findPoolRoom } from './gpu-room';
 import { loadShape } from './load-shape';
-import { findPoolRoom } from './pool-room';
 
 const NO_LIMITS = {
   maxBufferSize: Number.MAX_SAFE_INTEGER,

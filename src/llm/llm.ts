@@ -1,6 +1,14 @@
 import type { Completion } from '../engine/request';
 import { TabmindError } from '../errors';
-import type { CachedModel, Inspection, LoadOptions, LoadProgress, ModelInfo, ModelRef } from '../model-ref';
+import type {
+  CachedModel,
+  GpuRoom,
+  Inspection,
+  LoadOptions,
+  LoadProgress,
+  ModelInfo,
+  ModelRef,
+} from '../model-ref';
 import type {
   ChatMessage,
   ChatRequest,
@@ -8,6 +16,7 @@ import type {
   GenerateRequest,
   GenerateResult,
   KernelTime,
+  SavedConversations,
   ScoreRequest,
   ScoreResult,
   Usage,
@@ -17,9 +26,11 @@ import { LoadGate } from '../weights/load-gate';
 import { WeightStore } from '../weights/weight-store';
 import { ChatStream, type SendChunks } from './chat-stream';
 import { drawSeed, samplingParams } from './generation-defaults';
+import { measureRoom } from './gpu-room';
 import { inspectModel } from './inspection';
 import { LoadedModel } from './loaded-model';
 import { type LoadStep, ProgressMeter } from './progress-meter';
+import { SessionStore } from './session-store';
 
 interface Loading {
   readonly stop: AbortController;
@@ -92,6 +103,12 @@ export class Llm implements WorkerApi {
   async inspect(model: ModelRef, options: LoadOptions): Promise<Inspection> {
     const { weightBytes, kvBytes } = await this.stats();
     return inspectModel(model, options, weightBytes + kvBytes);
+  }
+
+  async measureRoom(mostBytes: number): Promise<GpuRoom | null> {
+    const { running, waiting, weightBytes, kvBytes } = await this.stats();
+    if (running + waiting > 0 || this.#loading !== null) return null;
+    return measureRoom(mostBytes, weightBytes + kvBytes);
   }
 
   async unload(): Promise<void> {
@@ -185,6 +202,14 @@ export class Llm implements WorkerApi {
 
   async deleteSession(session: string): Promise<void> {
     await this.#loaded().deleteSession(session);
+  }
+
+  async savedConversations(): Promise<SavedConversations> {
+    return new SessionStore().size();
+  }
+
+  async deleteSavedConversations(): Promise<void> {
+    await new SessionStore().clear();
   }
 
   async stats(): Promise<EngineStats> {

@@ -1,6 +1,6 @@
-import type { Gpu } from '../gpu/device';
+import { type Gpu, openGpu } from '../gpu/device';
 import { findFreeBytes } from '../gpu/free-memory';
-import type { LoadOptions } from '../model-ref';
+import type { GpuRoom, LoadOptions } from '../model-ref';
 import type { ModelConfig } from '../models/config';
 
 /** How the memory stands when it is asked for, against how it will stand when the pool is allocated. */
@@ -29,4 +29,18 @@ export async function findPoolRoom(
   // a software adapter names the same figure whatever is taken
   const roomBytes = gpu.isSoftware ? foundBytes : Math.max(0, foundBytes + freedBytes - takenBytes);
   return Math.min(roomBytes, largestPool);
+}
+
+/** `heldBytes`: what the loaded model occupies, which another one would get. Opens a device of its own. */
+export async function measureRoom(mostBytes: number, heldBytes: number): Promise<GpuRoom> {
+  const gpu = await openGpu({ math: 'f32' });
+  try {
+    const { isSoftware } = gpu;
+    const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
+    const foundBytes = await findFreeBytes(gpu, Math.max(0, mostBytes - (isSoftware ? 0 : heldBytes)));
+    const freeBytes = isSoftware ? foundBytes : Math.min(mostBytes, foundBytes + heldBytes);
+    return { freeBytes, maxBufferSize, maxStorageBufferBindingSize, isSoftware };
+  } finally {
+    gpu.destroy();
+  }
 }
