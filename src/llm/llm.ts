@@ -29,6 +29,7 @@ import { drawSeed, samplingParams } from './generation-defaults';
 import { measureRoom } from './gpu-room';
 import { inspectModel } from './inspection';
 import { LoadedModel } from './loaded-model';
+import { NOTHING_LOADED } from './nothing-loaded';
 import { type LoadStep, ProgressMeter } from './progress-meter';
 import { SessionStore } from './session-store';
 
@@ -248,30 +249,6 @@ export class Llm implements WorkerApi {
 }
 
 const MAX_ANSWERS = 64;
-
-const NOTHING_LOADED: EngineStats = {
-  model: null,
-  gpu: null,
-  running: 0,
-  waiting: 0,
-  kvBlocksTotal: 0,
-  kvBlocksUsed: 0,
-  kvBlocksCached: 0,
-  kvBlocksFree: 0,
-  kvBlockTokens: 0,
-  promptTokens: 0,
-  prefixHitTokens: 0,
-  numPreemptions: 0,
-  tokensPerStep: 0,
-  weightBytes: 0,
-  kvBytes: 0,
-  stepsSubmitted: 0,
-  tokensGenerated: 0,
-  dispatchesPerDecodeStep: 0,
-  bindingsPerDispatch: 0,
-  weightBytesPerStep: 0,
-  kvBytesPerToken: 0,
-};
 
 /** The first answer has the id of the request. */
 function answerIds(id: string, n: number): readonly string[] {

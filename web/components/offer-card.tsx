@@ -8,6 +8,7 @@ import { modelName, type PageModel } from '../state/models';
 import { closeOffer, type Offer, offer, offerModel } from '../state/offer';
 import { Icon } from './icon';
 import { MemoryBar } from './memory-bar';
+import { ContextChoice } from './model-context';
 import { OfferProblem } from './offer-problem';
 import { Segments } from './segments';
 
@@ -65,6 +66,18 @@ function WeightBits({ model }: { readonly model: PageModel }) {
       />
       <p class="hint">{text.bitsNotes[model.weightBits]}</p>
     </div>
+  );
+}
+
+function Context({ model, inspection }: { readonly model: PageModel } & Looked) {
+  const text = pickerWords.value.offer;
+  return (
+    <ContextChoice
+      legend={text.contextChoice}
+      name="context-length"
+      chosen={inspection.contextLength}
+      onChoose={(contextLength) => void offerModel({ ...model, contextLength })}
+    />
   );
 }
 
@@ -129,6 +142,7 @@ export function OfferCard() {
       <Facts inspection={inspection} />
       <MemoryBar inspection={inspection} />
       <WeightBits model={model} />
+      <Context model={model} inspection={inspection} />
       <Verdict inspection={inspection} />
       <Actions asked={{ ...asked, inspection }} fits={inspection.fits} />
     </section>
