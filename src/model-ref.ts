@@ -133,6 +133,8 @@ export interface Inspection {
   readonly architecture: string;
   readonly parameters: number;
   readonly contextLength: number;
+  /** What the model is made for. */
+  readonly maxContextLength: number;
   /** The model is in the cache: nothing has to be downloaded. */
   readonly cached: boolean;
   /** To be downloaded; 0 when cached. */

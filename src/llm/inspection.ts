@@ -59,6 +59,7 @@ export async function inspectModel(
       architecture: config.modelType,
       parameters: specs.reduce((sum, spec) => sum + (spec.kind === 'linear' ? spec.rows : 1) * spec.cols, 0),
       contextLength: shape.contextLength,
+      maxContextLength: config.maxPositions,
       cached,
       checkpointBytes,
       ...sizes,

@@ -51,6 +51,12 @@ function recommended(all: readonly Candidate[]): string | null {
   return WORTH_TRYING.find((repo) => repos.has(repo)) ?? null;
 }
 
+/** What can be used comes first; within that, the order of the catalogue. */
+function rank({ model, fit }: Candidate, best: string | null): number {
+  if (model.repo === best) return 0;
+  return { fits: 1, tight: 2, 'too-big': 3 }[fit ?? 'fits'];
+}
+
 /** Every word of the search is somewhere in what the row says. */
 function matches({ repo, family, licence }: CatalogModel, text: string): boolean {
   const said = `${repo} ${family} ${licence}`.toLowerCase();
@@ -169,7 +175,7 @@ export function ModelCatalog() {
   const best = recommended(all);
   const found = all
     .filter(({ model }) => matches(model, search.value.trim()))
-    .toSorted((a, b) => Number(b.model.repo === best) - Number(a.model.repo === best));
+    .toSorted((a, b) => rank(a, best) - rank(b, best));
   return (
     <div class="catalog">
       <Search />

@@ -8,7 +8,7 @@ import { modelName, type PageModel } from '../state/models';
 import { closeOffer, type Offer, offer, offerModel } from '../state/offer';
 import { Icon } from './icon';
 import { MemoryBar } from './memory-bar';
-import { ContextChoice } from './model-context';
+import { ContextChoice, SHORTEST_CONTEXT } from './model-context';
 import { OfferProblem } from './offer-problem';
 import { Segments } from './segments';
 
@@ -71,13 +71,19 @@ function WeightBits({ model }: { readonly model: PageModel }) {
 
 function Context({ model, inspection }: { readonly model: PageModel } & Looked) {
   const text = pickerWords.value.offer;
+  const { contextLength: chosen, maxContextLength } = inspection;
+  if (maxContextLength < 2 * SHORTEST_CONTEXT) return null;
   return (
-    <ContextChoice
-      legend={text.contextChoice}
-      name="context-length"
-      chosen={inspection.contextLength}
-      onChoose={(contextLength) => void offerModel({ ...model, contextLength })}
-    />
+    <details class="offer-context">
+      <summary>{text.contextChosen(formatCount(chosen))}</summary>
+      <ContextChoice
+        legend={text.contextChoice}
+        name="context-length"
+        most={maxContextLength}
+        chosen={chosen}
+        onChoose={(contextLength) => void offerModel({ ...model, contextLength })}
+      />
+    </details>
   );
 }
 

@@ -99,6 +99,7 @@ export const pickerEn = {
     scratch: (size: string) => `Working memory ${size}`,
     bits: 'Weights kept in',
     contextChoice: 'Longest conversation, in tokens',
+    contextChosen: (count: string) => `Conversations of up to ${count} tokens`,
     bitsLabels: { 4: '4 bits', 8: '8 bits', 16: '16 bits' },
     bitsNotes: {
       4: 'Smallest and fastest.',

@@ -96,6 +96,7 @@ export const pickerZh: PickerDictionary = {
     scratch: (size) => `计算 ${size}`,
     bits: '权重精度',
     contextChoice: '对话最大长度（词元）',
+    contextChosen: (count) => `对话最长 ${count} 词元`,
     bitsLabels: { 4: '4 位', 8: '8 位', 16: '16 位' },
     bitsNotes: {
       4: '最小、最快。',
