@@ -135,6 +135,8 @@ export interface Inspection {
   readonly contextLength: number;
   /** What the model is made for. */
   readonly maxContextLength: number;
+  /** Without a tokenizer.json, the model takes token ids only: no chat. */
+  readonly hasTokenizer: boolean;
   /** The model is in the cache: nothing has to be downloaded. */
   readonly cached: boolean;
   /** To be downloaded; 0 when cached. */

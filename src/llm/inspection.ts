@@ -60,6 +60,7 @@ export async function inspectModel(
       parameters: specs.reduce((sum, spec) => sum + (spec.kind === 'linear' ? spec.rows : 1) * spec.cols, 0),
       contextLength: shape.contextLength,
       maxContextLength: config.maxPositions,
+      hasTokenizer: texts.tokenizer !== null,
       cached,
       checkpointBytes,
       ...sizes,

@@ -56,7 +56,7 @@ gpuTest('inspection: sizes of a small model, which fits', async ({ random }) => 
   const layer = 64 * (64 + 64) + 64 * 64 + 3 * 64 * 96;
   assertEqual(found.parameters, 2 * (layer + 2 * 64) + 128 * 64 + 64, 'parameters');
   assertEqual([found.architecture, found.contextLength, found.cached], ['llama', 200, false]);
-  assertEqual(found.maxContextLength, 512);
+  assertEqual([found.maxContextLength, found.hasTokenizer], [512, false]);
   assertEqual(found.checkpointBytes > 4 * found.parameters, true, 'checkpoint with its header');
   assertEqual(found.packedBytes < found.checkpointBytes / 2, true, 'packed to 4 and 8 bits');
   assertEqual(found.fits, 'fits', found.reason);

@@ -150,6 +150,7 @@ export function OfferCard() {
       <WeightBits model={model} />
       <Context model={model} inspection={inspection} />
       <Verdict inspection={inspection} />
+      {!inspection.hasTokenizer && <p class="hint hint-bad">{text.noTokenizer}</p>}
       <Actions asked={{ ...asked, inspection }} fits={inspection.fits} />
     </section>
   );

@@ -114,6 +114,8 @@ export const pickerEn = {
       'too-big':
         'The graphics card did not give the memory it needs, so it is not offered. Fewer bits or a smaller model may fit.',
     },
+    noTokenizer:
+      'There is no tokenizer.json beside this model, so it cannot chat. Look for a repository that has one.',
     here: (size: string) => `${size} of an earlier try are kept; it goes on from there.`,
     looking: 'Looking again…',
     start: (size: string) => `Download ${size}`,

@@ -109,6 +109,7 @@ export const pickerZh: PickerDictionary = {
       tight: '加载后显存或磁盘所剩不多。请关闭其他程序，并删除不再需要的模型。',
       'too-big': '显卡无法分配所需的显存，因此不提供下载。可以试试更低的精度或更小的模型。',
     },
+    noTokenizer: '该模型没有 tokenizer.json，无法对话。请寻找带有该文件的仓库。',
     here: (size) => `上次已保存 ${size}，将从断点继续。`,
     looking: '正在重新查看…',
     start: (size) => `下载 ${size}`,
