@@ -2,19 +2,23 @@ import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink';
 import { TabmindError } from './errors';
 import type {
   CachedModel,
-  ChatChunk,
-  ChatMessage,
-  ChatRequest,
-  EngineStats,
   FolderFile,
-  GenerateRequest,
-  GenerateResult,
+  GpuRoom,
   Inspection,
-  KernelTime,
   LoadOptions,
   LoadProgress,
   ModelInfo,
   ModelRef,
+} from './model-ref';
+import type {
+  ChatChunk,
+  ChatMessage,
+  ChatRequest,
+  EngineStats,
+  GenerateRequest,
+  GenerateResult,
+  KernelTime,
+  SavedConversations,
   ScoreRequest,
   ScoreResult,
   WorkerApi,
@@ -44,6 +48,11 @@ export interface Engine {
   resume(): Promise<void>;
   /** What `load` would need, and whether it fits, before any weights are downloaded. */
   inspect(model: ModelRef, options?: LoadOptions): Promise<Inspection>;
+  /**
+   * Asks the graphics card for memory until it has given `mostBytes` or no more, and gives all back. null while a request
+   * runs or a load is under way.
+   */
+  measureRoom(mostBytes: number): Promise<GpuRoom | null>;
   chat(request: ChatRequest, options?: ChatOptions): AsyncIterable<ChatChunk>;
   generate(request: GenerateRequest, options?: GenerateOptions): Promise<GenerateResult>;
   score(request: ScoreRequest): Promise<ScoreResult>;
@@ -64,6 +73,10 @@ export interface Engine {
   restoreSession(session: string): Promise<number>;
   /** Removes a session from the GPU and from the storage. */
   deleteSession(session: string): Promise<void>;
+  /** What saveSession has kept, of whatever model. */
+  savedConversations(): Promise<SavedConversations>;
+  /** Removes all that saveSession has kept; what is on the GPU stays. */
+  deleteSavedConversations(): Promise<void>;
   stats(): Promise<EngineStats>;
   unload(): Promise<void>;
   listCached(): Promise<readonly CachedModel[]>;
@@ -87,6 +100,7 @@ export function createEngine(): Engine {
     pause: () => call(api.pauseLoad()),
     resume: () => call(api.resumeLoad()),
     inspect: async (model, options = {}) => call(api.inspect(forWorker(model), options)),
+    measureRoom: (mostBytes) => call(api.measureRoom(mostBytes)),
     chat: (request, options = {}) => chat(api, call, request, options),
     generate: async (request, { signal, onTokens } = {}) => {
       const requestId = crypto.randomUUID();
@@ -102,6 +116,8 @@ export function createEngine(): Engine {
     saveSession: (session) => call(api.saveSession(session)),
     restoreSession: (session) => call(api.restoreSession(session)),
     deleteSession: (session) => call(api.deleteSession(session)),
+    savedConversations: () => call(api.savedConversations()),
+    deleteSavedConversations: () => call(api.deleteSavedConversations()),
     stats: () => call(api.stats()),
     unload: () => call(api.unload()),
     listCached: () => call(api.listCached()),

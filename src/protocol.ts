@@ -1,5 +1,15 @@
 /** The words spoken across the wall between the page and the worker: types only. */
 
+import type {
+  CachedModel,
+  GpuRoom,
+  Inspection,
+  LoadOptions,
+  LoadProgress,
+  ModelInfo,
+  ModelRef,
+} from './model-ref';
+
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
@@ -128,157 +138,6 @@ export interface ChatChunk {
   readonly timings?: Timings;
 }
 
-export type WeightBits = 4 | 8 | 16;
-export type KvBits = 4 | 8 | 16 | 32;
-
-interface ModelName {
-  /** Shown to people and used as the cache key together with `revision`. */
-  readonly id: string;
-  /** Branch, tag or commit; of a plain folder, any name for what lies there, which is believed without asking the server. */
-  readonly revision?: string;
-}
-
-/**
- * A folder on a web server; relative URLs resolve against the page. A page of a known hub
- * (https://huggingface.co/owner/name, any tab of it) counts as that repository.
- */
-export interface UrlModel extends ModelName {
-  readonly kind?: 'url';
-  readonly url: string;
-}
-
-/** A repository of a model hub; `id` is `owner/name` or `owner/name@revision`. */
-export interface HubModel extends ModelName {
-  readonly kind: 'hub';
-  /** Default 'huggingface'. A base URL may be any server that speaks like huggingface.co. */
-  readonly host?: HubPreset | URL['href'];
-}
-
-/** Hubs known by name: huggingface.co, hf-mirror.com, modelscope.cn. */
-export type HubPreset = 'huggingface' | 'hf-mirror' | 'modelscope';
-
-/** A folder on this computer: what a directory picker gave, or the files of a drop or of an `<input webkitdirectory>`. */
-export interface FolderModel extends ModelName {
-  readonly kind: 'folder';
-  readonly files: FileSystemDirectoryHandle | readonly File[] | readonly FolderFile[];
-}
-
-/** A file with its place, because a File loses its path on the way to the worker. */
-export interface FolderFile {
-  readonly path: string;
-  readonly file: File;
-}
-
-/** Shapes of known models, for random weights. */
-export type RandomShape =
-  | 'qwen2.5-0.5b'
-  | 'qwen2.5-1.5b'
-  | 'qwen2.5-7b'
-  | 'llama-3.1-8b'
-  | 'qwen3-0.6b'
-  | 'qwen3-1.7b'
-  | 'qwen3-4b'
-  | 'qwen3-8b'
-  | 'internlm2-1.8b';
-
-/**
- * No checkpoint: weights drawn on the GPU in the shape of a known model, as fast as that model and of no other use.
- * Nothing is downloaded or cached, and there is no tokenizer.
- */
-export interface RandomModel extends ModelName {
-  readonly kind: 'random';
-  readonly shape: RandomShape;
-  /** Whole number, 0 to 2³² − 1. Default 0. */
-  readonly seed?: number;
-}
-
-/** Where a checkpoint lies. */
-export type ModelRef = UrlModel | HubModel | FolderModel | RandomModel;
-
-export interface LoadOptions {
-  /** Bits of the packed linears made from float checkpoints. Default 4. */
-  readonly weightBits?: WeightBits;
-  /** Bits of the embedding and output head. Default 8 (16 when weightBits is 16). */
-  readonly headBits?: WeightBits;
-  /** Bits of a cached key or value element. Default 8. 32 exists for verification. */
-  readonly kvBits?: KvBits;
-  /** Longest sequence, in tokens. Default: the model's, at most 8192. */
-  readonly contextLength?: number;
-  /** MiB of GPU memory for the KV pool. Default: what four full contexts need, at most a quarter of the budget. */
-  readonly kvPoolMiB?: number;
-  /**
-   * Share of the graphics memory that is left beside the weights for the KV pool, above 0, at most 1; `kvPoolMiB` goes
-   * before it. The rest is for other programs: 0.8 is much.
-   */
-  readonly cacheMaxEntryCount?: number;
-  /** Sequences that may decode together. Default 8, at most 64. */
-  readonly maxSequences?: number;
-  /** 'auto' uses f16 arithmetic where the adapter offers it. Default 'auto'. */
-  readonly math?: 'auto' | 'f32' | 'f16';
-  /** Off: never read or write the IndexedDB cache. Default true. */
-  readonly cache?: boolean;
-  /** Access token for gated and private repositories: sent to the model's hub and nowhere else, and never stored. */
-  readonly token?: string;
-}
-
-export type LoadPhase = 'inspect' | 'download' | 'convert' | 'read-cache' | 'compile' | 'ready';
-
-/** 'download' counts checkpoint bytes fetched and converted as they stream; 'read-cache' counts cached bytes. */
-export interface LoadProgress {
-  readonly phase: LoadPhase;
-  readonly loadedBytes: number;
-  readonly totalBytes: number;
-  /** Mean of the last seconds; unset until there is enough to tell. */
-  readonly bytesPerSecond?: number;
-  /** Of this phase, at that speed. */
-  readonly secondsLeft?: number;
-  /** Set while the load stands still because of `pause()`. */
-  readonly paused?: true;
-}
-
-/** 'tight': it fits, but nothing else of size does while it loads. */
-export type Fit = 'fits' | 'tight' | 'too-big';
-
-/** What a model would need, found out without downloading its weights. Sizes in bytes. */
-export interface Inspection {
-  readonly id: string;
-  readonly architecture: string;
-  readonly parameters: number;
-  readonly contextLength: number;
-  /** The model is in the cache: nothing has to be downloaded. */
-  readonly cached: boolean;
-  /** To be downloaded; 0 when cached. */
-  readonly checkpointBytes: number;
-  /** Weights in GPU memory, and in the cache. */
-  readonly packedBytes: number;
-  /** The KV pool at this context length and these bits. */
-  readonly kvBytes: number;
-  /** Activations and step state. */
-  readonly scratchBytes: number;
-  /** Further GPU memory while the checkpoint is being converted; 0 when cached. */
-  readonly conversionBytes: number;
-  readonly limits: { readonly maxBufferSize: number; readonly maxStorageBufferBindingSize: number };
-  readonly fits: Fit;
-  /** The verdict in words, with its numbers. */
-  readonly reason: string;
-}
-
-export interface ModelInfo {
-  readonly id: string;
-  readonly architecture: string;
-  readonly parameters: number;
-  readonly contextLength: number;
-  readonly vocabSize: number;
-  readonly weightBytes: number;
-  readonly kvBits: KvBits;
-  readonly weightBits: WeightBits;
-  readonly math: 'f32' | 'f16';
-  readonly fromCache: boolean;
-  /** Wall time of load(), ms. */
-  readonly loadMs: number;
-  readonly warnings: readonly string[];
-}
-
 export interface GpuInfo {
   readonly vendor: string;
   readonly architecture: string;
@@ -368,9 +227,9 @@ export interface KernelTime {
   readonly microseconds: number;
 }
 
-export interface CachedModel {
-  readonly key: string;
-  readonly id: string;
+/** Conversations whose keys and values are kept in the browser's storage. */
+export interface SavedConversations {
+  readonly count: number;
   readonly bytes: number;
 }
 
@@ -388,6 +247,11 @@ export interface WorkerApi {
   resumeLoad(): Promise<void>;
   /** Reads config and headers only, and tries whether the GPU gives the memory. Rejects for what `load` would refuse. */
   inspect(model: ModelRef, options: LoadOptions): Promise<Inspection>;
+  /**
+   * Asks the graphics card for memory until it has given `mostBytes` or no more, and gives all back. null while a request
+   * runs or a load is under way, which may need that memory at the same moment.
+   */
+  measureRoom(mostBytes: number): Promise<GpuRoom | null>;
   unload(): Promise<void>;
   chat(
     requestId: string,
@@ -415,6 +279,10 @@ export interface WorkerApi {
   restoreSession(session: string): Promise<number>;
   /** Removes a session from the GPU and from the storage. */
   deleteSession(session: string): Promise<void>;
+  /** What saveSession has kept, of whatever model. */
+  savedConversations(): Promise<SavedConversations>;
+  /** Removes all that saveSession has kept; what is on the GPU stays. */
+  deleteSavedConversations(): Promise<void>;
   stats(): Promise<EngineStats>;
   tokenize(text: string): Promise<readonly number[]>;
   /** Token ids of a rendered conversation, generation prompt included. */

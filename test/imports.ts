@@ -23,14 +23,15 @@ const TYPES = 'type:';
 /** The floors of the house. The first rule whose `from` fits a file lists all that the file may import. */
 const RULES: readonly Rule[] = [
   rule('web/', 'web/', 'src/index'),
-  rule('src/index', 'src/client', 'src/weights/hosts', 'src/protocol', 'src/errors'),
-  rule('src/client', 'src/wall', 'src/protocol', 'src/errors'),
+  rule('src/index', 'src/client', 'src/weights/hosts', 'src/protocol', 'src/model-ref', 'src/errors'),
+  rule('src/client', 'src/wall', 'src/protocol', 'src/model-ref', 'src/errors'),
   rule('src/wall', 'src/errors'),
   rule('src/worker', 'src/llm/llm', 'src/wall'),
   rule(
     'src/llm/',
     ...rooms('llm', 'chat', 'engine', 'weights', 'models', 'kvcache', 'runner', 'gpu'),
     'src/protocol',
+    'src/model-ref',
     'src/errors',
   ),
   rule('src/chat/', 'src/chat/', 'src/protocol', 'src/errors'),
@@ -67,10 +68,11 @@ const RULES: readonly Rule[] = [
       'src/models/config',
       'src/models/weight-spec',
     ],
-    ...['src/protocol', 'src/errors'],
+    ...['src/model-ref', 'src/errors'],
   ),
   rule('src/gpu/', 'src/gpu/', 'type:src/protocol', 'src/errors', 'shaders/shared/'),
-  rule('src/protocol'),
+  rule('src/protocol', 'type:src/model-ref'),
+  rule('src/model-ref'),
   rule('src/errors'),
 ];
 

@@ -10,14 +10,14 @@ const SOFTWARE_BYTES = 2 ** 30;
 
 /**
  * Bytes that the graphics card gives when asked, found out by asking: WebGPU does not say. In steps of 256 MiB, all given
- * back before it resolves; other programs may take them meanwhile.
+ * back before it resolves; other programs may take them meanwhile. Asks for no more than `mostBytes`.
  */
-export async function findFreeBytes(gpu: Gpu): Promise<number> {
-  if (gpu.isSoftware) return SOFTWARE_BYTES;
+export async function findFreeBytes(gpu: Gpu, mostBytes = MAX_BYTES): Promise<number> {
+  if (gpu.isSoftware) return Math.min(SOFTWARE_BYTES, mostBytes);
   const buffers: GPUBuffer[] = [];
   const stepBytes = Math.min(STEP_BYTES, gpu.device.limits.maxBufferSize);
   try {
-    while ((buffers.length + 1) * stepBytes <= MAX_BYTES)
+    while ((buffers.length + 1) * stepBytes <= mostBytes)
       buffers.push(await allocateBuffer(gpu.device, 'probe', stepBytes, GPUBufferUsage.STORAGE));
   } catch (thrown) {
     if (!(thrown instanceof TabmindError) || thrown.code !== 'out-of-memory') throw thrown;

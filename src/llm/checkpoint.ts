@@ -1,4 +1,4 @@
-import type { LoadOptions, ModelRef } from '../protocol';
+import type { LoadOptions, ModelRef } from '../model-ref';
 import { cachedRevision, deleteOldVersions } from '../weights/cached-revision';
 import { gatedSource, type LoadGate } from '../weights/load-gate';
 import { openModel } from '../weights/model-source';

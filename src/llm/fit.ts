@@ -1,6 +1,7 @@
 import { kvLayout, planSlabs } from '../kvcache/kv-pool';
+import type { Fit, FitLimit } from '../model-ref';
 import type { ModelConfig } from '../models/config';
-import type { Fit } from '../protocol';
+import { largestKeyBias } from '../runner/key-bias';
 import { planStepMemory } from '../runner/step-memory';
 import type { PackedTensor } from '../weights/packed-tensor';
 import { layoutSlabs, maxSlabBytes } from '../weights/slab-layout';
@@ -19,8 +20,10 @@ export interface ModelSizes {
 /** GPU memory of a model by what it is for. */
 export interface MemoryNeeds {
   readonly sizes: ModelSizes;
-  /** Every buffer that stays, as it is allocated. */
-  readonly residentBuffers: readonly number[];
+  /** Weights, activations and step state, buffer by buffer. */
+  readonly fixedBuffers: readonly number[];
+  /** The KV pool, which a shorter context makes smaller. */
+  readonly kvBuffers: readonly number[];
   /** Beside them while the checkpoint is converted. */
   readonly conversionBuffers: readonly number[];
 }
@@ -37,13 +40,24 @@ export interface MemoryQuestion {
   readonly checkpointBytes: number;
 }
 
-/** Pure arithmetic. Throws `device-limits` when something that must be one buffer is larger than a buffer may be. */
+/**
+ * Pure arithmetic. Throws `device-limits` when something that must be one buffer is larger than a buffer may be. What only
+ * the values of the weights decide is counted at its largest.
+ */
 export function memoryNeeds(question: MemoryQuestion): MemoryNeeds {
   const { config, tensors, shape, limits, checkpointBytes } = question;
   const image = layoutSlabs(tensors, maxSlabBytes(limits));
   const maxKvBytes = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
-  const kvSlabs = planSlabs(kvLayout(shape.kv), maxKvBytes).map((slab) => slab.sizeBytes);
-  const step = planStepMemory(config, { ...shape, blockTokens: shape.kv.blockTokens });
+  const layout = kvLayout(shape.kv);
+  const kvSlabs = planSlabs(layout, maxKvBytes).map((slab) => slab.sizeBytes);
+  const names = new Set(tensors.map(({ packed }) => packed.name));
+  const orders = tensors.flatMap(({ packed }) => (packed.format === 'u32' ? [packed.cols] : []));
+  const step = planStepMemory(config, {
+    ...shape,
+    blockTokens: shape.kv.blockTokens,
+    permutedCols: Math.max(0, ...orders),
+    keyBias: largestKeyBias(config, names, shape.contextLength),
+  });
   const conversionBytes = Math.min(MAX_CONVERSION_BYTES, 2 * checkpointBytes);
   return {
     sizes: {
@@ -52,12 +66,8 @@ export function memoryNeeds(question: MemoryQuestion): MemoryNeeds {
       scratchBytes: step.scratchBytes + step.stateBytes,
       conversionBytes,
     },
-    residentBuffers: [
-      ...image.slabs.map((slab) => slab.sizeBytes),
-      ...kvSlabs,
-      step.scratchBytes,
-      step.stateBytes,
-    ],
+    fixedBuffers: [...image.slabs.map((slab) => slab.sizeBytes), step.scratchBytes, step.stateBytes],
+    kvBuffers: [...kvSlabs, layout.blockBytes],
     conversionBuffers: conversionBytes > 0 ? [conversionBytes] : [],
   };
 }
@@ -72,11 +82,12 @@ export function withoutHeld(buffers: readonly number[], heldBytes: number): read
   });
 }
 
-/** Which buffers the graphics card gave when it was asked for them: all, those that stay, or not even these. */
-export type Given = 'all' | 'resident' | 'none';
+/** Which buffers the graphics card gave when it was asked for them: all, those that stay, all but the context, or fewer. */
+export type Given = 'all' | 'resident' | 'fixed' | 'none';
 
 export interface FitVerdict {
   readonly fits: Fit;
+  readonly limit: FitLimit;
   readonly reason: string;
 }
 
@@ -85,9 +96,18 @@ export function judgeFit(sizes: ModelSizes, given: Given, storageBytes: number |
   const { packedBytes, kvBytes, scratchBytes, conversionBytes } = sizes;
   const total = inWords(packedBytes + kvBytes + scratchBytes);
   const parts = `${inWords(packedBytes)} weights, ${inWords(kvBytes)} context, ${inWords(scratchBytes)} working memory`;
+  if (given === 'fixed')
+    return {
+      fits: 'too-big',
+      limit: 'context',
+      reason:
+        `It needs ${total} of graphics memory (${parts}). The graphics card has room for the weights, but not for the ` +
+        'context beside them. Choose a shorter context, fewer sequences or fewer bits.',
+    };
   if (given === 'none')
     return {
       fits: 'too-big',
+      limit: 'memory',
       reason:
         `It needs ${total} of graphics memory (${parts}), and the graphics card did not give that much. ` +
         'Choose a smaller model, fewer bits or a shorter context, or close other programs that use the card.',
@@ -95,6 +115,7 @@ export function judgeFit(sizes: ModelSizes, given: Given, storageBytes: number |
   if (given === 'resident')
     return {
       fits: 'tight',
+      limit: 'memory',
       reason:
         `It needs ${total} of graphics memory (${parts}), which the card gave, but not ${inWords(conversionBytes)} more ` +
         'for converting it. Close other programs that use the card before loading.',
@@ -102,12 +123,14 @@ export function judgeFit(sizes: ModelSizes, given: Given, storageBytes: number |
   if (storageBytes !== null && storageBytes < packedBytes)
     return {
       fits: 'tight',
+      limit: 'storage',
       reason:
         `It needs ${total} of graphics memory (${parts}), which the card gave, but the browser has room for only ` +
         `${inWords(storageBytes)} to keep it for the next visit. Delete a stored model, or load with the cache off.`,
     };
   return {
     fits: 'fits',
+    limit: null,
     reason: `It needs ${total} of graphics memory (${parts}), and the graphics card gave that much when asked.`,
   };
 }

@@ -1,18 +1,20 @@
 import { TabmindError } from '../errors';
 import { allocateBuffer } from '../gpu/buffer';
 import { type Gpu, openGpu } from '../gpu/device';
+import type { Inspection, LoadOptions, ModelRef } from '../model-ref';
 import { parseJsonObject } from '../models/config';
 import { architectureOf, parseModelConfig } from '../models/registry';
 import type { WeightSpec } from '../models/weight-spec';
-import type { Inspection, LoadOptions, ModelRef } from '../protocol';
 import { quantSettings } from '../weights/formats/checkpoint-format';
 import { LoadGate } from '../weights/load-gate';
 import { readQuantModules } from '../weights/quant-modules';
+import { layoutSlabs } from '../weights/slab-layout';
 import { openTensorDirectory } from '../weights/tensor-directory';
 import { type PackedForms, packedTensors } from '../weights/weight-identity';
 import { planWeights } from '../weights/weight-plan';
 import { type Checkpoint, openCheckpoint } from './checkpoint';
 import { type FitVerdict, type Given, judgeFit, type MemoryNeeds, memoryNeeds, withoutHeld } from './fit';
+import { findPoolRoom } from './gpu-room';
 import { loadShape } from './load-shape';
 
 const NO_LIMITS = {
@@ -40,7 +42,9 @@ export async function inspectModel(
     const tensors = specs.flatMap((spec) =>
       packedTensors(spec, identity, forms).map((packed) => ({ packed, group: spec.group })),
     );
-    const shape = loadShape(config, options);
+    const { imageBytes } = layoutSlabs(tensors, Number.POSITIVE_INFINITY);
+    const change = { freedBytes: heldBytes, takenBytes: imageBytes };
+    const shape = loadShape(config, options, await findPoolRoom(gpu, config, options, change));
     const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
     const limits = { maxBufferSize, maxStorageBufferBindingSize };
     const question = { config, tensors, shape, checkpointBytes };
@@ -55,6 +59,8 @@ export async function inspectModel(
       architecture: config.modelType,
       parameters: specs.reduce((sum, spec) => sum + (spec.kind === 'linear' ? spec.rows : 1) * spec.cols, 0),
       contextLength: shape.contextLength,
+      maxContextLength: config.maxPositions,
+      hasTokenizer: texts.tokenizer !== null,
       cached,
       checkpointBytes,
       ...sizes,
@@ -105,7 +111,8 @@ async function withinLimits(
     needs = plan();
   } catch (thrown) {
     if (!(thrown instanceof TabmindError) || thrown.code !== 'device-limits') throw thrown;
-    return { fits: 'too-big', reason: `${thrown.message} ${thrown.remedy}` };
+    const limit = 'group' in thrown.details ? 'buffer' : 'context';
+    return { fits: 'too-big', limit, reason: `${thrown.message} ${thrown.remedy}` };
   }
   return judge(needs);
 }
@@ -124,8 +131,11 @@ async function probe(gpu: Gpu, needs: MemoryNeeds, heldBytes: number): Promise<G
     }
   };
   try {
-    if (!(await allocate(withoutHeld(needs.residentBuffers, heldBytes)))) return 'none';
-    return (await allocate(needs.conversionBuffers)) ? 'all' : 'resident';
+    const { fixedBuffers, kvBuffers, conversionBuffers } = needs;
+    const heldByPool = Math.max(0, heldBytes - fixedBuffers.reduce((sum, bytes) => sum + bytes, 0));
+    if (!(await allocate(withoutHeld(fixedBuffers, heldBytes)))) return 'none';
+    if (!(await allocate(withoutHeld(kvBuffers, heldByPool)))) return 'fixed';
+    return (await allocate(conversionBuffers)) ? 'all' : 'resident';
   } finally {
     for (const buffer of buffers) buffer.destroy();
   }

@@ -2,17 +2,21 @@ import type { Completion } from '../engine/request';
 import { TabmindError } from '../errors';
 import type {
   CachedModel,
+  GpuRoom,
+  Inspection,
+  LoadOptions,
+  LoadProgress,
+  ModelInfo,
+  ModelRef,
+} from '../model-ref';
+import type {
   ChatMessage,
   ChatRequest,
   EngineStats,
   GenerateRequest,
   GenerateResult,
-  Inspection,
   KernelTime,
-  LoadOptions,
-  LoadProgress,
-  ModelInfo,
-  ModelRef,
+  SavedConversations,
   ScoreRequest,
   ScoreResult,
   Usage,
@@ -22,9 +26,12 @@ import { LoadGate } from '../weights/load-gate';
 import { WeightStore } from '../weights/weight-store';
 import { ChatStream, type SendChunks } from './chat-stream';
 import { checkIds, drawSeed, samplingParams } from './generation-defaults';
+import { measureRoom } from './gpu-room';
 import { inspectModel } from './inspection';
 import { LoadedModel } from './loaded-model';
+import { NOTHING_LOADED } from './nothing-loaded';
 import { type LoadStep, ProgressMeter } from './progress-meter';
+import { SessionStore } from './session-store';
 
 interface Loading {
   readonly stop: AbortController;
@@ -62,8 +69,12 @@ export class Llm implements WorkerApi {
     this.#loading = loading;
     try {
       const report = (step: LoadStep) => meter.report(step);
-      this.#model = await LoadedModel.load(model, options, report, signal, loading.gate);
-      return this.#model.info;
+      const loaded = await LoadedModel.load(model, options, report, signal, loading.gate);
+      // cancelled at the last moment: another load may be under way, and two models would fill the card
+      if (signal.aborted) await loaded.close();
+      signal.throwIfAborted();
+      this.#model = loaded;
+      return loaded.info;
     } catch (thrown) {
       if (signal.aborted)
         throw new TabmindError('cancelled', 'Loading was cancelled.', {
@@ -93,6 +104,12 @@ export class Llm implements WorkerApi {
   async inspect(model: ModelRef, options: LoadOptions): Promise<Inspection> {
     const { weightBytes, kvBytes } = await this.stats();
     return inspectModel(model, options, weightBytes + kvBytes);
+  }
+
+  async measureRoom(mostBytes: number): Promise<GpuRoom | null> {
+    const { running, waiting, weightBytes, kvBytes } = await this.stats();
+    if (running + waiting > 0 || this.#loading !== null) return null;
+    return measureRoom(mostBytes, weightBytes + kvBytes);
   }
 
   async unload(): Promise<void> {
@@ -196,6 +213,14 @@ export class Llm implements WorkerApi {
     await this.#loaded().deleteSession(session);
   }
 
+  async savedConversations(): Promise<SavedConversations> {
+    return new SessionStore().size();
+  }
+
+  async deleteSavedConversations(): Promise<void> {
+    await new SessionStore().clear();
+  }
+
   async stats(): Promise<EngineStats> {
     return this.#model?.stats() ?? NOTHING_LOADED;
   }
@@ -232,32 +257,6 @@ export class Llm implements WorkerApi {
 }
 
 const MAX_ANSWERS = 64;
-
-const NOTHING_LOADED: EngineStats = {
-  model: null,
-  gpu: null,
-  running: 0,
-  waiting: 0,
-  kvBlocksTotal: 0,
-  kvBlocksUsed: 0,
-  kvBlocksCached: 0,
-  kvBlocksFree: 0,
-  kvBlockTokens: 0,
-  promptTokens: 0,
-  prefixHitTokens: 0,
-  numPreemptions: 0,
-  draftTokens: 0,
-  acceptedDraftTokens: 0,
-  tokensPerStep: 0,
-  weightBytes: 0,
-  kvBytes: 0,
-  stepsSubmitted: 0,
-  tokensGenerated: 0,
-  dispatchesPerDecodeStep: 0,
-  bindingsPerDispatch: 0,
-  weightBytesPerStep: 0,
-  kvBytesPerToken: 0,
-};
 
 /** The first answer has the id of the request. */
 function answerIds(id: string, n: number): readonly string[] {

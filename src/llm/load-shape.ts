@@ -1,7 +1,7 @@
 import { TabmindError } from '../errors';
 import { type KvShape, kvLayout } from '../kvcache/kv-pool';
+import type { LoadOptions } from '../model-ref';
 import type { ModelConfig } from '../models/config';
-import type { LoadOptions } from '../protocol';
 
 const BLOCK_TOKENS = 32;
 const DEFAULT_SEQUENCES = 8;

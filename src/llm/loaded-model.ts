@@ -1,11 +1,11 @@
 import { Engine } from '../engine/engine';
 import { type Gpu, openGpu } from '../gpu/device';
-import { findFreeBytes } from '../gpu/free-memory';
 import { KvPool } from '../kvcache/kv-pool';
+import type { LoadOptions, ModelInfo, ModelRef } from '../model-ref';
 import { type ModelConfig, parseJsonObject } from '../models/config';
 import { architectureOf, parseModelConfig } from '../models/registry';
 import { fixedLength } from '../models/rope';
-import type { EngineStats, KernelTime, LoadOptions, ModelInfo, ModelRef, ScoreRequest } from '../protocol';
+import type { EngineStats, KernelTime, ScoreRequest } from '../protocol';
 import { ModelRunner } from '../runner/model-runner';
 import { measureReadSpeed } from '../runner/read-speed';
 import { selfTest } from '../runner/self-test';
@@ -17,6 +17,7 @@ import { type LoadedWeights, loadWeights } from '../weights/weight-loader';
 import type { WeightStore } from '../weights/weight-store';
 import { openCheckpoint } from './checkpoint';
 import { type GenerationDefaults, generationDefaults } from './generation-defaults';
+import { findPoolRoom } from './gpu-room';
 import { loadShape } from './load-shape';
 import type { LoadStep } from './progress-meter';
 import { SessionStore, sessionKey } from './session-store';
@@ -35,6 +36,7 @@ export class LoadedModel {
   readonly #weights: LoadedWeights;
   readonly #sessionKey: string;
   readonly #sessions = new SessionStore();
+  #isClosed = false;
 
   private constructor(parts: Parts, info: ModelInfo) {
     const { gpu, config, generation, runner, pool, weights, text } = parts;
@@ -127,10 +129,14 @@ export class LoadedModel {
     return true;
   }
 
-  /** Tokens that need not be computed again; 0 when nothing of this model was saved whole, or there is no room. */
+  /**
+   * Tokens that need not be computed again; 0 when nothing of this model was saved whole, there is no room, or the model was
+   * closed while the storage was read.
+   */
   async restoreSession(id: string): Promise<number> {
     const { sessions } = this.engine;
     const saved = await this.#sessions.read(id, this.#sessionKey);
+    if (this.#isClosed) return 0;
     // What is there is newer than what was saved.
     const present = sessions.find(id);
     if (present !== null) return present.tokenIds.length;
@@ -162,6 +168,7 @@ export class LoadedModel {
 
   /** Ends all requests and gives the GPU memory back. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.engine.close();
     this.#runner.destroy();
     this.#pool.destroy();
@@ -219,9 +226,7 @@ async function loadParts(from: Ingredients): Promise<Parts> {
     from.randomSeed === null
       ? await loadWeights(request)
       : await randomWeights({ ...request, seed: from.randomSeed });
-  const asksForShare = options.cacheMaxEntryCount !== undefined && options.kvPoolMiB === undefined;
-  const freeBytes = asksForShare ? Math.min(await findFreeBytes(gpu), largestPool(gpu, config)) : undefined;
-  const { kv, ...shape } = loadShape(config, options, freeBytes);
+  const { kv, ...shape } = loadShape(config, options, await findPoolRoom(gpu, config, options));
   const pool = await KvPool.allocate(gpu, kv);
   onProgress({ phase: 'compile', loadedBytes: 0, totalBytes: 0 });
   const runner = await ModelRunner.create({
@@ -253,12 +258,6 @@ async function loadParts(from: Ingredients): Promise<Parts> {
   };
 }
 
-/** Each layer of the pool has to fit one binding. */
-function largestPool({ device: { limits } }: Gpu, { numLayers }: ModelConfig): number {
-  const layerBytes = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
-  return numLayers * Math.floor(layerBytes / 256 - 1) * 256;
-}
-
 function describe(model: ModelRef, options: LoadOptions, parts: Parts, loadMs: number): ModelInfo {
   const { config, weights, pool, gpu, contextLength, warnings } = parts;
   let parameters = 0;
@@ -274,6 +273,7 @@ function describe(model: ModelRef, options: LoadOptions, parts: Parts, loadMs: n
     weightBits: options.weightBits ?? 4,
     math: gpu.math,
     fromCache: weights.fromCache,
+    cacheRead: weights.cacheRead,
     loadMs,
     warnings,
   };

@@ -1,4 +1,4 @@
-import type { LoadProgress } from '../protocol';
+import type { LoadProgress } from '../model-ref';
 
 /** A step as the loader reports it: without speed. */
 export type LoadStep = Pick<LoadProgress, 'phase' | 'loadedBytes' | 'totalBytes'>;

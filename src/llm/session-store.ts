@@ -1,6 +1,7 @@
-import { createStore, del, get, set, type UseStore } from 'idb-keyval';
+import { clear, createStore, del, get, set, type UseStore, values } from 'idb-keyval';
 import { TabmindError } from '../errors';
 import type { KvShape } from '../kvcache/kv-pool';
+import type { SavedConversations } from '../protocol';
 import { sha256 } from '../weights/digest';
 import type { WeightIdentity } from '../weights/weight-identity';
 
@@ -67,6 +68,20 @@ export class SessionStore {
     const contents = new Uint8Array(buffer);
     if ((await hashOf(record.tokenIds, contents)) !== record.hash) return null;
     return { tokenIds: [...record.tokenIds], contents };
+  }
+
+  /** How many there are, and their bytes. */
+  async size(): Promise<SavedConversations> {
+    const records = await guard(() => values<SessionRecord>(this.#sessions));
+    const bytes = records.reduce(
+      (sum, { tokenIds, contents }) => sum + tokenIds.byteLength + contents.size,
+      0,
+    );
+    return { count: records.length, bytes };
+  }
+
+  async clear(): Promise<void> {
+    await guard(() => clear(this.#sessions));
   }
 
   async delete(id: string): Promise<void> {

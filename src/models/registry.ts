@@ -1,7 +1,7 @@
 import { TabmindError } from '../errors';
 import type { Architecture } from './architecture';
 import { type ModelConfig, readModelConfig } from './config';
-import { configError, type JsonObject, parseJsonObject, unsupported } from './config-fields';
+import { configError, isObject, type JsonObject, parseJsonObject } from './config-fields';
 import { ernie45 } from './ernie4-5';
 import { exaone4 } from './exaone4';
 import { gemma } from './gemma';
@@ -51,11 +51,7 @@ export function supportedModelTypes(): readonly string[] {
 export function architectureOf(modelType: string): Architecture {
   const found = ARCHITECTURES.find((architecture) => architecture.modelType === modelType);
   if (found) return found;
-  throw new TabmindError(
-    'unsupported-model',
-    `config.json: model_type "${modelType}" is not supported. Supported are: ${supportedModelTypes().join(', ')}.`,
-    { remedy: 'Choose a model of a supported architecture.', details: { modelType } },
-  );
+  throw unknownArchitecture('model_type', modelType, {});
 }
 
 /**
@@ -72,15 +68,45 @@ function familyOf(raw: JsonObject): Architecture {
   if (typeof raw.model_type === 'string') {
     const found = ARCHITECTURES.find((architecture) => architecture.modelType === raw.model_type);
     if (found) return found;
-    throw unsupported('model_type', raw.model_type, supportedModelTypes());
+    throw unknownArchitecture('model_type', raw.model_type, raw);
   }
   const [className]: readonly unknown[] = Array.isArray(raw.architectures) ? raw.architectures : [];
   if (typeof className !== 'string') throw configError('model_type', 'is missing, and so is architectures');
   const found = ARCHITECTURES.find((architecture) => architecture.className === className);
   if (found) return found;
-  throw unsupported(
-    'architectures',
-    className,
-    ARCHITECTURES.map((architecture) => architecture.className),
+  throw unknownArchitecture('architectures', className, raw);
+}
+
+/** The refusal says what kind of model it is, so that nobody waits for a fix of what is no oversight. */
+function unknownArchitecture(key: string, name: string, raw: JsonObject): TabmindError {
+  const kind = kindOf(name, raw);
+  return new TabmindError(
+    'unsupported-model',
+    `config.json: ${key} is "${name}"${kind === null ? '' : `, ${kind}`}, which tabmind does not support. ` +
+      `Supported are the dense decoders ${supportedModelTypes().join(', ')}.`,
+    {
+      meaning: 'This model computes in a way that tabmind has no kernels for.',
+      remedy: 'Choose a model of a supported architecture.',
+      details: { file: 'config.json', key, value: name },
+    },
   );
+}
+
+const EXPERT_COUNTS = ['num_experts', 'num_local_experts', 'n_routed_experts', 'moe_num_experts'];
+
+/** In words, where config.json tells; null for a decoder that is only unknown. */
+function kindOf(name: string, raw: JsonObject): string | null {
+  const inner = isObject(raw.text_config) ? raw.text_config : raw;
+  if (
+    /moe|mixtral|deepseek_v|gpt_oss/i.test(name) ||
+    EXPERT_COUNTS.some((key) => Number(inner[key] ?? 0) > 1)
+  )
+    return 'a mixture of experts';
+  const layers: readonly unknown[] = Array.isArray(inner.layer_types) ? inner.layer_types : [];
+  const isOdd = (type: unknown) => !/^(full|sliding|chunked)_attention$/.test(String(type));
+  if (layers.some(isOdd)) return 'a hybrid of attention and other layers';
+  if (/mamba|rwkv|ssm/i.test(name)) return 'a state-space model';
+  if (isObject(raw.vision_config) || isObject(raw.audio_config)) return 'a model of more than text';
+  if (raw.is_encoder_decoder === true) return 'an encoder with a decoder';
+  return null;
 }

@@ -47,10 +47,7 @@ export async function readKeyBias(source: KeyBiasSource): Promise<readonly (Laye
   const { gpu, config, tensors, slabs, contextLength } = source;
   const { numHeads, numKvHeads, headDim, numLayers } = config;
   const layers = Array.from({ length: numLayers }, (_, layer) => layer);
-  // a norm behind the bias mixes it with the rest of K
-  const biased = layers.filter(
-    (layer) => tensors.has(`layers.${layer}.qkv_bias`) && !tensors.has(`layers.${layer}.k_norm`),
-  );
+  const biased = layers.filter((layer) => isBiased(tensors, layer));
   if (biased.length === 0) return layers.map(() => null);
   const pieces = biased.flatMap((layer) => {
     const tensor = tensors.get(`layers.${layer}.qkv_bias`);
@@ -65,6 +62,32 @@ export async function readKeyBias(source: KeyBiasSource): Promise<readonly (Laye
     return bias ? new Float32Array(bias.buffer, bias.byteOffset, bias.length) : null;
   });
   return chooseKeyBias(config, biases, contextLength);
+}
+
+/** Whether a layer has a K bias that can be told from K; a norm behind it mixes it with the rest. */
+function isBiased(tensors: { has(name: string): boolean }, layer: number): boolean {
+  return tensors.has(`layers.${layer}.qkv_bias`) && !tensors.has(`layers.${layer}.k_norm`);
+}
+
+/**
+ * The most that keeping K bias out of the cache can take, from the names of the tensors alone: every pair of every layer
+ * that has a bias.
+ */
+export function largestKeyBias(
+  config: Shape & Pick<ModelConfig, 'numLayers'>,
+  tensors: { has(name: string): boolean },
+  contextLength: number,
+): { readonly tableWords: number; readonly rowFloats: number } {
+  const biased = Array.from({ length: config.numLayers }, (_, layer) => layer).filter((layer) =>
+    isBiased(tensors, layer),
+  );
+  const counts = biased.map((layer) =>
+    hasOneTable(config, layer, contextLength) ? roundedPairs(rotaryDimOf(config, layer) / 2) : 0,
+  );
+  return {
+    tableWords: counts.reduce((words, numPairs) => words + keyBiasWords(config, numPairs), 0),
+    rowFloats: keyBiasFloats(config.numHeads, Math.max(0, ...counts)),
+  };
 }
 
 /** The choice itself, from every layer's K bias [numKvHeads][headDim] or null. */
@@ -106,8 +129,11 @@ function layerKeyBias(
   }
   if (values.every((value) => value === 0)) return null;
   const most = pairs.reduce((count, list) => Math.max(count, list.length), 0);
-  const numPairs = most === 0 ? 0 : Math.max(MIN_PAIRS, 2 ** Math.ceil(Math.log2(most)));
-  return { values, pairs, numPairs };
+  return { values, pairs, numPairs: roundedPairs(most) };
+}
+
+function roundedPairs(most: number): number {
+  return most === 0 ? 0 : Math.max(MIN_PAIRS, 2 ** Math.ceil(Math.log2(most)));
 }
 
 /** The tables of all layers one behind the other, as src/kernels/key-bias.ts lays them out. */

@@ -1,5 +1,5 @@
 import { TabmindError } from '../errors';
-import type { FolderFile, FolderModel } from '../protocol';
+import type { FolderFile, FolderModel } from '../model-ref';
 import { sha256 } from './digest';
 import type { VersionedSource } from './versioned-source';
 
@@ -29,11 +29,7 @@ class FolderSource implements VersionedSource {
   async readText(path: string, signal?: AbortSignal): Promise<string> {
     const text = await this.tryReadText(path, signal);
     if (text !== null) return text;
-    throw new TabmindError('not-found', `${this.id}: there is no ${path} in this folder.`, {
-      meaning: 'The folder is not a checkpoint in Hugging Face format, or not all of it was chosen.',
-      remedy: 'Choose the folder that holds config.json, the tokenizer and the .safetensors files.',
-      details: { file: path },
-    });
+    throw this.#missing(path);
   }
 
   async tryReadText(path: string, signal?: AbortSignal): Promise<string | null> {
@@ -65,9 +61,13 @@ class FolderSource implements VersionedSource {
     return this.#folder.names();
   }
 
-  /** From names, sizes and dates of the files that make a model. */
+  /**
+   * From names, sizes and dates of the files that make a model. Throws `not-found` where there is none to tell versions by,
+   * as after a reload, when a list of files is empty: then the copy in the cache is taken, not a version of nothing.
+   */
   async version(signal?: AbortSignal): Promise<string | null> {
     const names = (await this.list()).filter((name) => /^config\.json$|\.safetensors$/.test(name)).sort();
+    if (!names.includes('config.json')) throw this.#missing('config.json');
     const marks = names.map(async (name) => {
       const file = await this.#file(name, signal);
       return `${name} ${file?.size} ${file?.lastModified}`;
@@ -83,6 +83,14 @@ class FolderSource implements VersionedSource {
       this.#files.set(path, file);
     }
     return file;
+  }
+
+  #missing(path: string): TabmindError {
+    return new TabmindError('not-found', `${this.id}: there is no ${path} in this folder.`, {
+      meaning: 'The folder is not a checkpoint in Hugging Face format, or not all of it was chosen.',
+      remedy: 'Choose the folder that holds config.json, the tokenizer and the .safetensors files.',
+      details: { file: path },
+    });
   }
 
   async #read<T>(path: string, work: () => Promise<T>): Promise<T> {

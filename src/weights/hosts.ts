@@ -1,5 +1,5 @@
 import { TabmindError } from '../errors';
-import type { HubModel, HubPreset } from '../protocol';
+import type { HubModel, HubPreset } from '../model-ref';
 
 /** A server of model repositories, and where things lie on it. All URLs are absolute. */
 export interface HubHost {

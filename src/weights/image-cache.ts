@@ -1,5 +1,5 @@
 import { TabmindError } from '../errors';
-import type { LoadProgress } from '../protocol';
+import type { CacheRead, LoadProgress } from '../model-ref';
 import { sha256 } from './digest';
 import { prefetch } from './prefetch';
 import type { SlabLayout } from './slab-layout';
@@ -11,9 +11,8 @@ import { type Manifest, modelKey, type WeightStore } from './weight-store';
 
 /** Raise when the conversion gives other bytes for the same checkpoint. */
 const CONVERTER_VERSION = 2;
-const READ_AHEAD = { maxItems: 3, maxCost: 3 };
-/** Uploads queued before waiting for the GPU, in chunks. */
-const CHUNKS_UNSETTLED = 4;
+/** Chunks read and hashed ahead of the one that is uploaded; hashing holds a copy of each. */
+const READ_AHEAD = { maxItems: 4, maxCost: 4 };
 
 export interface ImageCacheRequest {
   readonly store: WeightStore;
@@ -26,6 +25,42 @@ export interface ImageCacheRequest {
   readonly chunkBytes: number;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface Restored {
+  /** Numbers of the chunks that are absent or damaged. */
+  readonly missing: readonly number[];
+  readonly cacheRead: CacheRead;
+}
+
+/** Which of the two the chunks wait for: storage and hash, or the GPU. */
+class RestoreClock {
+  readonly #startedMs = performance.now();
+  #lastMs = this.#startedMs;
+  #readMs = 0;
+  #uploadMs = 0;
+  bytes = 0;
+
+  read(): void {
+    this.#readMs += this.#lap();
+  }
+
+  uploaded(bytes: number): void {
+    this.bytes += bytes;
+    this.#uploadMs += this.#lap();
+  }
+
+  times(): CacheRead {
+    const totalMs = performance.now() - this.#startedMs;
+    return { bytes: this.bytes, totalMs, readMs: this.#readMs, uploadMs: this.#uploadMs };
+  }
+
+  #lap(): number {
+    const nowMs = performance.now();
+    const lapMs = nowMs - this.#lastMs;
+    this.#lastMs = nowMs;
+    return lapMs;
+  }
 }
 
 /** The cached image of one model: what of it is there, and how it becomes complete. */
@@ -69,35 +104,39 @@ export class ImageCache {
 
   /**
    * Copies every sound chunk into `memory`: a few are read and hashed ahead while one is uploaded. Returns the numbers of
-   * those that are absent or damaged, ascending.
+   * those that are absent or damaged, ascending, and how long it took.
    */
-  async restore(key: string, memory: SlabMemory): Promise<readonly number[]> {
+  async restore(key: string, memory: SlabMemory): Promise<Restored> {
     const { store, image, onProgress, signal } = this.#request;
     this.#hashes.clear();
     const numChunks = this.#numChunks();
     const stored = (await store.chunkIndexes(key)).filter((index) => index < numChunks);
-    let loadedBytes = 0;
+    const clock = new RestoreClock();
     for await (const [index, chunk] of prefetch(
       stored,
       READ_AHEAD,
       () => 1,
       (i) => store.readChunk(key, i),
     )) {
+      clock.read();
       signal?.throwIfAborted();
       if (!chunk || chunk.bytes.length !== this.#chunkLength(index)) continue;
-      memory.write(this.#request.chunkBytes * index, chunk.bytes);
+      await memory.upload(this.#request.chunkBytes * index, chunk.bytes);
+      clock.uploaded(chunk.bytes.length);
       this.#hashes.set(index, chunk.hash);
-      loadedBytes += chunk.bytes.length;
-      onProgress?.({ phase: 'read-cache', loadedBytes, totalBytes: image.imageBytes });
-      if (this.#hashes.size % CHUNKS_UNSETTLED === 0) await memory.settled();
+      onProgress?.({ phase: 'read-cache', loadedBytes: clock.bytes, totalBytes: image.imageBytes });
     }
-    return Array.from({ length: numChunks }, (_, index) => index).filter((index) => !this.#hashes.has(index));
+    await memory.uploaded();
+    clock.uploaded(0);
+    const all = Array.from({ length: numChunks }, (_, index) => index);
+    return { missing: all.filter((index) => !this.#hashes.has(index)), cacheRead: clock.times() };
   }
 
-  /** restore() for a complete model: true when every chunk is the one that the manifest names. */
-  async restoreComplete(manifest: Manifest, memory: SlabMemory): Promise<boolean> {
-    const missing = await this.restore(manifest.key, memory);
-    return missing.length === 0 && manifest.chunks.every((hash, index) => this.#hashes.get(index) === hash);
+  /** restore() for a complete model: null unless every chunk is the one that the manifest names. */
+  async restoreComplete(manifest: Manifest, memory: SlabMemory): Promise<CacheRead | null> {
+    const { missing, cacheRead } = await this.restore(manifest.key, memory);
+    const isWhole = missing.length === 0 && manifest.chunks.every((hash, i) => this.#hashes.get(i) === hash);
+    return isWhole ? cacheRead : null;
   }
 
   async save(key: string, index: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
@@ -117,7 +156,10 @@ export class ImageCache {
     const [configHash, tableHash] = [this.#configHash, this.#tableHash];
     const { imageBytes } = image;
     await store.complete(
-      { key, identity, fingerprint, configHash, tableHash, forms, chunkBytes, imageBytes, chunks },
+      {
+        ...{ key, identity, fingerprint, configHash, tableHash, forms, chunkBytes, imageBytes, chunks },
+        convertedAt: Date.now(),
+      },
       texts,
     );
     await store.deleteOthers(identity, key);

@@ -1,4 +1,4 @@
-import type { ModelRef } from '../protocol';
+import type { ModelRef } from '../model-ref';
 import { createFolderSource } from './folder-source';
 import { type Repository, repositoryAt, repositoryOf } from './hosts';
 import { createHttpSource, type HttpSourceOptions } from './http-source';

@@ -1,4 +1,4 @@
-import type { RandomShape } from '../protocol';
+import type { RandomShape } from '../model-ref';
 import internlm2_1_8b from './shapes/internlm2-1.8b.json?raw';
 import llama3_1_8b from './shapes/llama-3.1-8b.json?raw';
 import qwen2_5_0_5b from './shapes/qwen2.5-0.5b.json?raw';

@@ -1,5 +1,5 @@
 import { TabmindError } from '../errors';
-import type { RandomModel } from '../protocol';
+import type { RandomModel } from '../model-ref';
 import { RANDOM_SHAPES } from './random-shapes';
 import type { VersionedSource } from './versioned-source';
 

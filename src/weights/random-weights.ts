@@ -2,8 +2,8 @@ import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
 import { Recorder } from '../gpu/dispatch';
 import { RANDOM_FILL_BINDINGS, randomFill, randomFillPipeline } from '../kernels/random-fill';
+import type { LoadProgress } from '../model-ref';
 import type { WeightSpec } from '../models/weight-spec';
-import type { LoadProgress } from '../protocol';
 import { type ImageTensor, layoutSlabs, maxSlabBytes } from './slab-layout';
 import { GpuSlabMemory } from './slab-memory';
 import { packedTensors, type WeightIdentity } from './weight-identity';
@@ -42,7 +42,8 @@ export async function randomWeights(request: RandomWeightRequest): Promise<Loade
     throw thrown;
   }
   const placed = new Map(layout.tensors.map((tensor) => [tensor.name, tensor]));
-  return { placed, slabs: memory.slabs, bytes: layout.imageBytes, fromCache: false, warnings: [] };
+  const outcome = { fromCache: false, cacheRead: null, warnings: [] };
+  return { placed, slabs: memory.slabs, bytes: layout.imageBytes, ...outcome };
 }
 
 /** New memory is zero, and so are biases. */

@@ -23,13 +23,17 @@ export interface ImageTensor extends PlacedTensor {
 }
 
 const ALIGNMENT = 256;
-/** Chrome gives larger buffers, but one allocation of many gibibytes fails more often than several. */
-const MAX_SLAB_BYTES = 2 ** 30;
+/**
+ * Slabs grow to this size. Larger buffers may be had, but one allocation of many gibibytes fails more often than several;
+ * only a group that is larger by itself gets one.
+ */
+const FULL_SLAB_BYTES = 2 ** 30;
 
+/** The largest slab that a device can make and bind. */
 export function maxSlabBytes(
   limits: Pick<GPUSupportedLimits, 'maxBufferSize' | 'maxStorageBufferBindingSize'>,
 ): number {
-  return Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize, MAX_SLAB_BYTES);
+  return Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
 }
 
 /** Throws `device-limits` when a group does not fit into one slab. */
@@ -45,12 +49,13 @@ export function layoutSlabs(
   }
   const placed: ImageTensor[] = [];
   const slabs: { start: number; sizeBytes: number }[] = [];
+  const fullBytes = Math.min(maxBytes, FULL_SLAB_BYTES);
   let imageBytes = 0;
   for (const [group, members] of groups) {
     const groupBytes = members.reduce((sum, tensor) => sum + align(tensor.totalBytes), 0);
     if (groupBytes > maxBytes) throw groupTooLarge(group, groupBytes, maxBytes);
     let slab = slabs.at(-1);
-    if (!slab || slab.sizeBytes + groupBytes > maxBytes) {
+    if (!slab || slab.sizeBytes + groupBytes > fullBytes) {
       slab = { start: imageBytes, sizeBytes: 0 };
       slabs.push(slab);
     }

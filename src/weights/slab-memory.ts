@@ -7,6 +7,7 @@ import { type CodeLayout, repack, repackPipeline } from '../kernels/repack';
 import { type CodeBlock, repackCalls } from './code-block';
 import { orderName } from './packed-tensor';
 import { type ImageTensor, type SlabLayout, slabRanges } from './slab-layout';
+import { UploadRing } from './upload-ring';
 
 /** Rows of a checkpoint matrix on their way into a packed tensor. */
 export interface RowBlock {
@@ -21,6 +22,10 @@ export interface RowBlock {
 export interface SlabMemory {
   /** Writes at an offset of the image; length a multiple of 4. */
   write(imageOffset: number, bytes: Uint8Array<ArrayBuffer>): void;
+  /** write() for large pieces, one after another: resolves when there is room for the next. */
+  upload(imageOffset: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Resolves when all uploads have arrived; what they needed is given back. */
+  uploaded(): Promise<void>;
   /** Packs rows into their place. */
   pack(tensor: ImageTensor, block: RowBlock, bytes: Uint8Array<ArrayBuffer>): void;
   /** Moves 4-bit codes into their rows; where the tensor has a column order, that was written before. */
@@ -32,6 +37,9 @@ export interface SlabMemory {
   settled(): Promise<void>;
 }
 
+/** Largest piece that is uploaded at once. */
+const STAGING_BYTES = 16 * 2 ** 20;
+
 /** The image in GPU buffers. */
 export class GpuSlabMemory implements SlabMemory {
   readonly slabs: readonly GPUBuffer[];
@@ -40,6 +48,8 @@ export class GpuSlabMemory implements SlabMemory {
   readonly #recorder: Recorder;
   /** Present while converting. */
   #conversion: Conversion | null = null;
+  /** Present between the first upload and `uploaded()`. */
+  #uploads: UploadRing | null = null;
 
   private constructor(gpu: Gpu, layout: SlabLayout, slabs: readonly GPUBuffer[]) {
     this.#gpu = gpu;
@@ -96,6 +106,21 @@ export class GpuSlabMemory implements SlabMemory {
       const piece = bytes.subarray(range.start - imageOffset, range.end - imageOffset);
       this.#gpu.device.queue.writeBuffer(this.#slab(range.slab), range.offset, piece);
     }
+  }
+
+  async upload(imageOffset: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const stagingBytes = Math.min(STAGING_BYTES, this.#layout.imageBytes);
+    this.#uploads ??= new UploadRing(this.#gpu.device, stagingBytes);
+    for (const range of slabRanges(this.#layout, imageOffset, imageOffset + bytes.length)) {
+      const piece = bytes.subarray(range.start - imageOffset, range.end - imageOffset);
+      await this.#uploads.write(this.#slab(range.slab), range.offset, piece);
+    }
+  }
+
+  async uploaded(): Promise<void> {
+    await this.#uploads?.settled();
+    this.#uploads?.destroy();
+    this.#uploads = null;
   }
 
   pack(tensor: ImageTensor, block: RowBlock, bytes: Uint8Array<ArrayBuffer>): void {
@@ -161,6 +186,8 @@ export class GpuSlabMemory implements SlabMemory {
 
   destroy(): void {
     this.endConversion();
+    this.#uploads?.destroy();
+    this.#uploads = null;
     for (const slab of this.slabs) slab.destroy();
   }
 

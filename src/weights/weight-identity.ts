@@ -1,5 +1,5 @@
+import type { LoadOptions, ModelRef, WeightBits } from '../model-ref';
 import type { LinearSpec, WeightSpec } from '../models/weight-spec';
-import type { LoadOptions, ModelRef, WeightBits } from '../protocol';
 import { type PackedTensor, packedLinear, packedOrder, packedVector } from './packed-tensor';
 
 /** Which model, packed how: what a cached model is found by. */

@@ -1,8 +1,8 @@
 import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
+import type { CacheRead, LoadProgress } from '../model-ref';
 import { parseJsonObject } from '../models/config';
 import type { WeightSpec } from '../models/weight-spec';
-import type { LoadProgress } from '../protocol';
 import { conversionNeeds } from './conversion-job';
 import { withConversionLock } from './conversion-lock';
 import { convertWeights } from './convert';
@@ -45,6 +45,8 @@ export interface LoadedWeights {
   readonly bytes: number;
   /** True when nothing was converted. */
   readonly fromCache: boolean;
+  /** null unless all came from the cache. */
+  readonly cacheRead: CacheRead | null;
   readonly warnings: readonly string[];
 }
 
@@ -55,12 +57,12 @@ export interface LoadedWeights {
  */
 export async function loadWeights(request: WeightRequest & { readonly gpu: Gpu }): Promise<LoadedWeights> {
   const { gpu } = request;
-  const { layout, memory, fromCache, warnings } = await fillWeights(request, {
+  const { layout, memory, ...outcome } = await fillWeights(request, {
     maxSlabBytes: maxSlabBytes(gpu.device.limits),
     allocate: (wanted) => GpuSlabMemory.allocate(gpu, wanted),
   });
   const placed = new Map(layout.tensors.map((tensor) => [tensor.name, tensor]));
-  return { placed, slabs: memory.slabs, bytes: layout.imageBytes, fromCache, warnings };
+  return { placed, slabs: memory.slabs, bytes: layout.imageBytes, ...outcome };
 }
 
 /** What the memory must be able to do beyond holding an image. */
@@ -76,11 +78,9 @@ export interface WeightDevice<M extends ConvertibleMemory> {
   allocate(layout: SlabLayout): Promise<M>;
 }
 
-export interface FilledMemory<M> {
+export interface FilledMemory<M> extends Outcome {
   readonly layout: SlabLayout;
   readonly memory: M;
-  readonly fromCache: boolean;
-  readonly warnings: readonly string[];
 }
 
 /** loadWeights for any kind of memory. */
@@ -107,8 +107,8 @@ export async function fillWeights<M extends ConvertibleMemory>(
   const memory = await device.allocate(layout);
   const work = { ...request, chunkBytes, layout, forms, memory };
   try {
-    if (cache && manifest && (await cache.restoreComplete(manifest, memory)))
-      return { layout, memory, fromCache: true, warnings: [] };
+    const cacheRead = cache && manifest && (await cache.restoreComplete(manifest, memory));
+    if (cacheRead) return { layout, memory, ...restored(cacheRead) };
     const result = cache
       ? await withConversionLock(JSON.stringify(request.identity), request.signal, () =>
           convertCached(work, cache, checkpoint),
@@ -134,9 +134,14 @@ interface Checkpoint extends CheckpointPlan {
   readonly warnings: readonly string[];
 }
 
-interface Outcome {
-  readonly fromCache: boolean;
-  readonly warnings: readonly string[];
+type Outcome = Pick<LoadedWeights, 'fromCache' | 'cacheRead' | 'warnings'>;
+
+function restored(cacheRead: CacheRead): Outcome {
+  return { fromCache: true, cacheRead, warnings: [] };
+}
+
+function converted(warnings: readonly string[]): Outcome {
+  return { fromCache: false, cacheRead: null, warnings };
 }
 
 function layoutWeights({ specs, identity }: WeightRequest, forms: PackedForms, maxBytes: number): SlabLayout {
@@ -173,21 +178,22 @@ async function convertUncached(work: Work, inspected: Checkpoint | null): Promis
   const numChunks = Math.ceil(work.layout.imageBytes / work.chunkBytes);
   const all = Array.from({ length: numChunks }, (_, index) => index);
   const remarks = await convert(work, plans, all, null);
-  return { fromCache: false, warnings: [...warnings, ...remarks] };
+  return converted([...warnings, ...remarks]);
 }
 
 /** Under the lock: another tab may have finished the model, or an earlier visit a part of it. */
 async function convertCached(work: Work, cache: ImageCache, inspected: Checkpoint | null): Promise<Outcome> {
   const { memory, store } = work;
   const manifest = await cache.manifest();
-  if (manifest && (await cache.restoreComplete(manifest, memory))) return { fromCache: true, warnings: [] };
+  const cacheRead = manifest && (await cache.restoreComplete(manifest, memory));
+  if (cacheRead) return restored(cacheRead);
   if (manifest) await checkUnchanged(work, manifest);
   const { directory, plans, forms, warnings } = inspected ?? (await inspect(work));
   // the memory is laid out for the stored model
   if (JSON.stringify(forms) !== JSON.stringify(work.forms)) throw await changedSource(work, manifest);
   if (manifest) await store?.withdraw(manifest.key);
   const { key, fingerprint } = await cache.key(directory);
-  const missing = await cache.restore(key, memory);
+  const { missing } = await cache.restore(key, memory);
   let remarks: readonly string[];
   try {
     remarks = await convert(work, plans, missing, (index, bytes) => cache.save(key, index, bytes));
@@ -197,15 +203,8 @@ async function convertCached(work: Work, cache: ImageCache, inspected: Checkpoin
     if (thrown instanceof TabmindError && thrown.code === 'quota') await store?.delete(key);
     throw thrown;
   }
-  if (!manifest) return { fromCache: false, warnings: [...warnings, ...remarks] };
-  return {
-    fromCache: false,
-    warnings: [
-      ...warnings,
-      ...remarks,
-      'A part of the stored model was damaged or gone; it was converted again.',
-    ],
-  };
+  const repaired = 'A part of the stored model was damaged or gone; it was converted again.';
+  return converted([...warnings, ...remarks, ...(manifest ? [repaired] : [])]);
 }
 
 async function convert(

@@ -1,6 +1,6 @@
 import { createStore, del, delMany, get, getMany, keys, set, setMany, type UseStore } from 'idb-keyval';
 import { TabmindError } from '../errors';
-import type { CachedModel } from '../protocol';
+import type { CachedModel } from '../model-ref';
 import { sha256 } from './digest';
 import type { ModelTexts } from './source';
 import { type PackedForms, sameIdentity, type WeightIdentity } from './weight-identity';
@@ -22,12 +22,12 @@ export interface Manifest {
   readonly imageBytes: number;
   /** SHA-256 of each chunk. */
   readonly chunks: readonly string[];
+  /** Unix ms; absent in manifests from before it was noted. */
+  readonly convertedAt?: number;
 }
 
 export interface StoredModel extends CachedModel {
   readonly revision: string;
-  /** False: a conversion that was cut short; loading the model again finishes it. */
-  readonly complete: boolean;
 }
 
 interface ChunkRecord {
@@ -122,14 +122,24 @@ export class WeightStore {
   async list(): Promise<readonly StoredModel[]> {
     const chunkKeys = (await this.#keys()).filter(([kind]) => kind === 'chunk');
     const records = await guard(() => getMany<ChunkRecord>(chunkKeys, this.#parts));
-    const complete = new Set((await this.#manifests()).map((manifest) => manifest.key));
+    const manifests = new Map((await this.#manifests()).map((manifest) => [manifest.key, manifest]));
     const models = new Map<string, StoredModel>();
     for (const [i, [, key]] of chunkKeys.entries()) {
       const record = records[i];
       if (!record) continue;
-      const { id, revision } = record.identity;
+      const { id, revision, weightBits } = record.identity;
       const bytes = (models.get(key)?.bytes ?? 0) + record.bytes.size;
-      models.set(key, { key, id, revision, bytes, complete: complete.has(key) });
+      const manifest = manifests.get(key);
+      const convertedAt = manifest?.convertedAt ?? null;
+      models.set(key, {
+        key,
+        id,
+        revision,
+        bytes,
+        weightBits,
+        complete: manifest !== undefined,
+        convertedAt,
+      });
     }
     return [...models.values()];
   }

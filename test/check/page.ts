@@ -7,6 +7,7 @@ import {
   type ModelRef,
   TabmindError,
 } from '../../src/index';
+import { uploadSpeeds } from '../convert/upload-speed';
 
 let engine = createEngine();
 let progress = 'not started';
@@ -88,6 +89,9 @@ function reached() {
   return progress;
 }
 
+/** GB/s of the ways to the GPU. Without a model: it takes the memory of a few pieces. */
+const uploads = (totalBytes: number) => uploadSpeeds(totalBytes);
+
 /** Removes whatever is cached of a model. */
 async function forget(id: string) {
   for (const cached of await engine.listCached()) if (cached.id === id) await engine.deleteCached(cached.key);
@@ -100,5 +104,16 @@ function restart() {
 }
 
 Object.assign(globalThis, {
-  tabmindCheck: { load, compare, generate, time, profile, negativeLogLikelihood, reached, forget, restart },
+  tabmindCheck: {
+    load,
+    compare,
+    generate,
+    time,
+    profile,
+    uploads,
+    negativeLogLikelihood,
+    reached,
+    forget,
+    restart,
+  },
 });

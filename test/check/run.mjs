@@ -110,14 +110,19 @@ function checkExpectation(expect, { info, error }) {
     expect.expect
   ];
   const unexpected = error?.code === 'internal' || error?.code === 'shader' || error?.code === 'device-lost';
+  const absent = refused ? (expect.mentions ?? []).filter((word) => !error.message.includes(word)) : [];
   const did = refused
     ? `refused: ${words(error)}`
     : warned
       ? `loaded with warnings: ${info.warnings.join(' | ')}`
       : 'loaded';
   return {
-    ok: fits === true && !unexpected,
-    lines: [`must ${expect.expect} (${expect.code}: ${expect.what})`, did],
+    ok: fits === true && !unexpected && absent.length === 0,
+    lines: [
+      `must ${expect.expect} (${expect.code}: ${expect.what})`,
+      did,
+      ...(absent.length > 0 ? [`FAIL: the message does not mention ${absent.join(', ')}`] : []),
+    ],
   };
 }
 

@@ -77,6 +77,12 @@ export class ChatPage {
     await this.box.press('Enter');
   }
 
+  /** Opens the model picker at one of its parts. */
+  async openPicker(view: 'My models' | 'Catalog' | 'Storage'): Promise<void> {
+    await this.modelPicker.click();
+    await this.page.getByRole('radio', { name: view, exact: true }).check();
+  }
+
   /** Pastes `address` into the model picker. */
   async lookUp(address: string): Promise<void> {
     await this.modelPicker.click();

@@ -5,6 +5,8 @@ import { hugeCheckpoint, tinyCheckpoint } from './tiny-checkpoint';
 
 export const TINY = 'tiny/stories';
 export const HUGE = 'tiny/huge';
+/** A name of the catalog, under which the hub of the tests has the tiny checkpoint. */
+export const KNOWN = 'HuggingFaceTB/SmolLM2-135M-Instruct';
 
 export interface HubVisit {
   readonly chat: ChatPage;
@@ -14,7 +16,11 @@ export interface HubVisit {
 /** A visitor whose hub is one of the test's own, and whose starter cannot be fetched, for it would only take time. */
 export const test = base.extend<HubVisit>({
   hub: async ({ browserName: _ }, use) => {
-    const hub = new HubServer({ [TINY]: tinyCheckpoint(), [HUGE]: hugeCheckpoint() });
+    const hub = new HubServer({
+      [TINY]: tinyCheckpoint(),
+      [KNOWN]: tinyCheckpoint(),
+      [HUGE]: hugeCheckpoint(),
+    });
     await hub.listen();
     await use(hub);
     hub.close();

@@ -1,6 +1,6 @@
 import { expectAccessible } from './accessibility';
 import { ChatPage } from './chat-page';
-import { expect, HUGE, offerOf, TINY, test } from './hub-visit';
+import { expect, HUGE, KNOWN, offerOf, TINY, test } from './hub-visit';
 
 const TOKEN = 'hf_not_a_real_token';
 
@@ -132,6 +132,81 @@ test('a model that is too big is not offered, and the reason is told', async ({ 
   await offer.getByRole('button', { name: 'Cancel' }).click();
   await expect(offer).toHaveCount(0);
   expect(hub.weightBytes).toBe(0);
+});
+
+test('a model of the catalog is found, judged, downloaded and deleted', async ({ page, chat, hub }) => {
+  await chat.open();
+  await chat.openPicker('Catalog');
+  const rows = page.getByRole('list', { name: 'Catalog of models' }).getByRole('listitem');
+  const whole = await rows.count();
+  expect(whole).toBeGreaterThan(30);
+  await expect(page.getByText('There is no graphics card')).toBeVisible();
+  await expect(rows.filter({ hasText: 'Qwen3-8B' }).first()).toContainText('too big');
+  await expect(rows.first()).toContainText('Recommended');
+  await expectAccessible(page);
+  await page.getByRole('searchbox').fill('smollm2 135');
+  await expect(rows).toHaveCount(1);
+  await expect(rows).toContainText('135M parameters · Apache 2.0 · 269 MB to download');
+  await expect(rows).toContainText(/Needs \d+ MB · fits/);
+  expect(hub.seen).toEqual([]);
+
+  await rows.getByRole('button').click();
+  await expect(offerOf(page)).toContainText(KNOWN);
+  await offerOf(page)
+    .getByRole('button', { name: /^Download/ })
+    .click();
+  await chat.ready();
+  await chat.openPicker('Catalog');
+  await expect(rows).toContainText('Downloaded');
+
+  await page.getByRole('radio', { name: 'Storage' }).check();
+  const stored = page.getByRole('list', { name: 'What is stored' }).getByRole('listitem');
+  await expect(stored).toHaveCount(1);
+  await expect(stored).toContainText(/\d+ kB · 4 bits · .*in use/);
+  await expect(page.getByText(/This page uses .* of the .* that the browser allows/)).toBeVisible();
+  await expectAccessible(page);
+  await stored.getByRole('button', { name: /^Delete / }).click();
+  await expect(page.getByText('Nothing is stored.')).toBeVisible();
+  await page.keyboard.press('Escape');
+  await chat.hearsWords('Once upon a time');
+  await page.reload();
+  await expect(offerOf(page)).toContainText(KNOWN);
+  expect(chat.problems).toEqual([]);
+});
+
+test('a full disk leads to the storage page, where everything can be deleted', async ({
+  page,
+  chat,
+  baseURL,
+}) => {
+  await chat.open();
+  const browser = await page.context().newCDPSession(page);
+  const origin = new URL(baseURL ?? '').origin;
+  const allow = (quota: { readonly quotaSize?: number }) =>
+    browser.send('Storage.overrideQuotaForOrigin', { origin, ...quota });
+  await allow({ quotaSize: 100_000 });
+  await chat.lookUp(TINY);
+  await offerOf(page)
+    .getByRole('button', { name: /^Download/ })
+    .click();
+  await expect(page.locator('.error')).toContainText('no room left');
+  await page.getByRole('button', { name: 'Manage stored models' }).click();
+  await expect(page.getByRole('radio', { name: 'Storage' })).toBeChecked();
+  await expect(page.getByText('Nothing is stored.')).toBeVisible();
+  await page.keyboard.press('Escape');
+
+  await allow({});
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await chat.ready();
+  await chat.modelPicker.click();
+  const stored = page.getByRole('list', { name: 'What is stored' }).getByRole('listitem');
+  await expect(stored).toHaveCount(1);
+  await page.getByRole('button', { name: 'Delete everything' }).click();
+  await page.getByRole('button', { name: 'Keep it' }).click();
+  await expect(stored).toHaveCount(1);
+  await page.getByRole('button', { name: 'Delete everything' }).click();
+  await page.getByRole('button', { name: 'Delete everything now' }).click();
+  await expect(page.getByText('Nothing is stored.')).toBeVisible();
 });
 
 /** Everything that this origin keeps: local and session storage, and all values of all databases. */

@@ -3,8 +3,8 @@ import { readPieces } from '../../src/gpu/buffer';
 import type { Gpu } from '../../src/gpu/device';
 import type { ShaderProgram } from '../../src/gpu/pipeline';
 import type { Defines } from '../../src/gpu/shader';
+import type { KvBits } from '../../src/model-ref';
 import { parseModelConfig } from '../../src/models/registry';
-import type { KvBits } from '../../src/protocol';
 import { selfTest } from '../../src/runner/self-test';
 import type { SelfTestRequest } from '../../src/runner/self-test-memory';
 import {

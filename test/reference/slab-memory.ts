@@ -35,6 +35,12 @@ export class CpuSlabMemory implements ConvertibleMemory {
     this.image.set(bytes, imageOffset);
   }
 
+  async upload(imageOffset: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    this.write(imageOffset, bytes);
+  }
+
+  async uploaded(): Promise<void> {}
+
   pack(tensor: ImageTensor, block: RowBlock, bytes: Uint8Array<ArrayBuffer>): void {
     if (tensor.format === 'f32' || tensor.format === 'u32') throw new Error('no matrix');
     if (!this.needs || bytes.length > this.needs.maxBlockBytes)

@@ -189,6 +189,7 @@ function reportOf(changes: Partial<BenchReport>): BenchReport {
     weightBits: 4,
     math: 'f32',
     fromCache: true,
+    cacheRead: null,
     loadMs: 1,
     warnings: [],
   };

@@ -83,7 +83,10 @@ describe('parseModelConfig', () => {
 
   it('finds the family by the architecture', () => {
     expect(parse({ model_type: undefined, architectures: ['Qwen2ForCausalLM'] }).modelType).toBe('qwen2');
-    expect(failure({ model_type: undefined, architectures: ['X'] }).code).toBe('unsupported-model');
+    expect(failure({ model_type: undefined, architectures: ['X'] })).toMatchObject({
+      code: 'unsupported-model',
+      message: expect.stringContaining('"X"'),
+    });
   });
 
   it('prefers the stop ids of generation_config.json', () => {
@@ -209,6 +212,26 @@ describe('parseModelConfig', () => {
     const error = failure(change);
     expect(error.code).toBe('unsupported-model');
     expect(error.message).toContain(name);
+  });
+
+  it.each([
+    ['qwen3_moe', {}, 'a mixture of experts'],
+    ['mixtral', { num_local_experts: 8 }, 'a mixture of experts'],
+    ['minimax', { text_config: { num_experts: 64 } }, 'a mixture of experts'],
+    ['lfm2', { layer_types: ['conv', 'full_attention'] }, 'a hybrid of attention and other layers'],
+    ['qwen3_5', { text_config: { layer_types: ['linear_attention'] } }, 'a hybrid of attention'],
+    ['mamba2', {}, 'a state-space model'],
+    ['gemma3', { vision_config: {} }, 'a model of more than text'],
+    ['t5', { is_encoder_decoder: true }, 'an encoder with a decoder'],
+    ['apertus', { layer_types: ['full_attention', 'sliding_attention'] }, '"apertus", which'],
+  ])('says what kind of model %s is, and what is supported', (model_type, change, kind) => {
+    const { code, message, remedy, details } = failure({ model_type, ...change });
+    expect(code).toBe('unsupported-model');
+    expect(message).toContain(`"${model_type}"`);
+    expect(message).toContain(kind);
+    expect(message).toMatch(/llama.*qwen3/);
+    expect(remedy).not.toBe('');
+    expect(details.value).toBe(model_type);
   });
 
   it('names the file that is not JSON', () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { inWords, judgeFit, memoryNeeds, withoutHeld } from '../../src/llm/fit';
+import { inWords, judgeFit, type MemoryQuestion, memoryNeeds, withoutHeld } from '../../src/llm/fit';
 import { loadShape } from '../../src/llm/load-shape';
+import type { LoadOptions } from '../../src/model-ref';
 import { architectureOf, parseModelConfig } from '../../src/models/registry';
-import type { LoadOptions } from '../../src/protocol';
+import { packedOrder } from '../../src/weights/packed-tensor';
 import { packedTensor, weightIdentity } from '../../src/weights/weight-identity';
 
 const MIB = 2 ** 20;
@@ -23,11 +24,18 @@ const CONFIG = parseModelConfig(
 );
 const LARGE = { maxBufferSize: 4 * GIB, maxStorageBufferBindingSize: 2 * GIB - 4 };
 
-function needs(options: LoadOptions = {}, limits = LARGE, checkpointBytes = 16 * GIB) {
+function needs(
+  options: LoadOptions = {},
+  limits = LARGE,
+  checkpointBytes = 16 * GIB,
+  config = CONFIG,
+  more: MemoryQuestion['tensors'] = [],
+) {
   const identity = weightIdentity({ id: 'x', url: '' }, options);
-  const specs = architectureOf(CONFIG.modelType).weights(CONFIG);
+  const specs = architectureOf(config.modelType).weights(config);
   const tensors = specs.map((spec) => ({ packed: packedTensor(spec, identity), group: spec.group }));
-  return memoryNeeds({ config: CONFIG, tensors, shape: loadShape(CONFIG, options), limits, checkpointBytes });
+  const shape = loadShape(config, options);
+  return memoryNeeds({ config, tensors: [...tensors, ...more], shape, limits, checkpointBytes });
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
@@ -55,14 +63,39 @@ describe('memoryNeeds', () => {
 
   it('adds up, and cuts into buffers that the device can bind', () => {
     for (const limits of [LARGE, { maxBufferSize: GIB, maxStorageBufferBindingSize: 700 * MIB }]) {
-      const { sizes, residentBuffers } = needs({}, limits);
-      expect(sum(residentBuffers)).toBe(sizes.packedBytes + sizes.kvBytes + sizes.scratchBytes);
-      const [mostBytes] = residentBuffers.toSorted((a, b) => b - a);
+      const { sizes, fixedBuffers, kvBuffers } = needs({}, limits);
+      expect(sum(fixedBuffers)).toBe(sizes.packedBytes + sizes.scratchBytes);
+      // the pool has a block beside it, for copies
+      expect(sum(kvBuffers) - sizes.kvBytes).toBe(32 * 32 * 8 * 2 * (128 + 4));
+      const [mostBytes] = [...fixedBuffers, ...kvBuffers].toSorted((a, b) => b - a);
       expect(mostBytes).toBeLessThanOrEqual(
         Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
       );
     }
     expect(needs().sizes.scratchBytes).toBeGreaterThan(64 * MIB);
+  });
+
+  it('gives a matrix of more than a gibibyte a buffer of its own, where the device has such buffers', () => {
+    const { fixedBuffers } = needs({ headBits: 16, weightBits: 16 });
+    expect(fixedBuffers.filter((bytes) => bytes > GIB)).toEqual([]);
+    const wide = { ...CONFIG, vocabSize: 152064 };
+    const large = needs({ headBits: 16, weightBits: 16 }, LARGE, 0, wide).fixedBuffers;
+    // the head with the norm beside it, and the embedding
+    const matrix = 152064 * 4096 * 2;
+    expect(large.filter((bytes) => bytes > GIB)).toEqual([matrix, matrix + 4096 * 4]);
+    expect(Math.max(...large.filter((bytes) => bytes < matrix))).toBeLessThanOrEqual(GIB);
+  });
+
+  it('counts what the K bias may take, and the columns of linears that have an order of their own', () => {
+    const plain = needs().sizes.scratchBytes;
+    const biased = { ...CONFIG, modelType: 'qwen2', qkvBias: true };
+    // 256 rows of 32 heads with 64 pairs each, and in every layer of 8 heads 128 biases and 64 pairs
+    const terms = 256 * 32 * 64 * 2 * 4;
+    const tables = 32 * 8 * (128 + 3 * 64) * 4;
+    expect(needs({}, LARGE, 0, biased).sizes.scratchBytes - plain).toBeCloseTo(terms + tables, -3);
+    const order = { packed: packedOrder('layers.0.down', 14336), group: 'layer 0' };
+    const ordered = needs({}, LARGE, 0, CONFIG, [order]).sizes.scratchBytes;
+    expect(ordered - plain).toBe(256 * 14336 * 4);
   });
 
   it('needs room for conversion, but never more than twice the checkpoint, and none for a cached model', () => {
@@ -90,15 +123,16 @@ describe('judgeFit', () => {
   const sizes = { packedBytes: 5 * GIB, kvBytes: GIB, scratchBytes: 100 * MIB, conversionBytes: 128 * MIB };
 
   it.each([
-    ['all', null, 'fits', /6\.1 GiB .*5\.0 GiB weights, 1\.0 GiB context, 100 MiB working memory/],
-    ['all', 6 * GIB, 'fits', /gave that much/],
-    ['resident', null, 'tight', /not 128 MiB more for converting/],
-    ['none', null, 'too-big', /did not give that much.*smaller model/],
-    ['none', 0, 'too-big', /did not give that much/],
-    ['all', 2 * GIB, 'tight', /room for only 2\.0 GiB .*cache off/],
-  ] as const)('given %s, room %s: %s', (given, storageBytes, fits, words) => {
+    ['all', null, 'fits', null, /6\.1 GiB .*5\.0 GiB weights, 1\.0 GiB context, 100 MiB working memory/],
+    ['all', 6 * GIB, 'fits', null, /gave that much/],
+    ['resident', null, 'tight', 'memory', /not 128 MiB more for converting/],
+    ['fixed', null, 'too-big', 'context', /room for the weights, but not for the context.*shorter context/],
+    ['none', null, 'too-big', 'memory', /did not give that much.*smaller model/],
+    ['none', 0, 'too-big', 'memory', /did not give that much/],
+    ['all', 2 * GIB, 'tight', 'storage', /room for only 2\.0 GiB .*cache off/],
+  ] as const)('given %s, room %s: %s', (given, storageBytes, fits, limit, words) => {
     const verdict = judgeFit(sizes, given, storageBytes);
-    expect(verdict.fits).toBe(fits);
+    expect([verdict.fits, verdict.limit]).toEqual([fits, limit]);
     expect(verdict.reason).toMatch(words);
   });
 

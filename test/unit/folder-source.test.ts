@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FolderModel } from '../../src/protocol';
+import type { FolderModel } from '../../src/model-ref';
 import { createFolderSource } from '../../src/weights/folder-source';
 
 const file = (name: string, text: string, lastModified = 1) => new File([text], name, { lastModified });
@@ -75,6 +75,14 @@ describe('createFolderSource', () => {
     expect(await open([FILES[0] as File, file('model.safetensors', '01234567890')]).version()).not.toBe(
       version,
     );
+  });
+
+  it('has no version without its config.json, as a list of files after a reload', async () => {
+    for (const files of [[], [FILES[1] as File]])
+      await expect(open(files).version()).rejects.toMatchObject({
+        code: 'not-found',
+        message: expect.stringContaining('config.json'),
+      });
   });
 
   it('asks for the folder again when it may no longer be read, or has changed', async () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type LoadStep, ProgressMeter } from '../../src/llm/progress-meter';
-import type { LoadProgress } from '../../src/protocol';
+import type { LoadProgress } from '../../src/model-ref';
 
 const MIB = 2 ** 20;
 const step = (loadedBytes: number, phase: LoadStep['phase'] = 'download'): LoadStep => ({

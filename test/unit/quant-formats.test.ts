@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TensorPart } from '../../src/models/weight-spec';
+import { quantSettings } from '../../src/weights/formats/checkpoint-format';
 import { orderName } from '../../src/weights/packed-tensor';
 import { weightIdentity } from '../../src/weights/weight-identity';
 import { fillWeights } from '../../src/weights/weight-loader';
@@ -366,6 +367,18 @@ describe('settings', () => {
     [{ ...GPTQ, checkpoint_format: 'marlin' }, 'checkpoint_format is "marlin"'],
     [{ ...GPTQ, is_marlin_format: true }, 'is_marlin_format is true'],
     [{ ...GPTQ, dynamic: { '+:(': {} } }, 'dynamic is "+:("'],
+    [{ ...GPTQ, dynamic: { '+:m': { bits: 8 } } }, 'bits is 8'],
+    [{ ...GPTQ, checkpoint_format: 'gptq_p' }, 'checkpoint_format is "gptq_p"'],
+    [{ ...GPTQ, checkpoint_format: null, format: 'bitblas' }, 'format is "bitblas"'],
+    [{ ...GPTQ, pack_dtype: 'int16' }, 'pack_dtype is "int16"'],
+    [{ ...GPTQ, sym: 'yes' }, 'sym is "yes"'],
+    [{ ...AWQ, group_size: -2 }, 'group_size is -2'],
+    [{ quant_method: 'auto-round', bits: 4, data_type: 'nv_fp' }, 'data_type is "nv_fp"'],
+    [{ quant_method: 'auto-round', bits: 4, extra_config: { m: { bits: 2 } } }, 'bits is 2'],
+    [compressedWith({}, {}, { dynamic: true }), 'weights.dynamic is true'],
+    [compressedWith({}, { output_activations: { num_bits: 8 } }), 'output_activations is'],
+    [compressedWith({}, { format: 'nvfp4-pack-quantized' }), 'group_0.format is "nvfp4-pack-quantized"'],
+    [compressedWith({ config_groups: {} }), 'config_groups is {}'],
     [{ ...AWQ, bits: null, w_bit: 3 }, 'w_bit is 3'],
     [{ ...AWQ, version: 'marlin' }, 'version is "marlin"'],
     [
@@ -386,12 +399,40 @@ describe('settings', () => {
     });
   });
 
+  it.each(['fp8', 'mxfp4', 'bitsandbytes', 'exl2', 'quark', 'torchao', 'marlin', 'gguf'])(
+    'name %s as what is refused, and what is read',
+    async (method) => {
+      await expect(pack({}, whole, q, { quant_method: method })).rejects.toMatchObject({
+        code: 'unsupported-model',
+        message: expect.stringMatching(new RegExp(`quant_method is "${method}".*AWQ, GPTQ`)),
+      });
+    },
+  );
+
   it('may be in a file of their own', async () => {
     const { quant_method: _, ...old } = { ...GPTQ, checkpoint_format: 'gptq' };
     const files = { 'quantize_config.json': JSON.stringify(old) };
     expectRows(await pack(packGptq('m', q, 'v1'), whole, q, null, files), q);
     const awq = { 'quant_config.json': JSON.stringify({ w_bit: 4, q_group_size: 32, zero_point: true }) };
     expectRows(await pack(packAwqGemm('m', q), whole, q, null, awq), q);
+  });
+
+  it('are read in every spelling: upper case, the whole row, nested, 16-bit exceptions', async () => {
+    expectRows(await pack(packAwqGemm('m', q), whole, q, { ...AWQ, version: 'GEMM' }), q);
+    expectRows(await pack(packGptq('m', q, 'v2'), whole, q, { ...GPTQ, pack_dtype: 'torch.int32' }), q);
+    const channel = randomCodes(new Random(5), 16, 64, 64);
+    expectRows(
+      await pack(packGptq('m', channel, 'v2'), whole, channel, { ...GPTQ, group_size: -1 }),
+      channel,
+    );
+    const row = compressedWith({}, {}, { strategy: 'channel', group_size: null });
+    expectRows(await pack(packCompressed('m', channel), whole, channel, row), channel);
+    // what is said of modules that are not stored in codes does not matter
+    const others = { ...GPTQ, dynamic: { '-:other': {}, '+:lm_head': { bits: 8 } } };
+    expectRows(await pack(packGptq('m', q, 'v2'), whole, q, others), q);
+    expect(quantSettings({ text_config: { quantization_config: AWQ } })).not.toBeNull();
+    expect(quantSettings({ compression_config: COMPRESSED })).not.toBeNull();
+    expect(quantSettings({ quantization_config: null })).toBeNull();
   });
 
   it('give way to the shapes of the tensors', async () => {

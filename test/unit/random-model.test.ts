@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { RandomShape } from '../../src/model-ref';
 import { architectureOf, parseModelConfig } from '../../src/models/registry';
-import type { RandomShape } from '../../src/protocol';
 import { openModel } from '../../src/weights/model-source';
 import { layoutSlabs } from '../../src/weights/slab-layout';
 import { packedTensors, weightIdentity } from '../../src/weights/weight-identity';

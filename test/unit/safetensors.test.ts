@@ -94,6 +94,17 @@ describe('readSafetensors', () => {
 describe('openTensorDirectory', () => {
   const shard = (name: string) => file({ [name]: f32(0, 4) }, 4);
 
+  /** A folder that can be listed: its safetensors hold a, b … in order, or all of them `same`. */
+  function listed(names: readonly string[], same?: string) {
+    const source = Object.assign(new FolderSource('none'), { list: async () => names });
+    const index = { weight_map: { b: 'y-1.safetensors' } };
+    for (const [i, name] of names.entries()) {
+      const content = name.endsWith('.json') ? JSON.stringify(index) : shard(same ?? 'abc'.charAt(i));
+      source.overrides.set(name, content);
+    }
+    return source;
+  }
+
   it('joins shards', async () => {
     const source = new FolderSource('none');
     const index = { weight_map: { a: 'm-1.safetensors', b: 'm-2.safetensors' } };
@@ -114,6 +125,43 @@ describe('openTensorDirectory', () => {
     const config = { quantization_config: { bits: 4, group_size: 64 } };
     expect([...(await openTensorDirectory(source, config)).tensors.keys()]).toEqual(['a']);
     await expect(openTensorDirectory(source, {})).rejects.toMatchObject({ code: 'not-found' });
+    const settings = { bits: 4, group_size: 64, model_file_base_name: 'mine' };
+    source.overrides.set('quantize_config.json', JSON.stringify(settings));
+    expect([...(await openTensorDirectory(source, {})).tensors.keys()]).toEqual(['a']);
+    source.overrides.set('mine.safetensors', shard('b'));
+    expect([...(await openTensorDirectory(source, {})).tensors.keys()]).toEqual(['b']);
+  });
+
+  it.each([
+    [['x.safetensors.index.json', 'y-1.safetensors', 'adapter_model.safetensors'], ['b']],
+    [
+      ['w-00001-of-00002.safetensors', 'w-00002-of-00002.safetensors', 'consolidated.safetensors'],
+      ['a', 'b'],
+    ],
+    [['weights.safetensors', 'adapter_model.safetensors'], ['a']],
+  ])('takes what a listing of %j offers', async (names, expected) => {
+    const { tensors } = await openTensorDirectory(listed(names), {});
+    expect([...tensors.keys()]).toEqual(expected);
+  });
+
+  it.each([
+    [['w-00001-of-00003.safetensors', 'w-00002-of-00003.safetensors'], 'only 2 are there'],
+    [['adapter_model.safetensors'], 'has neither'],
+    [['model-Q4_K_M.gguf'], 'only as model-Q4_K_M.gguf'],
+    [['consolidated.00.pth'], 'only as consolidated.00.pth'],
+    [['model.onnx'], 'only as model.onnx'],
+  ])('says what is wrong with a listing of %j', async (names, words) => {
+    await expect(openTensorDirectory(listed(names), {})).rejects.toMatchObject({
+      code: 'not-found',
+      message: expect.stringContaining(words),
+    });
+  });
+
+  it('does not choose between two shards that hold the same tensor', async () => {
+    const source = listed(['w-00001-of-00002.safetensors', 'w-00002-of-00002.safetensors'], 'a');
+    await expect(openTensorDirectory(source, {})).rejects.toThrow(
+      'tensor a is in w-00001-of-00002.safetensors',
+    );
   });
 
   it.each([

@@ -38,6 +38,17 @@ describe('SessionStore', () => {
     expect(await store.read('talk', key)).toBeNull();
   });
 
+  it('says how much it keeps, and forgets it all', async () => {
+    const store = new SessionStore('sessions b');
+    expect(await store.size()).toEqual({ count: 0, bytes: 0 });
+    await store.write('talk', key, saved);
+    await store.write('more', 'another model', saved);
+    expect(await store.size()).toEqual({ count: 2, bytes: 2 * (3 * 4 + 4) });
+    await store.clear();
+    expect(await store.size()).toEqual({ count: 0, bytes: 0 });
+    expect(await store.read('talk', key)).toBeNull();
+  });
+
   it.each([
     ['contents', { contents: new Blob([Uint8Array.from([1, 2, 3, 5])]) }],
     ['ids', { tokenIds: Uint32Array.from([5, 6, 8]) }],

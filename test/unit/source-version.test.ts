@@ -87,6 +87,14 @@ describe('cachedRevision', () => {
     expect(await cachedRevision(opened(gated), store, FOUR_BITS)).toBe('main@c1');
   });
 
+  it('takes the stored version of a folder whose files the page no longer has', async () => {
+    const store = newStore();
+    await keep(store, '@f1', { id: 'folder/mine' });
+    const model = openModel({ kind: 'folder', id: 'folder/mine', files: [] });
+    expect(await cachedRevision(model, store, FOUR_BITS)).toBe('@f1');
+    await expect(cachedRevision(model, newStore(), FOUR_BITS)).rejects.toMatchObject({ code: 'not-found' });
+  });
+
   it.each([
     ['nothing is stored', async () => undefined],
     ['only a part is stored', (store: WeightStore) => keep(store, 'main@c1', {}, false)],

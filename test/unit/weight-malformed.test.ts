@@ -11,6 +11,8 @@ import { CpuDevice } from '../reference/slab-memory';
 interface Expectation {
   readonly expect: 'error' | 'warn' | 'error-or-warn' | 'ok';
   readonly what: string;
+  /** Words that the message must hold. */
+  readonly mentions?: readonly string[];
 }
 
 async function load(folder: string, weightBits: 4 | 16) {
@@ -32,11 +34,11 @@ const about = (prefix: RegExp) =>
   );
 
 // tokenizers are not read here
-const folders = about(/^(config|file|index|quant|st|tensor|valid)-/);
+const folders = about(/^(arch|config|file|index|quant|st|tensor|valid)-/);
 
 describe.each([4, 16] as const)('malformed checkpoints at %i bits', (weightBits) => {
   it.each(folders)('%s', async (folder) => {
-    const { expect: wanted, what } = readExpectation(folder);
+    const { expect: wanted, what, mentions = [] } = readExpectation(folder);
     const result = await load(folder, weightBits).catch((thrown: unknown) => thrown);
     if (wanted === 'ok' || wanted === 'warn') {
       expect(result, what).toMatchObject({ warnings: wanted === 'ok' ? [] : [expect.any(String)] });
@@ -47,6 +49,7 @@ describe.each([4, 16] as const)('malformed checkpoints at %i bits', (weightBits)
     expect(['bad-checkpoint', 'unsupported-model', 'not-found']).toContain(code);
     expect(message).toMatch(/config\.json|safetensors/);
     expect(remedy).not.toBe('');
+    for (const word of mentions) expect(message).toContain(word);
   });
 });
 

@@ -59,10 +59,15 @@ describe('WeightStore', () => {
     await store.writeChunk('a', identity, 10, bytes);
     await store.writeChunk('a', identity, 9, bytes);
     await store.writeChunk('b', other, 0, bytes);
+    await store.writeChunk('c', identity, 0, bytes);
     await store.complete(manifest('a'), texts);
+    await store.complete({ ...manifest('c'), convertedAt: 1234 }, texts);
+    const model = { id: 'org/model', revision: '' };
+    const unknown = { convertedAt: null };
     expect(await store.list()).toEqual([
-      { key: 'a', id: 'org/model', revision: '', bytes: 9, complete: true },
-      { key: 'b', id: 'org/model', revision: '', bytes: 3, complete: false },
+      { ...model, ...unknown, key: 'a', bytes: 9, complete: true, weightBits: identity.weightBits },
+      { ...model, ...unknown, key: 'b', bytes: 3, complete: false, weightBits: other.weightBits },
+      { ...model, key: 'c', bytes: 3, complete: true, weightBits: identity.weightBits, convertedAt: 1234 },
     ]);
     expect(await store.chunkIndexes('a')).toEqual([0, 9, 10]);
   });

@@ -3,10 +3,14 @@ import { words } from '../i18n/locale';
 import { pickerWords } from '../i18n/picker';
 import { modelState, refreshCached } from '../state/engine';
 import { menuOpenings } from '../state/menu-opening';
+import { pickerView } from '../state/model-view';
 import { inPicker, pickerError } from '../state/picker-error';
 import { HubSettings } from './hub-settings';
+import { ModelCatalog } from './model-catalog';
 import { ModelField } from './model-field';
 import { ModelList } from './model-list';
+import { ModelStorage } from './model-storage';
+import { PickerViews } from './picker-views';
 
 function PickerError() {
   const error = pickerError.value;
@@ -33,21 +37,33 @@ function Warnings() {
   );
 }
 
+function Mine() {
+  return (
+    <>
+      <Warnings />
+      <div class="add-model">
+        <ModelField />
+        <HubSettings />
+      </div>
+    </>
+  );
+}
+
 /** What the model picker holds: the models that are known, and the ways to others. */
 export function ModelChoice() {
   const numOpenings = menuOpenings.value;
   useEffect(() => {
     if (numOpenings > 0) void inPicker(refreshCached, 'storage');
   }, [numOpenings]);
+  const view = pickerView.value;
   return (
     <>
-      <ModelList />
+      <PickerViews />
+      {view === 'catalog' && <ModelCatalog />}
+      {view === 'storage' && <ModelStorage />}
+      {view === 'mine' && <ModelList />}
       <PickerError />
-      <Warnings />
-      <div class="add-model">
-        <ModelField />
-        <HubSettings />
-      </div>
+      {view === 'mine' && <Mine />}
     </>
   );
 }

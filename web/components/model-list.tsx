@@ -1,7 +1,16 @@
 import { formatBytes, formatCompact, formatCount } from '../i18n/format';
 import { pickerWords } from '../i18n/picker';
 import { announce } from '../state/announcement';
-import { cachedModels, deleteStored, interruptedBytes, modelState, storedBytes } from '../state/engine';
+import {
+  cachedModels,
+  cancelLoad,
+  deleteStored,
+  interruptedBytes,
+  loadsSettled,
+  modelState,
+  refreshCached,
+  storedBytes,
+} from '../state/engine';
 import { forgetFolder } from '../state/folder-handles';
 import { choose } from '../state/model-choosing';
 import { forgetModel, modelName, models, type PageModel, STARTER, selectedModel } from '../state/models';
@@ -11,6 +20,12 @@ import { IconButton } from './icon-button';
 
 /** Takes the stored weights away and, for a model the person added, the entry too. */
 async function remove(model: PageModel): Promise<void> {
+  if (selectedModel.value.id === model.id && modelState.value.status === 'loading') {
+    cancelLoad();
+    // what it writes last must be there to be deleted
+    await loadsSettled();
+    await refreshCached();
+  }
   await deleteStored(model);
   if (model.kind === 'folder') await forgetFolder(model.id);
   if (selectedModel.value.id === model.id && model.id !== STARTER.id) choose(STARTER);

@@ -8,6 +8,7 @@ import { modelName, type PageModel } from '../state/models';
 import { closeOffer, type Offer, offer, offerModel } from '../state/offer';
 import { Icon } from './icon';
 import { MemoryBar } from './memory-bar';
+import { ContextChoice, SHORTEST_CONTEXT } from './model-context';
 import { OfferProblem } from './offer-problem';
 import { Segments } from './segments';
 
@@ -65,6 +66,24 @@ function WeightBits({ model }: { readonly model: PageModel }) {
       />
       <p class="hint">{text.bitsNotes[model.weightBits]}</p>
     </div>
+  );
+}
+
+function Context({ model, inspection }: { readonly model: PageModel } & Looked) {
+  const text = pickerWords.value.offer;
+  const { contextLength: chosen, maxContextLength } = inspection;
+  if (maxContextLength < 2 * SHORTEST_CONTEXT) return null;
+  return (
+    <details class="offer-context">
+      <summary>{text.contextChosen(formatCount(chosen))}</summary>
+      <ContextChoice
+        legend={text.contextChoice}
+        name="context-length"
+        most={maxContextLength}
+        chosen={chosen}
+        onChoose={(contextLength) => void offerModel({ ...model, contextLength })}
+      />
+    </details>
   );
 }
 
@@ -129,7 +148,9 @@ export function OfferCard() {
       <Facts inspection={inspection} />
       <MemoryBar inspection={inspection} />
       <WeightBits model={model} />
+      <Context model={model} inspection={inspection} />
       <Verdict inspection={inspection} />
+      {!inspection.hasTokenizer && <p class="hint hint-bad">{text.noTokenizer}</p>}
       <Actions asked={{ ...asked, inspection }} fits={inspection.fits} />
     </section>
   );

@@ -6,6 +6,7 @@ import { isGated } from '../state/error-action';
 import { reopenFolder } from '../state/folders';
 import { tokenOf } from '../state/hub';
 import { openPicker } from '../state/model-choosing';
+import { pickerView } from '../state/model-view';
 import type { HubEntry, PageModel } from '../state/models';
 import { closeOffer, offerModel } from '../state/offer';
 import { inPicker, pickerError } from '../state/picker-error';
@@ -27,16 +28,23 @@ interface Remedy {
   readonly run: () => void;
 }
 
-function changeAddress(): void {
+/** `then` finds the fields of the first view, which may have to be drawn before. */
+function openMine(then: () => void): void {
+  pickerView.value = 'mine';
   openPicker();
-  document.getElementById(MODEL_ADDRESS_ID)?.focus();
+  requestAnimationFrame(then);
+}
+
+function changeAddress(): void {
+  openMine(() => document.getElementById(MODEL_ADDRESS_ID)?.focus());
 }
 
 function changeHub(): void {
-  openPicker();
-  const settings = document.getElementById(HUB_SETTINGS_ID);
-  settings?.setAttribute('open', '');
-  settings?.querySelector('summary')?.focus();
+  openMine(() => {
+    const settings = document.getElementById(HUB_SETTINGS_ID);
+    settings?.setAttribute('open', '');
+    settings?.querySelector('summary')?.focus();
+  });
 }
 
 /** A click may ask for the folder's permission again, or for the folder. */

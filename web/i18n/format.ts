@@ -29,6 +29,11 @@ export function formatBytes(bytes: number): string {
   return `${scaled < 100 ? formats.value.short.format(scaled) : formats.value.whole.format(scaled)} ${unit}`;
 }
 
+/** "Nov 26, 2026". `atMs` in Unix time. */
+export function formatDay(atMs: number): string {
+  return new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium' }).format(atMs);
+}
+
 /** "85 ms", "1.25 s". */
 export const formatDuration = (ms: number): string =>
   ms < 1000 ? `${formats.value.whole.format(ms)} ms` : `${formats.value.short.format(ms / 1000)} s`;

@@ -56,7 +56,12 @@ export async function modelRef(model: PageModel): Promise<ModelRef> {
 
 export function loadOptions(model: PageModel): LoadOptions {
   const token = tokenFor(model);
-  return { weightBits: model.weightBits, ...(token === undefined ? {} : { token }) };
+  const { weightBits, contextLength } = model;
+  return {
+    weightBits,
+    ...(contextLength === undefined ? {} : { contextLength }),
+    ...(token === undefined ? {} : { token }),
+  };
 }
 
 /** Loads `model` in place of the current one; what was loading is given up first. Failures land in `modelState`. */
@@ -119,6 +124,11 @@ export function failLoad(error: TabmindError): void {
   if (error.code === 'internal') replaceEngine();
   modelState.value = { status: 'failed', error };
   announce(words.value.error.texts[error.code].title);
+}
+
+/** Resolves when no load writes to the storage any more. */
+export function loadsSettled(): Promise<void> {
+  return lastLoad;
 }
 
 /** Parts that have arrived stay in the cache; the next load goes on from there. */

@@ -1,6 +1,7 @@
 import { type ErrorCode, TabmindError } from '../../src/index';
 import { newChat, retry, turns } from './conversation';
 import { deleteStored, failLoad, loadModel, refreshCached } from './engine';
+import { pickerView } from './model-view';
 import { STARTER, selectedModel } from './models';
 import { offerModel, startModel } from './offer';
 
@@ -58,7 +59,9 @@ function firstAction(error: TabmindError): ErrorAction {
 export function errorActions(error: TabmindError): readonly ErrorAction[] {
   const { code } = error;
   const fallback = selectedModel.value.id !== STARTER.id && code !== 'context-full' && code !== 'bad-request';
-  return fallback ? [firstAction(error), 'use-starter'] : [firstAction(error)];
+  // once there is room
+  const again: readonly ErrorAction[] = code === 'quota' ? ['retry'] : [];
+  return [firstAction(error), ...again, ...(fallback ? (['use-starter'] as const) : [])];
 }
 
 /** Asks the unanswered question again, which loads the model when it has to; only loads when there is none. */
@@ -100,8 +103,10 @@ export async function runErrorAction(action: ErrorAction): Promise<void> {
     case 'retry':
     case 'reload-model':
       return tryAgain();
-    case 'choose-model':
     case 'free-space':
+      pickerView.value = 'storage';
+      return document.getElementById(MODEL_MENU_ID)?.showPopover();
+    case 'choose-model':
       return document.getElementById(MODEL_MENU_ID)?.showPopover();
     case 'use-starter':
       return useStarter();

@@ -9,6 +9,8 @@ interface Entry {
   readonly weightBits: WeightBits;
   /** It was loaded to the end with these bits before, so it is most likely in the cache. */
   readonly isComplete: boolean;
+  /** Longest conversation, in tokens, where the person chose one for this model. */
+  readonly contextLength?: number;
 }
 
 export interface UrlEntry extends Entry {
@@ -49,10 +51,11 @@ const KEY = 'models';
 function readEntry(value: unknown): PageModel | null {
   const fields: Readonly<Record<string, unknown>> =
     typeof value === 'object' && value !== null ? { ...value } : {};
-  const { id, kind, url, host, revision } = fields;
+  const { id, kind, url, host, revision, contextLength } = fields;
   if (typeof id !== 'string') return null;
   const weightBits = ([4, 8, 16] as const).find((bits) => bits === fields.weightBits) ?? DEFAULT_WEIGHT_BITS;
-  const entry = { id, weightBits, isComplete: fields.isComplete === true };
+  const chosen = Number.isSafeInteger(contextLength) ? { contextLength: Number(contextLength) } : {};
+  const entry = { id, weightBits, isComplete: fields.isComplete === true, ...chosen };
   if (kind === 'folder') return { ...entry, kind };
   const pinned = { ...entry, ...(typeof revision === 'string' ? { revision } : {}) };
   if (kind === 'url') return typeof url === 'string' ? { ...pinned, kind, url } : null;
@@ -88,6 +91,13 @@ export function addModel(model: PageModel): void {
 export function markComplete(model: PageModel): void {
   addedModels.value = addedModels.value.map((known) =>
     known.id === model.id ? { ...known, isComplete: true } : known,
+  );
+}
+
+/** Its stored weights are gone, at least in part. */
+export function markIncomplete(id: string): void {
+  addedModels.value = addedModels.value.map((known) =>
+    known.id === id ? { ...known, isComplete: false } : known,
   );
 }
 

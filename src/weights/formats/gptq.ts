@@ -31,12 +31,17 @@ export function gptqSettings(file: string, fields: JsonObject): QuantSettings {
   const version = fields[key] ?? 'gptq';
   const zeros = VERSIONS.get(version);
   if (!zeros) throw unsupportedQuant(file, key, version);
+  const packed = fields.pack_dtype ?? 'int32';
+  if (packed !== 'int32' && packed !== 'torch.int32') throw unsupportedQuant(file, 'pack_dtype', packed);
   const all = moduleSettings(file, fields);
   const overrides = readDynamic(file, fields.dynamic);
   const borrows = /gptqmodel/i.test(JSON.stringify(objectOf(fields.meta)?.quantizer ?? ''));
   const of = (module: string) => {
     const found = overrides.find(({ pattern }) => pattern.test(module));
-    return found ? { ...all, ...found.settings } : all;
+    if (!found) return all;
+    // only modules that are stored in codes are asked about
+    requireFourBits(file, found.fields, 'bits');
+    return { ...all, ...found.settings };
   };
   return { file, zeros, borrows, of };
 }
@@ -53,7 +58,9 @@ export function autoRoundSettings(file: string, fields: JsonObject): QuantSettin
   const extra = objectOf(fields.extra_config) ?? {};
   const of = (module: string) => {
     const override = objectOf(extra[module]);
-    return override ? { ...all, ...saidSettings(file, override) } : all;
+    if (!override) return all;
+    requireFourBits(file, override, 'bits');
+    return { ...all, ...saidSettings(file, override) };
   };
   return { file, zeros: /gptq_v2/i.test(packing) ? 'v2' : 'v1', borrows: false, of };
 }
@@ -103,7 +110,8 @@ function readDynamic(file: string, dynamic: unknown) {
     const text = key.replace(/^[+-]:/, '');
     try {
       const pattern = new RegExp(`^(?:${text})`);
-      return { pattern, settings: saidSettings(file, objectOf(fields) ?? {}) };
+      const said = objectOf(fields) ?? {};
+      return { pattern, fields: said, settings: saidSettings(file, said) };
     } catch (thrown) {
       if (thrown instanceof SyntaxError) throw unsupportedQuant(file, 'dynamic', key);
       throw thrown;
