@@ -318,7 +318,10 @@ export interface KernelTime {
 export interface CachedModel {
   readonly key: string;
   readonly id: string;
+  readonly revision: string;
   readonly bytes: number;
+  /** False for a download that was cut short. */
+  readonly complete: boolean;
 }
 
 /** What the worker exposes. Callbacks are Comlink proxies. */

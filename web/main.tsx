@@ -8,17 +8,22 @@ import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { App } from './app';
 import { loadPicker } from './components/lazy-picker';
-import { locale, words } from './i18n/locale';
+import { keepWords, locale, words } from './i18n/locale';
+import { watchInstallOffer } from './pwa/install-offer';
+import { loadNotices } from './pwa/lazy-notices';
 import { obstacle } from './state/capability';
 import { isAnswering, stop } from './state/conversation';
 import { keepHub } from './state/hub';
 import { keepModels, selectedModel } from './state/models';
 import { startModel } from './state/offer';
 import { keepSettings, theme } from './state/settings';
+import { guardScripts } from './trusted-types';
 
 const root = document.getElementById('app');
 if (root === null) throw new Error('index.html has no #app element to draw the page in.');
 
+guardScripts();
+watchInstallOffer();
 keepSettings();
 keepModels();
 keepHub();
@@ -38,9 +43,11 @@ addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && !event.isComposing && !menuIsOpen && isAnswering.value) stop();
 });
 
+await keepWords();
 render(<App />, root);
 
 if (obstacle.value === null) {
   void startModel(selectedModel.value);
   void loadPicker();
 }
+void loadNotices();

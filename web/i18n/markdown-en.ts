@@ -3,7 +3,7 @@ export const markdownEn = {
   code: 'Code',
   codeIn: (language: string) => `Code: ${language}`,
   copyCode: 'Copy code',
-  wrap: 'Wrap long lines',
+  wrap: 'Wrap',
   table: 'Table',
   image: (name: string, host: string) => `${name === '' ? 'Image' : name} (image on ${host})`,
 };

@@ -1,3 +1,4 @@
+import 'temml/dist/Temml-Local.css';
 import temml from 'temml';
 
 const MATHML = 'http://www.w3.org/1998/Math/MathML';

@@ -2,6 +2,11 @@ import DOMPurify, { type Config } from 'dompurify';
 import { markdownWords } from '../i18n/markdown';
 import { webAddress } from './address';
 
+const HARMLESS = [
+  ...['alt', 'title', 'align', 'start', 'open', 'colspan', 'rowspan', 'lang', 'dir'],
+  ...['data-lang', 'data-math'],
+];
+
 /** No attribute of a text may name or dress anything of the page: no id, name, class or style. */
 const ANSWER: Config = {
   ALLOWED_TAGS: [
@@ -10,8 +15,9 @@ const ANSWER: Config = {
     ...['b', 'strong', 'i', 'em', 's', 'del', 'ins', 'u', 'mark', 'small', 'sub', 'sup', 'q', 'cite', 'abbr'],
     ...['table', 'caption', 'thead', 'tbody', 'tfoot', 'tr', 'th', 'td', 'ruby', 'rt', 'rp', 'wbr', '#text'],
   ],
-  ALLOWED_ATTR: ['href', 'src', 'alt', 'title', 'align', 'start', 'open', 'colspan', 'rowspan', 'lang', 'dir'],
-  ADD_ATTR: ['data-lang', 'data-math'],
+  ALLOWED_ATTR: ['href', 'src', ...HARMLESS],
+  // DOMPurify holds every other attribute's value to the pattern of addresses
+  ADD_URI_SAFE_ATTR: HARMLESS,
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
   ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:)/i,

@@ -1,0 +1,72 @@
+// Shows texts as the chat shows its answers, under the chat's content policy, without a model.
+import '../../web/styles/tokens.css';
+import '../../web/styles/base.css';
+import '../../web/styles/controls.css';
+import '../../web/styles/shell.css';
+import '../../web/styles/chat.css';
+import { signal } from '@preact/signals';
+import { render } from 'preact';
+import { AnswerText } from '../../web/components/answer-text';
+import { loadRenderer } from '../../web/markdown/live-text';
+import { guardScripts } from '../../web/trusted-types';
+import { frameTimes } from './frame-times';
+
+const root = document.getElementById('app');
+if (root === null) throw new Error('index.html has no #app element.');
+
+const text = signal('');
+const isStreaming = signal(false);
+const history = signal<readonly string[]>([]);
+
+function Page() {
+  return (
+    <section class="transcript" aria-label="Conversation">
+      <div class="transcript-content">
+        {history.value.map((past, index) => (
+          <article class={`turn ${index % 2 === 0 ? 'question' : 'answer'}`} key={past}>
+            {index % 2 === 0 ? <p class="turn-text">{past}</p> : <AnswerText text={past} isStreaming={false} />}
+          </article>
+        ))}
+        <article class="turn answer" id="answer">
+          <AnswerText text={text} isStreaming={isStreaming.value} />
+        </article>
+      </div>
+    </section>
+  );
+}
+
+const frame = (): Promise<number> => new Promise(requestAnimationFrame);
+
+/** Shows `source` at once, or as it would stream: in pieces of `pieceChars`, `everyMs` apart (0: one a frame). */
+async function show(source: string, pieceChars = 0, everyMs = 0): Promise<void> {
+  await loadRenderer();
+  text.value = '';
+  isStreaming.value = pieceChars > 0;
+  for (let end = pieceChars; pieceChars > 0 && end < source.length; end += pieceChars) {
+    text.value = source.slice(0, end);
+    await (everyMs === 0 ? frame() : new Promise((done) => setTimeout(done, everyMs)));
+  }
+  text.value = source;
+  isStreaming.value = false;
+  await frame();
+}
+
+guardScripts();
+render(<Page />, root);
+Object.assign(globalThis, {
+  markdownPage: {
+    show,
+    frameTimes,
+    setHistory: (texts: readonly string[]) => {
+      history.value = texts;
+    },
+  },
+});
+
+declare global {
+  var markdownPage: {
+    readonly show: typeof show;
+    readonly frameTimes: typeof frameTimes;
+    readonly setHistory: (texts: readonly string[]) => void;
+  };
+}
