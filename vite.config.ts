@@ -49,7 +49,9 @@ export default defineConfig({
     rolldownOptions: {
       input: [at('web/index.html'), at('web/bench.html')],
       output: {
-        codeSplitting: { groups: [{ name: chunkOf(at('web/main.tsx'), at('web/bench/main.tsx')) }] },
+        codeSplitting: {
+          groups: [{ debugName: 'first paint', name: chunkOf(at('web/main.tsx'), at('web/bench/main.tsx')) }],
+        },
       },
     },
   },

@@ -2,19 +2,30 @@ import type { Page } from '@playwright/test';
 import { ATTACKS } from '../markdown/attacks';
 import { expect, test } from './markdown-page';
 
+/**
+ * DOMPurify reads in a document that is never shown. It has the page's policy, and the browser reports what that refuses
+ * there, before it is taken out.
+ */
+const IN_PARSER =
+  /^(Executing inline event handler|Applying inline style|Setting the document's base URI|This document requires 'TrustedScript' assignment\. An HTMLScriptElement was directly modified)/;
+
 /** Elements and attributes that no answer may have, as HTML. */
 function findings(page: Page): Promise<readonly string[]> {
   return page.evaluate(() => {
     const answer = document.querySelector('#answer .turn-text');
     if (answer === null) return ['there is no answer'];
-    const FORBIDDEN = 'script, style, link, meta, base, iframe, frame, object, embed, form, input, select, textarea';
+    const FORBIDDEN =
+      'script, style, link, meta, base, iframe, frame, object, embed, form, input, select, textarea';
     const MEDIA = 'img, picture, source, video, audio, image, use, template, dialog, foreignObject, mglyph';
     // the page's own parts of an answer: frames of tables, and code blocks with their icons
-    const isOwn = (element: Element) => element.closest('.code-head') !== null || element.matches('.code-block');
+    const isOwn = (element: Element) =>
+      element.closest('.code-head') !== null || element.matches('.code-block');
     const found: string[] = [];
     for (const element of answer.querySelectorAll('*')) {
       if (isOwn(element)) continue;
-      const isForbidden = element.matches(`${FORBIDDEN}, ${MEDIA}, svg, [id], [name], [popover], [ping], [download]`);
+      const isForbidden = element.matches(
+        `${FORBIDDEN}, ${MEDIA}, svg, [id], [name], [popover], [ping], [download]`,
+      );
       const isMath = element.namespaceURI === 'http://www.w3.org/1998/Math/MathML';
       for (const { name, value } of element.attributes) {
         const isBad =
@@ -32,7 +43,7 @@ function findings(page: Page): Promise<readonly string[]> {
   });
 }
 
-for (const pieceChars of [0, 5]) {
+for (const pieceChars of [0, 10]) {
   test(`no text of a model runs, fetches or leaves its answer: ${pieceChars ? 'in pieces' : 'at once'}`, async ({
     page,
     visit,
@@ -59,7 +70,7 @@ for (const pieceChars of [0, 5]) {
     await page.waitForTimeout(300);
     expect(await page.evaluate(() => 'pwned' in window)).toBe(false);
     expect(visit.requests.filter((url) => new URL(url).origin !== new URL(visit.url).origin)).toEqual([]);
-    expect(visit.problems).toEqual([]);
+    expect(visit.problems.filter((text) => !IN_PARSER.test(text))).toEqual([]);
     expect(popups).toEqual([]);
     expect(page.url()).toBe(visit.url);
   });
@@ -72,7 +83,7 @@ test('all attacks in one answer, and all of them as one line', async ({ page, vi
   }
   expect(await page.evaluate(() => 'pwned' in window)).toBe(false);
   expect(visit.requests.filter((url) => new URL(url).origin !== new URL(visit.url).origin)).toEqual([]);
-  expect(visit.problems).toEqual([]);
+  expect(visit.problems.filter((text) => !IN_PARSER.test(text))).toEqual([]);
 });
 
 test('the attacks do harm where nothing keeps them from it', async ({ page }) => {
@@ -80,7 +91,11 @@ test('the attacks do harm where nothing keeps them from it', async ({ page }) =>
   await page.route('https://evil.invalid/**', (route) => route.abort());
   const requests: string[] = [];
   page.on('request', (request) => requests.push(request.url()));
-  await page.setContent(`<body>${ATTACKS.filter((text) => text.startsWith('<')).slice(0, 30).join('\n')}</body>`);
+  await page.setContent(
+    `<body>${ATTACKS.filter((text) => text.startsWith('<'))
+      .slice(0, 30)
+      .join('\n')}</body>`,
+  );
   await expect.poll(() => page.evaluate(() => 'pwned' in window)).toBe(true);
   expect(requests.some((url) => url.startsWith('https://evil.invalid'))).toBe(true);
 });
@@ -97,12 +112,14 @@ test.describe('the content policy of both pages', () => {
         expect(policy).toContain("default-src 'none'");
         expect(policy).toContain("script-src 'self';");
         expect(policy).toContain("require-trusted-types-for 'script'");
-        expect(policy).not.toMatch(/unsafe|\*[^:]*script/);
+        expect(policy).not.toMatch(/unsafe|data:[^;]*script|script-src[^;]*(https?:|\*)/);
       }
       expect(new URL(page.url()).origin).toBe(new URL(baseURL ?? '').origin);
       const outcomes = await page.evaluate(async () => {
         const blocked: string[] = [];
-        document.addEventListener('securitypolicyviolation', (event) => blocked.push(event.effectiveDirective));
+        document.addEventListener('securitypolicyviolation', (event) =>
+          blocked.push(event.effectiveDirective),
+        );
         const refuses = (work: () => unknown): boolean => {
           try {
             work();
@@ -111,6 +128,8 @@ test.describe('the content policy of both pages', () => {
             return true;
           }
         };
+        // the debugger that runs this code lifts the ban on evaluation for as long as it waits
+        await new Promise((done) => setTimeout(done));
         const results = {
           html: refuses(() => {
             document.createElement('div').innerHTML = '<b>x</b>';

@@ -20,18 +20,23 @@ const history = signal<readonly string[]>([]);
 
 function Page() {
   return (
-    <section class="transcript" aria-label="Conversation">
+    <main class="transcript" aria-label="Conversation">
+      <h1 class="visually-hidden">Answers in markdown</h1>
       <div class="transcript-content">
         {history.value.map((past, index) => (
           <article class={`turn ${index % 2 === 0 ? 'question' : 'answer'}`} key={past}>
-            {index % 2 === 0 ? <p class="turn-text">{past}</p> : <AnswerText text={past} isStreaming={false} />}
+            {index % 2 === 0 ? (
+              <p class="turn-text">{past}</p>
+            ) : (
+              <AnswerText text={past} isStreaming={false} />
+            )}
           </article>
         ))}
         <article class="turn answer" id="answer">
           <AnswerText text={text} isStreaming={isStreaming.value} />
         </article>
       </div>
-    </section>
+    </main>
   );
 }
 
@@ -51,11 +56,18 @@ async function show(source: string, pieceChars = 0, everyMs = 0): Promise<void> 
   await frame();
 }
 
+/** The text so far of an answer that goes on. */
+function grow(source: string): void {
+  isStreaming.value = true;
+  text.value = source;
+}
+
 guardScripts();
 render(<Page />, root);
 Object.assign(globalThis, {
   markdownPage: {
     show,
+    grow,
     frameTimes,
     setHistory: (texts: readonly string[]) => {
       history.value = texts;
@@ -66,6 +78,7 @@ Object.assign(globalThis, {
 declare global {
   var markdownPage: {
     readonly show: typeof show;
+    readonly grow: typeof grow;
     readonly frameTimes: typeof frameTimes;
     readonly setHistory: (texts: readonly string[]) => void;
   };

@@ -10,9 +10,36 @@ const drawn = (stream: BlockStream, source: string, isStreaming: boolean): reado
 const whole = (source: string): readonly string[] => drawn(new BlockStream(), source, false);
 
 const PIECES = [
-  ...['# Heading\n', 'plain text ', '**bold** ', '*it', '*', '\n', '\n\n', '- item\n', '1. one\n', '> quote\n'],
-  ...['```js\n', 'let x = 1;\n', '```\n', '| a | b |\n|---|---|\n| 1 | 2 |\n', '$x^2$ ', '$$\nx\n$$\n', '\\[y\\]\n'],
-  ...['[ref] ', '[ref]: https://example.org\n', '<b>html</b> ', '<div>\n', '</div>\n', '    indented\n', '---\n'],
+  ...[
+    '# Heading\n',
+    'plain text ',
+    '**bold** ',
+    '*it',
+    '*',
+    '\n',
+    '\n\n',
+    '- item\n',
+    '1. one\n',
+    '> quote\n',
+  ],
+  ...[
+    '```js\n',
+    'let x = 1;\n',
+    '```\n',
+    '| a | b |\n|---|---|\n| 1 | 2 |\n',
+    '$x^2$ ',
+    '$$\nx\n$$\n',
+    '\\[y\\]\n',
+  ],
+  ...[
+    '[ref] ',
+    '[ref]: https://example.org\n',
+    '<b>html</b> ',
+    '<div>\n',
+    '</div>\n',
+    '    indented\n',
+    '---\n',
+  ],
   ...['\r\n', '\t', '- [ ] task\n', '~~~\n', 'https://example.org ', '&amp; ', '![i](https://x.org/y.png) '],
 ];
 const document = fc.array(fc.constantFrom(...PIECES), { maxLength: 24 }).map((pieces) => pieces.join(''));
@@ -57,7 +84,9 @@ describe('a text that streams', () => {
     const stream = new BlockStream();
     const before = 'See [ref].\n\nsecond\n\nthird\n\nfourth\n\n';
     expect(drawn(stream, before, true)[0]).toBe('<p>See [ref].</p>');
-    expect(drawn(stream, `${before}[ref]: https://example.org\n`, true)[0]).toContain('href="https://example.org"');
+    expect(drawn(stream, `${before}[ref]: https://example.org\n`, true)[0]).toContain(
+      'href="https://example.org"',
+    );
   });
 
   it('starts anew when the text is another one', () => {

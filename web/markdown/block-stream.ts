@@ -34,7 +34,8 @@ export class BlockStream {
     const tail = source.slice(this.#settledChars);
     const tokens = syntax.lex(tail, this.#links);
     // a reference that is defined after its use changes blocks that were settled
-    if (this.#settledChars > 0 && Object.keys(this.#links).length > numLinks) return this.#again(source, syntax);
+    if (this.#settledChars > 0 && Object.keys(this.#links).length > numLinks)
+      return this.#again(source, syntax);
     const live = tokens.map((token) => this.#block(token, isStreaming));
     const shown = [...this.#settled, ...live].filter(({ token }) => isShown(token));
     if (isStreaming) this.#settle(tail, live);

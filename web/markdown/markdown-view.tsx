@@ -34,8 +34,11 @@ async function drawFormulas(root: ParentNode): Promise<void> {
 
 function drawFormula({ formula }: Formulas, place: HTMLElement): void {
   const tex = place.textContent ?? '';
-  const element = formula(tex, place.dataset.math === 'block');
+  const isDisplay = place.dataset.math === 'block';
+  const element = formula(tex, isDisplay);
   if (element === null) return;
+  // a wide one scrolls, which must be possible by keyboard
+  if (isDisplay) place.tabIndex = 0;
   place.title = tex;
   place.replaceChildren(element);
 }
@@ -81,8 +84,11 @@ function show(block: Block): Shown {
     return { element, block, components: [element] };
   }
   const fragment = sanitizeAnswer(completeSyntax.html(block.token));
-  element.append(...[...fragment.childNodes].filter((node) => node.textContent?.trim() !== '' || node instanceof Element));
-  for (const part of element.querySelectorAll('p, li, td, th, h1, h2, h3, h4, h5, h6')) part.setAttribute('dir', 'auto');
+  element.append(
+    ...[...fragment.childNodes].filter((node) => node.textContent?.trim() !== '' || node instanceof Element),
+  );
+  for (const part of element.querySelectorAll('p, li, td, th, h1, h2, h3, h4, h5, h6'))
+    part.setAttribute('dir', 'auto');
   for (const table of element.querySelectorAll('table')) makeScrollable(table);
   void drawFormulas(element);
   return { element, block, components: showCode(element) };

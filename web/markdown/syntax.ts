@@ -10,11 +10,7 @@ export interface Syntax {
 }
 
 const escapeHtml = (text: string): string =>
-  text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 /** The first word after a fence. */
 export function fenceLanguage(info: string | undefined): string {
@@ -30,6 +26,11 @@ function createSyntax(isStreaming: boolean): Syntax {
     renderer: {
       code: ({ text, lang }) =>
         `<pre><code data-lang="${escapeHtml(fenceLanguage(lang))}">${escapeHtml(text)}</code></pre>`,
+      // the page's own title is the one of the first level
+      heading({ tokens, depth }) {
+        const level = Math.min(6, depth + 1);
+        return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>`;
+      },
       checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
     },
   });

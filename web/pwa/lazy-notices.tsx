@@ -2,7 +2,9 @@ import { signal } from '@preact/signals';
 import type { FunctionComponent } from 'preact';
 
 type Notices = typeof import('./notices');
-type Part = { [Name in keyof Notices]: Notices[Name] extends FunctionComponent ? Name : never }[keyof Notices];
+type Part = {
+  [Name in keyof Notices]: Notices[Name] extends FunctionComponent ? Name : never;
+}[keyof Notices];
 
 const notices = signal<Notices | null>(null);
 

@@ -68,6 +68,9 @@ function part(file: Blob, start: number, lastText: string): Response {
   const last = lastText === '' ? file.size - 1 : Math.min(Number(lastText), file.size - 1);
   return new Response(file.slice(start, last + 1), {
     status: 206,
-    headers: { 'Content-Range': `bytes ${start}-${last}/${file.size}`, 'Content-Length': `${last + 1 - start}` },
+    headers: {
+      'Content-Range': `bytes ${start}-${last}/${file.size}`,
+      'Content-Length': `${last + 1 - start}`,
+    },
   });
 }
