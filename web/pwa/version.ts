@@ -1,7 +1,8 @@
 import { effect, signal } from '@preact/signals';
 import { isAnswering } from '../state/conversation';
-import { cachedModels, modelState } from '../state/engine';
+import { cachedModels, modelState, refreshCached } from '../state/engine';
 import { STARTER } from '../state/models';
+import { offer } from '../state/offer';
 import type { WorkerMessage } from './message';
 
 /** `asked`: the person wants it, and an answer is still being written. */
@@ -77,15 +78,24 @@ export function postponeUpdate(): void {
  * visit, so that a starter removed on purpose does not come back at once.
  */
 function keepStarterUsable(registration: ServiceWorkerRegistration): void {
+  let wasLoading = false;
   const stop = effect(() => {
     const { status } = modelState.value;
-    if (status === 'loading' || (status === 'idle' && cachedModels.value.length === 0)) return;
-    const isStored = cachedModels.value.some(
-      ({ id, revision, complete }) => id === STARTER.id && revision === STARTER.revision && complete,
-    );
+    const isUndecided = status === 'idle' && offer.value === null && !wasLoading;
+    wasLoading ||= status === 'loading';
+    if (isUndecided || status === 'loading') return;
     queueMicrotask(() => stop());
-    void navigator.serviceWorker.ready.then(() => {
-      tell(registration.active, isStored ? 'drop-starter' : 'keep-starter');
-    });
+    tellAboutStarter(registration).catch((thrown: unknown) =>
+      console.warn('tabmind could not make sure that its starter model works without a network.', thrown),
+    );
   });
+}
+
+async function tellAboutStarter(registration: ServiceWorkerRegistration): Promise<void> {
+  await refreshCached();
+  await navigator.serviceWorker.ready;
+  const isStored = cachedModels.value.some(
+    ({ id, revision, complete }) => id === STARTER.id && revision === STARTER.revision && complete,
+  );
+  tell(registration.active, isStored ? 'drop-starter' : 'keep-starter');
 }
