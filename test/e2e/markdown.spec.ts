@@ -5,7 +5,7 @@ import { expect, test } from './markdown-page';
 
 const SAMPLE = readFileSync(new URL('../markdown/sample.md', import.meta.url), 'utf8');
 
-const answerOf = (page: Page): Locator => page.locator('#answer .turn-text');
+const answerOf = (page: Page): Locator => page.locator('#answer .answer-text');
 
 /** In pieces of `pieceChars`, one a frame; 0: at once. */
 const show = (page: Page, text: string, pieceChars = 0): Promise<void> =>

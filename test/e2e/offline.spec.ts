@@ -47,7 +47,6 @@ test.describe
       await chat.ready();
       expect(await chat.ask('What is 27 + 15?')).toBe('27 + 15 = 42.');
       expect(chat.foreignRequests(new URL(site.url).origin)).toEqual([]);
-      await expectAccessible(chat.page);
     });
 
     test('opens the benchmark and the Chinese words without a network, too', async () => {
@@ -96,7 +95,6 @@ test.describe
       await reload;
       expect(await page.evaluate(() => 'isOldPage' in window)).toBe(false);
       await expect(toast).toHaveCount(0);
-      await chat.ready();
     });
 
     test('may put it off', async () => {

@@ -12,7 +12,7 @@ const IN_PARSER =
 /** Elements and attributes that no answer may have, as HTML. */
 function findings(page: Page): Promise<readonly string[]> {
   return page.evaluate(() => {
-    const answer = document.querySelector('#answer .turn-text');
+    const answer = document.querySelector('#answer .answer-text');
     if (answer === null) return ['there is no answer'];
     const FORBIDDEN =
       'script, style, link, meta, base, iframe, frame, object, embed, form, input, select, textarea';
@@ -62,7 +62,7 @@ for (const pieceChars of [0, 10]) {
     }
     // what stands in an answer may be touched
     await page.evaluate(() => {
-      for (const element of document.querySelectorAll<HTMLElement>('#answer .turn-text *')) {
+      for (const element of document.querySelectorAll<HTMLElement>('#answer .answer-text *')) {
         for (const type of ['pointerover', 'mouseover', 'focus', 'animationstart'])
           element.dispatchEvent(new Event(type, { bubbles: true }));
       }

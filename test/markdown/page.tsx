@@ -28,12 +28,16 @@ function Page() {
             {index % 2 === 0 ? (
               <p class="turn-text">{past}</p>
             ) : (
-              <AnswerText text={past} isStreaming={false} />
+              <div class="turn-text">
+                <AnswerText text={past} isStreaming={false} />
+              </div>
             )}
           </article>
         ))}
         <article class="turn answer" id="answer">
-          <AnswerText text={text} isStreaming={isStreaming.value} />
+          <div class="turn-text">
+            <AnswerText text={text} isStreaming={isStreaming.value} />
+          </div>
         </article>
       </div>
     </main>
@@ -56,6 +60,16 @@ async function show(source: string, pieceChars = 0, everyMs = 0): Promise<void> 
   await frame();
 }
 
+/** Keeps the newest line in view, as the chat does while nobody scrolls. */
+function followEnd(): void {
+  const scroller = document.querySelector('.transcript');
+  const content = document.querySelector('.transcript-content');
+  if (scroller === null || content === null) throw new Error('The page has no transcript.');
+  new ResizeObserver(() => scroller.scrollTo({ top: scroller.scrollHeight, behavior: 'instant' })).observe(
+    content,
+  );
+}
+
 /** The text so far of an answer that goes on. */
 function grow(source: string): void {
   isStreaming.value = true;
@@ -68,6 +82,7 @@ Object.assign(globalThis, {
   markdownPage: {
     show,
     grow,
+    followEnd,
     frameTimes,
     setHistory: (texts: readonly string[]) => {
       history.value = texts;
@@ -79,6 +94,7 @@ declare global {
   var markdownPage: {
     readonly show: typeof show;
     readonly grow: typeof grow;
+    readonly followEnd: typeof followEnd;
     readonly frameTimes: typeof frameTimes;
     readonly setHistory: (texts: readonly string[]) => void;
   };

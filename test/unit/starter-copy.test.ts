@@ -29,7 +29,11 @@ function memoryCaches(failing: ReadonlySet<string> = new Set()) {
   return { storage: storage as unknown as CacheStorage, stores, fetched };
 }
 
-const files = (revision: string) => ({ folder: 'models/starter/', names: ['config.json', 'w.bin'], revision });
+const files = (revision: string) => ({
+  folder: 'models/starter/',
+  names: ['config.json', 'w.bin'],
+  revision,
+});
 const WEIGHTS = `${SCOPE}models/starter/w.bin`;
 
 describe('the copy of the starter', () => {

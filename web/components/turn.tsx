@@ -63,7 +63,9 @@ export function AnswerTurn({ turn }: { readonly turn: Answer }) {
       aria-busy={isRunning}
     >
       <BeforeFirstToken turn={turn} />
-      <AnswerText text={turn.text} isStreaming={isRunning} />
+      <div class="turn-text" dir="auto">
+        <AnswerText text={turn.text} isStreaming={isRunning} />
+      </div>
       {state.status === 'failed' && <ErrorCard error={state.error} />}
       <AnswerFoot turn={turn} />
     </article>

@@ -25,5 +25,5 @@ export function Markdown({ source, isStreaming }: MarkdownProps) {
     [source, isStreaming],
   );
 
-  return <div ref={host} class="turn-text" dir="auto" />;
+  return <div ref={host} class="answer-text" dir="auto" />;
 }
