@@ -5,6 +5,7 @@ import { chunkOf } from './web/chunks.mjs';
 import { currentCommit } from './web/commit.mjs';
 import { CONTENT_POLICY } from './web/content-policy.mjs';
 import { precache } from './web/pwa/precache.mjs';
+import { shaders } from './web/wgsl.mjs';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -55,7 +56,7 @@ export default defineConfig({
       },
     },
   },
-  worker: { format: 'es' },
+  worker: { format: 'es', plugins: () => [shaders()] },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   server: { fs: { allow: [at('.')] } },
 });

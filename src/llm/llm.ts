@@ -22,8 +22,8 @@ import { LoadGate } from '../weights/load-gate';
 import { WeightStore } from '../weights/weight-store';
 import { ChatStream, type SendChunks } from './chat-stream';
 import { drawSeed, samplingParams } from './generation-defaults';
-import { inspectModel } from './inspection';
-import { LoadedModel } from './loaded-model';
+import { lazyPart } from './lazy-part';
+import type { LoadedModel } from './loaded-model';
 import { type LoadStep, ProgressMeter } from './progress-meter';
 
 interface Loading {
@@ -62,6 +62,7 @@ export class Llm implements WorkerApi {
     this.#loading = loading;
     try {
       const report = (step: LoadStep) => meter.report(step);
+      const { LoadedModel } = await lazyPart(() => import('./loaded-model'));
       this.#model = await LoadedModel.load(model, options, report, signal, loading.gate);
       return this.#model.info;
     } catch (thrown) {
@@ -92,6 +93,7 @@ export class Llm implements WorkerApi {
 
   async inspect(model: ModelRef, options: LoadOptions): Promise<Inspection> {
     const { weightBytes, kvBytes } = await this.stats();
+    const { inspectModel } = await lazyPart(() => import('./inspection'));
     return inspectModel(model, options, weightBytes + kvBytes);
   }
 

@@ -10,17 +10,17 @@ import { ModelRunner } from '../runner/model-runner';
 import { measureReadSpeed } from '../runner/read-speed';
 import { selfTest } from '../runner/self-test';
 import type { LoadGate } from '../weights/load-gate';
-import { randomWeights } from '../weights/random-weights';
 import type { ModelSource, ModelTexts } from '../weights/source';
 import type { WeightIdentity } from '../weights/weight-identity';
 import { type LoadedWeights, loadWeights } from '../weights/weight-loader';
 import type { WeightStore } from '../weights/weight-store';
 import { openCheckpoint } from './checkpoint';
 import { type GenerationDefaults, generationDefaults } from './generation-defaults';
+import { lazyPart } from './lazy-part';
 import { loadShape } from './load-shape';
 import type { LoadStep } from './progress-meter';
 import { SessionStore, sessionKey } from './session-store';
-import { TextModel } from './text-model';
+import type { TextModel } from './text-model';
 
 /** Everything that one model in memory consists of. */
 export class LoadedModel {
@@ -209,15 +209,15 @@ async function loadParts(from: Ingredients): Promise<Parts> {
     ? parseJsonObject('generation_config.json', texts.generationConfig)
     : {};
   const architecture = architectureOf(config.modelType);
-  const text =
-    texts.tokenizer === null
-      ? null
-      : new TextModel({ ...texts, tokenizer: texts.tokenizer }, config.vocabSize);
+  const text = texts.tokenizer === null ? null : await readText(texts, texts.tokenizer, config.vocabSize);
   const request = { ...from, specs: architecture.weights(config) };
   const weights =
     from.randomSeed === null
       ? await loadWeights(request)
-      : await randomWeights({ ...request, seed: from.randomSeed });
+      : await (await lazyPart(() => import('../weights/random-weights'))).randomWeights({
+          ...request,
+          seed: from.randomSeed,
+        });
   const asksForShare = options.cacheMaxEntryCount !== undefined && options.kvPoolMiB === undefined;
   const freeBytes = asksForShare ? Math.min(await findFreeBytes(gpu), largestPool(gpu, config)) : undefined;
   const { kv, ...shape } = loadShape(config, options, freeBytes);
@@ -250,6 +250,11 @@ async function loadParts(from: Ingredients): Promise<Parts> {
     sessionKey: sessionKey(from.identity, from.randomSeed, pool.shape),
     warnings: [...weights.warnings, ...textWarnings],
   };
+}
+
+async function readText(texts: ModelTexts, tokenizer: string, vocabSize: number): Promise<TextModel> {
+  const { TextModel } = await lazyPart(() => import('./text-model'));
+  return new TextModel({ ...texts, tokenizer }, vocabSize);
 }
 
 /** Each layer of the pool has to fit one binding. */
