@@ -115,6 +115,26 @@ test('while a text grows, what is finished is not touched, and code is coloured 
   expect(await answerOf(page).locator('.code-block').evaluate(isSame)).toBe(true);
 });
 
+test('a list and a table grow by what is new, and end as if drawn at once', async ({ page }) => {
+  const items = Array.from(
+    { length: 30 },
+    (_, i) => `- item **${i}** $x_${i}$\n\n  \`\`\`js\n  let a = ${i};\n  \`\`\`\n`,
+  );
+  const rows = Array.from({ length: 30 }, (_, i) => `| ${i} | **x** $y_${i}$ |\n`);
+  for (const text of [items.join(''), `| a | b |\n|--:|---|\n${rows.join('')}`, items.join('\n')]) {
+    await show(page, '');
+    await show(page, text, 60);
+    await expect(answerOf(page).locator('math')).toHaveCount(30);
+    const numColoured = text.includes('```') ? 30 : 0;
+    await expect(answerOf(page).locator('.hljs-keyword')).toHaveCount(numColoured);
+    const streamed = await htmlOf(page);
+    await show(page, '');
+    await show(page, text);
+    await expect(answerOf(page).locator('.hljs-keyword')).toHaveCount(numColoured);
+    await expect.poll(() => htmlOf(page)).toBe(streamed);
+  }
+});
+
 test('a text is plain until its renderer arrives, and stays so without it', async ({ page, visit }) => {
   await page.route('**/assets/markdown-view-*.js', (route) => route.abort());
   await page.goto(visit.url);

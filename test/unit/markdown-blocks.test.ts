@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { growth } from '../../web/markdown/block-growth';
 import { BlockStream } from '../../web/markdown/block-stream';
 import { completeSyntax } from '../../web/markdown/syntax';
 
@@ -112,5 +113,34 @@ describe('a fence', () => {
 
   it('is closed by the end of the text', () => {
     expect(closedness('```js\nlet a', false)).toEqual([true]);
+  });
+});
+
+describe('the growth of a block', () => {
+  const tokenOf = (source: string) => {
+    const [block] = new BlockStream().update(source, true);
+    if (block === undefined) throw new Error(`nothing is shown of ${source}`);
+    return block.token;
+  };
+  const from = (before: string, after: string) => growth(tokenOf(before), tokenOf(after))?.from ?? null;
+
+  it.each([
+    ['- a\n- b', '- a\n- b c', 1],
+    ['- a\n- b', '- a\n- b\n- c', 2],
+    ['1. a\n2. b\n', '1. a\n2. b\n3. c', 2],
+    ['| a |\n|---|\n| 1 |\n| 2', '| a |\n|---|\n| 1 |\n| 2 |\n| 3', 2],
+    // the first item may become loose, which draws all items differently
+    ['- a\n- b', '- a\n- b\n\n- c', null],
+    ['- a', '- b', null],
+    ['- a', '1. a', null],
+    ['- a', 'a', null],
+    ['| a |\n|---|\n| 1 |', '| b |\n|---|\n| 1 |', null],
+  ])('%j to %j starts at %j', (before, after, expected) => {
+    expect(from(before, after)).toBe(expected);
+  });
+
+  it('draws only what is new', () => {
+    const grown = growth(tokenOf('- a\n- b'), tokenOf('- a\n- b\n- c'));
+    expect(grown && completeSyntax.html(grown.rest).trim()).toBe('<ul>\n<li>c</li>\n</ul>');
   });
 });

@@ -4,6 +4,8 @@ import { completeSyntax, type Syntax, streamingSyntax } from './syntax';
 /** One top-level piece of a text: a paragraph, a list, a fence. */
 export interface Block {
   readonly token: Token;
+  /** Reference definitions that it may use. */
+  readonly links: string;
   /** Equal keys are drawn the same. */
   readonly key: string;
   /** False only for code whose closing fence has not arrived. */
@@ -55,7 +57,7 @@ export class BlockStream {
   #block(token: Token, isStreaming: boolean): Block {
     const links = token.raw.includes('[') ? Object.keys(this.#links).join('\n') : '';
     const isOpenFence = token.type === 'code' && isFence(token) && !CLOSED_FENCE.test(token.raw);
-    return { token, key: `${links}\0${token.raw}`, isClosed: !isStreaming || !isOpenFence };
+    return { token, links, key: `${links}\0${token.raw}`, isClosed: !isStreaming || !isOpenFence };
   }
 
   #settle(tail: string, live: readonly Block[]): void {

@@ -1,6 +1,8 @@
 import './markdown.css';
+import type { Token } from 'marked';
 import { render } from 'preact';
 import { markdownWords } from '../i18n/markdown';
+import { growth } from './block-growth';
 import { type Block, BlockStream } from './block-stream';
 import { CodeBlock } from './code-block';
 import { sanitizeAnswer } from './sanitizer';
@@ -76,6 +78,18 @@ function showCodeBlock(element: HTMLElement, { token, isClosed }: Block): void {
   render(<CodeBlock text={token.text} language={language} isClosed={isClosed} />, element);
 }
 
+/** Harmless elements of a token, with code blocks, formulas and tables in their places. */
+function draw(token: Token): { readonly nodes: DocumentFragment; readonly components: readonly Element[] } {
+  const nodes = sanitizeAnswer(completeSyntax.html(token));
+  for (const node of [...nodes.childNodes])
+    if (!(node instanceof Element) && node.textContent?.trim() === '') node.remove();
+  for (const part of nodes.querySelectorAll('p, li, td, th, h1, h2, h3, h4, h5, h6'))
+    part.setAttribute('dir', 'auto');
+  for (const table of nodes.querySelectorAll('table')) makeScrollable(table);
+  void drawFormulas(nodes);
+  return { nodes, components: showCode(nodes) };
+}
+
 function show(block: Block): Shown {
   const element = document.createElement('div');
   element.className = 'block';
@@ -83,15 +97,24 @@ function show(block: Block): Shown {
     showCodeBlock(element, block);
     return { element, block, components: [element] };
   }
-  const fragment = sanitizeAnswer(completeSyntax.html(block.token));
-  element.append(
-    ...[...fragment.childNodes].filter((node) => node.textContent?.trim() !== '' || node instanceof Element),
-  );
-  for (const part of element.querySelectorAll('p, li, td, th, h1, h2, h3, h4, h5, h6'))
-    part.setAttribute('dir', 'auto');
-  for (const table of element.querySelectorAll('table')) makeScrollable(table);
-  void drawFormulas(element);
-  return { element, block, components: showCode(element) };
+  const { nodes, components } = draw(block.token);
+  element.append(nodes);
+  return { element, block, components };
+}
+
+/** A list or table keeps the parts that it had; null where it has to be drawn anew. */
+function grow(before: Shown, block: Block): Shown | null {
+  const isSameContext = before.block.links === block.links;
+  const growing = isSameContext ? growth(before.block.token, block.token) : null;
+  const container = growing && before.element.querySelector(growing.container);
+  if (!growing || !container) return null;
+  const { nodes, components } = draw(growing.rest);
+  const parts = nodes.querySelector(growing.container)?.children ?? [];
+  for (const old of [...container.children].slice(growing.from)) old.remove();
+  container.append(...parts);
+  const isThere = (host: Element): boolean => before.element.contains(host);
+  for (const host of before.components) if (!isThere(host)) render(null, host);
+  return { ...before, block, components: [...before.components.filter(isThere), ...components] };
 }
 
 /** The formatted text of one answer, in an element of its own. Blocks that are as they were are not touched. */
@@ -125,6 +148,11 @@ export class MarkdownView {
     if (before !== undefined && isCode(before.block) && isCode(block)) {
       showCodeBlock(before.element, block);
       this.#shown[index] = { ...before, block };
+      return;
+    }
+    const grown = before === undefined ? null : grow(before, block);
+    if (grown !== null) {
+      this.#shown[index] = grown;
       return;
     }
     const shown = show(block);
