@@ -11,7 +11,9 @@ const answerOf = (page: Page): Locator => page.locator('#answer .answer-text');
 const show = (page: Page, text: string, pieceChars = 0): Promise<void> =>
   page.evaluate(([source, size]) => markdownPage.show(source, size), [text, pieceChars] as const);
 
-const htmlOf = (page: Page): Promise<string> => answerOf(page).evaluate((answer) => answer.innerHTML);
+/** Line breaks between elements, of which a list that grew has fewer, are left out. */
+const htmlOf = (page: Page): Promise<string> =>
+  answerOf(page).evaluate((answer) => answer.innerHTML.replace(/>\s*\n\s*</g, '><'));
 
 test.beforeEach(async ({ page, visit }) => {
   await expect(page).toHaveURL(visit.url);
@@ -133,6 +135,19 @@ test('a list and a table grow by what is new, and end as if drawn at once', asyn
     await expect(answerOf(page).locator('.hljs-keyword')).toHaveCount(numColoured);
     await expect.poll(() => htmlOf(page)).toBe(streamed);
   }
+});
+
+test('the items that a list had stay the same elements while it grows', async ({ page }) => {
+  await show(page, 'x');
+  const first = answerOf(page).locator('li').first();
+  await page.evaluate(async () => {
+    markdownPage.grow('- one\n- two');
+    await new Promise(requestAnimationFrame);
+  });
+  await first.evaluate((item) => Object.assign(item, { isSame: true }));
+  await page.evaluate(() => markdownPage.grow('- one\n- two and more\n- three'));
+  await expect(answerOf(page).locator('li')).toHaveText(['one', 'two and more', 'three']);
+  expect(await first.evaluate((item) => 'isSame' in item)).toBe(true);
 });
 
 test('a text is plain until its renderer arrives, and stays so without it', async ({ page, visit }) => {
