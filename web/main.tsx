@@ -8,7 +8,7 @@ import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { App } from './app';
 import { loadPicker } from './components/lazy-picker';
-import { keepWords, locale, words } from './i18n/locale';
+import { fetchWords, locale, words } from './i18n/locale';
 import { watchInstallOffer } from './pwa/install-offer';
 import { loadNotices } from './pwa/lazy-notices';
 import { obstacle } from './state/capability';
@@ -43,11 +43,15 @@ addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && !event.isComposing && !menuIsOpen && isAnswering.value) stop();
 });
 
-await keepWords();
-render(<App />, root);
-
-if (obstacle.value === null) {
+/** Draws the page, then starts all that may come after its first paint. */
+function start(place: HTMLElement): void {
+  effect(() => void fetchWords());
+  render(<App />, place);
+  void loadNotices();
+  if (obstacle.value !== null) return;
   void startModel(selectedModel.value);
   void loadPicker();
 }
-void loadNotices();
+
+// nothing is drawn in the wrong language first
+void fetchWords().then(() => start(root));

@@ -1,10 +1,10 @@
-import { computed, effect, signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { language } from '../state/settings';
 import { type Dictionary, en } from './en';
 
 export type Locale = 'en' | 'zh';
 
-/** English is always there; any other language comes when it is spoken. */
+/** English is part of the page; every other language comes when it is spoken. */
 const dictionaries = signal<Readonly<Partial<Record<Locale, Dictionary>>>>({ en });
 
 const browserLanguages = signal(navigator.languages);
@@ -26,26 +26,16 @@ export const locale = computed<Locale>(() =>
   language.value === 'auto' ? preferredLocale(browserLanguages.value) : language.value,
 );
 
-/** Every visible word, in the current language; in English until that has arrived. */
+/** Every visible word, in the current language; in English until the others have been fetched. */
 export const words = computed<Dictionary>(() => dictionaries.value[locale.value] ?? en);
 
-/** Fetches the words of the current language, now and whenever another is chosen. Resolves when the first are there. */
-export function keepWords(): Promise<void> {
-  let first: Promise<void> = Promise.resolve();
-  let isFirst = true;
-  effect(() => {
-    const work = locale.value === 'zh' ? loadChinese() : Promise.resolve();
-    if (isFirst) first = work;
-    isFirst = false;
-  });
-  return first;
-}
-
-async function loadChinese(): Promise<void> {
+/** Fetches the words of the current language when they are not here yet. Never rejects: English is better than no page. */
+export async function fetchWords(): Promise<void> {
+  if (dictionaries.value[locale.value] !== undefined) return;
   try {
     const { zh } = await import('./zh');
-    dictionaries.value = { ...dictionaries.peek(), zh };
+    dictionaries.value = { ...dictionaries.value, zh };
   } catch (thrown) {
-    console.warn('tabmind could not fetch its Chinese words.', thrown);
+    console.warn('tabmind could not fetch the words of this language.', thrown);
   }
 }
