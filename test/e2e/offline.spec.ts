@@ -81,7 +81,7 @@ test.describe
         Object.assign(window, { isOldPage: true });
         await (await navigator.serviceWorker.ready).update();
       });
-      const toast = page.locator('.toast');
+      const toast = page.locator('.update-toast');
       await expect(toast).toContainText('A new version is ready');
       await expectAccessible(page);
       await chat.send('Tell me a story about a fox');
@@ -101,9 +101,9 @@ test.describe
       site.publishVersion();
       await chat.page.evaluate(async () => (await navigator.serviceWorker.ready).update());
       await chat.page.getByRole('button', { name: 'Later' }).click();
-      await expect(chat.page.locator('.toast')).toHaveCount(0);
+      await expect(chat.page.locator('.update-toast')).toHaveCount(0);
       await chat.page.reload();
-      await expect(chat.page.locator('.toast')).toContainText('A new version is ready');
+      await expect(chat.page.locator('.update-toast')).toContainText('A new version is ready');
     });
   });
 

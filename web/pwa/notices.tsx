@@ -12,9 +12,9 @@ export function UpdateToast() {
   const words = pwaWords.value.update;
   const state = update.value;
   return (
-    <div class="toast-place" role="status">
+    <div class="update-place" role="status">
       {state !== 'none' && (
-        <div class="toast">
+        <div class="update-toast">
           <span>{state === 'asked' ? words.waits : words.title}</span>
           {state === 'ready' && (
             <>
