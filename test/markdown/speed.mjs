@@ -85,7 +85,7 @@ await context.browser().startTracing(page, { categories, ...(values.trace ? { pa
 const times = await page.evaluate(stream, { text, rate, tokenChars: TOKEN_CHARS });
 const tasks = taskTimes((await context.browser().stopTracing()).toString());
 console.log(
-  `${numMessages} messages opened in ${openMs.toFixed(0)} ms; ${text.length} characters at ${rate} tokens/s`,
+  `the last ${Math.min(numDrawn, numMessages)} of ${numMessages} messages opened in ${openMs.toFixed(0)} ms; ${text.length} characters at ${rate} tokens/s`,
 );
 report('nothing happens', idle);
 report('streaming', times);
