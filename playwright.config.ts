@@ -1,7 +1,7 @@
 import { defineConfig } from '@playwright/test';
 import { CHROMIUM_FLAGS, chromiumPath } from './test/chromium.mjs';
 
-const PORT = 4173;
+const PORT = Number(process.env.E2E_PORT ?? 4173);
 
 /** GPU_ADAPTER=hardware runs on the machine's own graphics card; the default is the software adapter every machine has. */
 const args =
@@ -24,6 +24,8 @@ export default defineConfig({
     baseURL: `http://localhost:${PORT}`,
     channel: 'chromium',
     screenshot: 'only-on-failure',
+    // Only the tests of working offline need one; elsewhere it would answer what a test lets fail.
+    serviceWorkers: 'block',
     launchOptions: {
       ...(executablePath === undefined ? {} : { executablePath }),
       args,

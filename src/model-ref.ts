@@ -189,6 +189,7 @@ export interface ModelInfo {
 export interface CachedModel {
   readonly key: string;
   readonly id: string;
+  readonly revision: string;
   /** Of this version and packing, as far as they are there. */
   readonly bytes: number;
   /** False: a download that was cut short; loading the model again goes on with it. */

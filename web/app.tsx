@@ -10,6 +10,7 @@ import { StatusLine } from './components/status-line';
 import { TopBar } from './components/top-bar';
 import { Transcript } from './components/transcript';
 import { words } from './i18n/locale';
+import { LazyNotice } from './pwa/lazy-notices';
 import { obstacle } from './state/capability';
 import { turns } from './state/conversation';
 
@@ -39,6 +40,7 @@ export function App() {
       <ModelMenu />
       <SettingsMenu />
       {obstacle.value === null && <LazyPicker part="DropTarget" />}
+      <LazyNotice part="UpdateToast" />
       <LiveRegion />
     </>
   );

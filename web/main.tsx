@@ -8,17 +8,22 @@ import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { App } from './app';
 import { loadPicker } from './components/lazy-picker';
-import { locale, words } from './i18n/locale';
+import { fetchWords, locale, words } from './i18n/locale';
+import { watchInstallOffer } from './pwa/install-offer';
+import { loadNotices } from './pwa/lazy-notices';
 import { obstacle } from './state/capability';
 import { isAnswering, stop } from './state/conversation';
 import { keepHub } from './state/hub';
 import { keepModels, selectedModel } from './state/models';
 import { startModel } from './state/offer';
 import { keepSettings, theme } from './state/settings';
+import { guardScripts } from './trusted-types';
 
 const root = document.getElementById('app');
 if (root === null) throw new Error('index.html has no #app element to draw the page in.');
 
+guardScripts();
+watchInstallOffer();
 keepSettings();
 keepModels();
 keepHub();
@@ -38,9 +43,15 @@ addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && !event.isComposing && !menuIsOpen && isAnswering.value) stop();
 });
 
-render(<App />, root);
-
-if (obstacle.value === null) {
+/** Draws the page, then starts all that may come after its first paint. */
+function start(place: HTMLElement): void {
+  effect(() => void fetchWords());
+  render(<App />, place);
+  void loadNotices();
+  if (obstacle.value !== null) return;
   void startModel(selectedModel.value);
   void loadPicker();
 }
+
+// nothing is drawn in the wrong language first
+void fetchWords().then(() => start(root));

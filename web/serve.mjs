@@ -38,17 +38,18 @@ const NO_IPV6 = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
  * @param {object} options
  * @param {string} [options.root] folder served at `/`
  * @param {Readonly<Record<string, string>>} [options.roots] more folders, URL prefix → folder; the longest prefix wins
+ * @param {Readonly<Record<string, string>>} [options.pageHeaders] sent with HTML files
  * @param {number} [options.port] 0 (default) = any free one. A busy port throws the system's error, code EADDRINUSE.
  * @returns {Promise<{ readonly url: string; readonly port: number; readonly close: () => Promise<void> }>}
  *   `url` ends with a slash.
  */
-export async function serve({ root, roots = {}, port = 0 }) {
+export async function serve({ root, roots = {}, pageHeaders = {}, port = 0 }) {
   const folders = Object.entries({ ...(root === undefined ? {} : { '/': root }), ...roots })
     .map(([prefix, folder]) => ({ prefix: `/${prefix}/`.replace(/\/+/g, '/'), folder: resolve(folder) }))
     .sort((a, b) => b.prefix.length - a.prefix.length);
   if (folders.length === 0) throw new Error('serve() needs a root or at least one entry in roots.');
   const handle = (request, response) => {
-    answer(folders, request, response).catch((error) => {
+    answer(folders, pageHeaders, request, response).catch((error) => {
       // A client that goes away in the middle of a file is no fault of the server.
       if (error.code === 'ERR_STREAM_PREMATURE_CLOSE') return;
       console.error(`serve: ${request.method} ${request.url}: ${error.stack}`);
@@ -99,7 +100,7 @@ function stop(server) {
   });
 }
 
-async function answer(folders, request, response) {
+async function answer(folders, pageHeaders, request, response) {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return send(response, 405, { Allow: 'GET, HEAD' }, 'Only GET and HEAD');
   }
@@ -117,6 +118,7 @@ async function answer(folders, request, response) {
     'Cache-Control': 'no-cache',
     'X-Content-Type-Options': 'nosniff',
     ETag: etag,
+    ...(extname(file) === '.html' ? pageHeaders : {}),
   };
   if (matches(request.headers['if-none-match'], etag)) return send(response, 304, headers);
   const condition = request.headers['if-range'];

@@ -5,6 +5,7 @@ import { readdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { PAGE_HEADERS } from './content-policy.mjs';
 import { installPackages, run } from './install.mjs';
 import { serve } from './serve.mjs';
 
@@ -53,10 +54,10 @@ async function buildPage() {
 }
 
 async function listen(port) {
-  if (port !== undefined) return serve({ root: DIST, port });
+  if (port !== undefined) return serve({ root: DIST, pageHeaders: PAGE_HEADERS, port });
   for (let candidate = DEFAULT_PORT; ; candidate++) {
     try {
-      return await serve({ root: DIST, port: candidate });
+      return await serve({ root: DIST, pageHeaders: PAGE_HEADERS, port: candidate });
     } catch (error) {
       if (error.code !== 'EADDRINUSE' || candidate === DEFAULT_PORT + 99) throw error;
       say(`Port ${candidate} is busy.`);

@@ -27,8 +27,8 @@ import { WeightStore } from '../weights/weight-store';
 import { ChatStream, type SendChunks } from './chat-stream';
 import { checkIds, drawSeed, samplingParams } from './generation-defaults';
 import { measureRoom } from './gpu-room';
-import { inspectModel } from './inspection';
-import { LoadedModel } from './loaded-model';
+import { lazyPart } from './lazy-part';
+import type { LoadedModel } from './loaded-model';
 import { NOTHING_LOADED } from './nothing-loaded';
 import { type LoadStep, ProgressMeter } from './progress-meter';
 import { SessionStore } from './session-store';
@@ -69,6 +69,7 @@ export class Llm implements WorkerApi {
     this.#loading = loading;
     try {
       const report = (step: LoadStep) => meter.report(step);
+      const { LoadedModel } = await lazyPart(() => import('./loaded-model'));
       const loaded = await LoadedModel.load(model, options, report, signal, loading.gate);
       // cancelled at the last moment: another load may be under way, and two models would fill the card
       if (signal.aborted) await loaded.close();
@@ -103,6 +104,7 @@ export class Llm implements WorkerApi {
 
   async inspect(model: ModelRef, options: LoadOptions): Promise<Inspection> {
     const { weightBytes, kvBytes } = await this.stats();
+    const { inspectModel } = await lazyPart(() => import('./inspection'));
     return inspectModel(model, options, weightBytes + kvBytes);
   }
 

@@ -10,7 +10,6 @@ import { ModelRunner } from '../runner/model-runner';
 import { measureReadSpeed } from '../runner/read-speed';
 import { selfTest } from '../runner/self-test';
 import type { LoadGate } from '../weights/load-gate';
-import { randomWeights } from '../weights/random-weights';
 import type { ModelSource, ModelTexts } from '../weights/source';
 import type { WeightIdentity } from '../weights/weight-identity';
 import { type LoadedWeights, loadWeights } from '../weights/weight-loader';
@@ -18,10 +17,11 @@ import type { WeightStore } from '../weights/weight-store';
 import { openCheckpoint } from './checkpoint';
 import { type GenerationDefaults, generationDefaults } from './generation-defaults';
 import { findPoolRoom } from './gpu-room';
+import { lazyPart } from './lazy-part';
 import { loadShape } from './load-shape';
 import type { LoadStep } from './progress-meter';
 import { SessionStore, sessionKey } from './session-store';
-import { TextModel } from './text-model';
+import type { TextModel } from './text-model';
 
 /** Everything that one model in memory consists of. */
 export class LoadedModel {
@@ -217,15 +217,15 @@ async function loadParts(from: Ingredients): Promise<Parts> {
     ? parseJsonObject('generation_config.json', texts.generationConfig)
     : {};
   const architecture = architectureOf(config.modelType);
-  const text =
-    texts.tokenizer === null
-      ? null
-      : new TextModel({ ...texts, tokenizer: texts.tokenizer }, config.vocabSize);
+  const text = texts.tokenizer === null ? null : await readText(texts, texts.tokenizer, config.vocabSize);
   const request = { ...from, specs: architecture.weights(config) };
   const weights =
     from.randomSeed === null
       ? await loadWeights(request)
-      : await randomWeights({ ...request, seed: from.randomSeed });
+      : await (await lazyPart(() => import('../weights/random-weights'))).randomWeights({
+          ...request,
+          seed: from.randomSeed,
+        });
   const { kv, ...shape } = loadShape(config, options, await findPoolRoom(gpu, config, options));
   const pool = await KvPool.allocate(gpu, kv);
   onProgress({ phase: 'compile', loadedBytes: 0, totalBytes: 0 });
@@ -256,6 +256,11 @@ async function loadParts(from: Ingredients): Promise<Parts> {
     sessionKey: sessionKey(from.identity, from.randomSeed, pool.shape),
     warnings: [...weights.warnings, ...textWarnings],
   };
+}
+
+async function readText(texts: ModelTexts, tokenizer: string, vocabSize: number): Promise<TextModel> {
+  const { TextModel } = await lazyPart(() => import('./text-model'));
+  return new TextModel({ ...texts, tokenizer }, vocabSize);
 }
 
 function describe(model: ModelRef, options: LoadOptions, parts: Parts, loadMs: number): ModelInfo {

@@ -64,8 +64,12 @@ export class ChatPage {
   }
 
   async open(options: OpenOptions = {}): Promise<void> {
+    await this.openAt('./', options);
+  }
+
+  async openAt(url: string, options: OpenOptions = {}): Promise<void> {
     await presetSettings(this.page, options);
-    await this.page.goto('./');
+    await this.page.goto(url);
   }
 
   async ready(): Promise<void> {

@@ -23,7 +23,11 @@ beforeAll(async () => {
     writeFileSync(join(folder, 'site', name), 'x');
   }
   writeFileSync(join(folder, 'model/model.safetensors'), BYTES);
-  server = await serve({ root: join(folder, 'site'), roots: { '/models/tiny': join(folder, 'model') } });
+  server = await serve({
+    root: join(folder, 'site'),
+    roots: { '/models/tiny': join(folder, 'model') },
+    pageHeaders: { 'Referrer-Policy': 'no-referrer' },
+  });
 });
 
 afterAll(async () => {
@@ -72,6 +76,11 @@ describe('files', () => {
     const response = await model({});
     expect(response.headers.get('content-length')).toBe('1000');
     expect(await bytesOf(response)).toEqual(BYTES);
+  });
+
+  it('sends the headers of pages with pages only', async () => {
+    expect((await get('')).headers.get('referrer-policy')).toBe('no-referrer');
+    expect((await get('x.js')).headers.get('referrer-policy')).toBeNull();
   });
 
   it('answers HEAD without a body', async () => {

@@ -17,6 +17,7 @@ import newChat from 'lucide-static/icons/square-pen.svg?raw';
 import sun from 'lucide-static/icons/sun.svg?raw';
 import trash from 'lucide-static/icons/trash-2.svg?raw';
 import close from 'lucide-static/icons/x.svg?raw';
+import { ownHtml } from '../trusted-types';
 
 const drawings = {
   alert,
@@ -48,7 +49,7 @@ export function Icon({ name }: { readonly name: IconName }) {
     <span
       class={`icon icon-${name}`}
       aria-hidden="true"
-      dangerouslySetInnerHTML={{ __html: drawings[name] }}
+      dangerouslySetInnerHTML={{ __html: ownHtml(drawings[name]) }}
     />
   );
 }

@@ -1,4 +1,5 @@
 import { words } from '../i18n/locale';
+import { LazyNotice } from '../pwa/lazy-notices';
 import { greedy, LANGUAGES, language, THEMES, theme } from '../state/settings';
 import type { IconName } from './icon';
 import { Menu } from './menu';
@@ -46,6 +47,7 @@ export function SettingsMenu() {
           greedy.value = isOn;
         }}
       />
+      <LazyNotice part="InstallRow" />
     </Menu>
   );
 }

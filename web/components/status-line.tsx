@@ -1,5 +1,6 @@
 import { formatBytes, formatCount } from '../i18n/format';
 import { words } from '../i18n/locale';
+import { LazyNotice } from '../pwa/lazy-notices';
 import { stats } from '../state/engine';
 import { Icon } from './icon';
 
@@ -14,6 +15,7 @@ export function StatusLine() {
       <span class="privacy">
         <Icon name="lock" />
         {page.privacy}
+        <LazyNotice part="OfflineBadge" />
       </span>
       {current !== null && current.kvBlocksTotal > 0 && (
         <span

@@ -3,6 +3,7 @@ import { words } from '../i18n/locale';
 import type { Answer, AnswerState, Question } from '../state/conversation';
 import { retry, turns } from '../state/conversation';
 import { AnswerNumbers } from './answer-numbers';
+import { AnswerText } from './answer-text';
 import { CopyButton } from './copy-button';
 import { ErrorCard } from './error-card';
 import { IconButton } from './icon-button';
@@ -51,7 +52,7 @@ function BeforeFirstToken({ turn }: { readonly turn: Answer }) {
   return <Waiting status={status} />;
 }
 
-/** `turn.text` is bound straight to a text node: a streamed token renders nothing else. */
+/** `turn.text` is read by the text alone: a streamed token renders nothing else. */
 export function AnswerTurn({ turn }: { readonly turn: Answer }) {
   const state = turn.state.value;
   const isRunning = state.status === 'waiting' || state.status === 'answering';
@@ -62,9 +63,9 @@ export function AnswerTurn({ turn }: { readonly turn: Answer }) {
       aria-busy={isRunning}
     >
       <BeforeFirstToken turn={turn} />
-      <p class="turn-text" dir="auto">
-        {turn.text}
-      </p>
+      <div class="turn-text" dir="auto">
+        <AnswerText text={turn.text} isStreaming={isRunning} />
+      </div>
       {state.status === 'failed' && <ErrorCard error={state.error} />}
       <AnswerFoot turn={turn} />
     </article>

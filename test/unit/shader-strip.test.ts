@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { stripShader } from '../../web/wgsl.mjs';
+
+const FOLDER = new URL('../../shaders/', import.meta.url);
+const paths = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' }).filter((path) =>
+  path.endsWith('.wgsl'),
+);
+
+/** The words of a program, and its directives as lines of their own. */
+function tokens(source: string): readonly string[] {
+  return source.split('\n').flatMap((line) => {
+    const code = line.replace(/\/\/.*$/, '').trim();
+    return code.startsWith('#') ? [code] : code.split(/\s+/).filter((word) => word !== '');
+  });
+}
+
+describe('a shader as it is shipped', () => {
+  it.each(paths)('%s says the same as its source, without comments', (path) => {
+    const source = readFileSync(new URL(path, FOLDER), 'utf8');
+    // the stripper knows line comments only
+    expect(source).not.toContain('/*');
+    const stripped = stripShader(source);
+    expect(tokens(stripped)).toEqual(tokens(source));
+    expect(stripped).not.toContain('//');
+    expect(stripped.length).toBeLessThan(source.length);
+  });
+});
