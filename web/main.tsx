@@ -7,10 +7,12 @@ import './styles/menus.css';
 import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { App } from './app';
+import { loadChat } from './components/lazy-chat';
 import { loadPicker } from './components/lazy-picker';
 import { locale, words } from './i18n/locale';
 import { obstacle } from './state/capability';
-import { isAnswering, stop } from './state/conversation';
+import { keepOpen } from './state/conversation';
+import { keepDrafts } from './state/drafts';
 import { keepHub } from './state/hub';
 import { keepModels, selectedModel } from './state/models';
 import { startModel } from './state/offer';
@@ -22,6 +24,8 @@ if (root === null) throw new Error('index.html has no #app element to draw the p
 keepSettings();
 keepModels();
 keepHub();
+keepOpen();
+keepDrafts();
 
 effect(() => {
   document.documentElement.lang = locale.value === 'zh' ? 'zh-CN' : 'en';
@@ -33,14 +37,10 @@ effect(() => {
   else document.documentElement.dataset.theme = theme.value;
 });
 
-addEventListener('keydown', (event) => {
-  const menuIsOpen = document.querySelector(':popover-open') !== null;
-  if (event.key === 'Escape' && !event.isComposing && !menuIsOpen && isAnswering.value) stop();
-});
-
 render(<App />, root);
 
 if (obstacle.value === null) {
   void startModel(selectedModel.value);
+  void loadChat();
   void loadPicker();
 }

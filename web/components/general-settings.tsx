@@ -1,11 +1,8 @@
 import { words } from '../i18n/locale';
-import { greedy, LANGUAGES, language, THEMES, theme } from '../state/settings';
+import { settingsWords } from '../i18n/settings';
+import { LANGUAGES, language, SEND_KEYS, sendKey, THEMES, theme } from '../state/settings';
 import type { IconName } from './icon';
-import { Menu } from './menu';
 import { Segments } from './segments';
-import { SwitchRow } from './switch-row';
-
-export const SETTINGS_MENU_ID = 'settings-menu';
 
 const themeIcons: Readonly<Record<(typeof THEMES)[number], IconName>> = {
   system: 'monitor',
@@ -13,10 +10,12 @@ const themeIcons: Readonly<Record<(typeof THEMES)[number], IconName>> = {
   dark: 'moon',
 };
 
-export function SettingsMenu() {
+/** How the page looks, what it speaks, and what sends. */
+export function GeneralSettings() {
   const { settings } = words.value;
+  const text = settingsWords.value;
   return (
-    <Menu id={SETTINGS_MENU_ID} title={settings.title} class="menu-settings">
+    <>
       <Segments
         legend={settings.theme}
         name="theme"
@@ -38,14 +37,16 @@ export function SettingsMenu() {
           language.value = chosen;
         }}
       />
-      <SwitchRow
-        label={settings.greedy}
-        hint={settings.greedyHint}
-        isOn={greedy.value}
-        onSwitch={(isOn) => {
-          greedy.value = isOn;
+      <Segments
+        legend={text.sendKey}
+        name="send-key"
+        options={SEND_KEYS}
+        labels={text.sendKeys}
+        chosen={sendKey.value}
+        onChoose={(chosen) => {
+          sendKey.value = chosen;
         }}
       />
-    </Menu>
+    </>
   );
 }
