@@ -1,6 +1,6 @@
 import { computed } from '@preact/signals';
 import { type ChatMessage, TabmindError } from '../../src/index';
-import { trimToFit } from './chat-prompt';
+import { trimToFit } from './context-trim';
 import { path } from './conversation';
 import { engine, modelState } from './engine';
 
