@@ -32,7 +32,7 @@ function look(): void {
 function ContextRow() {
   const { memory } = settingsWords.value;
   const state = modelState.value;
-  const now = state.status === 'ready' ? ` (${formatCount(state.info.contextLength)})` : '';
+  const now = state.status === 'ready' ? formatCount(state.info.contextLength) : memory.automatic;
   return (
     <div class="setting">
       <div class="setting-text">
@@ -46,7 +46,7 @@ function ContextRow() {
         inputmode="numeric"
         min={128}
         step={128}
-        placeholder={`${memory.automatic}${now}`}
+        placeholder={now}
         value={chosen().contextLength ?? ''}
         onChange={({ currentTarget: { valueAsNumber } }) =>
           change({ contextLength: valueAsNumber >= 1 ? Math.round(valueAsNumber) : undefined })

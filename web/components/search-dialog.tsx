@@ -79,7 +79,7 @@ export function SearchDialog() {
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys are the buttons' own, heard on their way up. */}
       <div class="search" onKeyDown={move}>
         <input
-          type="search"
+          type="text"
           // biome-ignore lint/a11y/noAutofocus: the dialog was opened to type in it.
           autofocus
           aria-label={text.label}

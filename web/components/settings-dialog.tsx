@@ -53,6 +53,8 @@ export function SettingsDialog() {
               aria-selected={name === section}
               aria-controls="settings-panel"
               tabIndex={name === section ? 0 : -1}
+              // biome-ignore lint/a11y/noAutofocus: a dialog's focus begins where the keyboard is of use.
+              autofocus={name === 'general'}
               onClick={() => setSection(name)}
             >
               {text.sections[name]}

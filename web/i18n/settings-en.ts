@@ -34,8 +34,8 @@ export const settingsEn = {
     ],
   },
   answers: {
-    intro: (model: string) => `For ${model}. An empty field is the model’s own setting.`,
-    own: 'Model’s own',
+    intro: (model: string) => `For ${model}. An empty field is the model’s own default.`,
+    own: 'Default',
     reset: 'Reset all',
     resetOne: (name: string) => `Reset ${name}`,
     names: {

@@ -21,8 +21,8 @@ export const settingsZh: SettingsDictionary = {
     ],
   },
   answers: {
-    intro: (model) => `用于 ${model}。留空表示使用模型自带的设置。`,
-    own: '模型自带',
+    intro: (model) => `用于 ${model}。留空表示使用模型自带的默认值。`,
+    own: '默认',
     reset: '全部重置',
     resetOne: (name) => `重置${name}`,
     names: {
