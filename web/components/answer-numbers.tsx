@@ -1,11 +1,11 @@
-import type { Timings, Usage } from '../../src/index';
 import { chatWords } from '../i18n/chat';
 import { formatCount, formatDuration, formatRate } from '../i18n/format';
 import { words } from '../i18n/locale';
+import type { AnswerTimings, AnswerUsage } from '../state/message';
 
 export interface AnswerNumbersProps {
-  readonly usage: Usage | null;
-  readonly timings: Timings | null;
+  readonly usage: AnswerUsage | null;
+  readonly timings: AnswerTimings | null;
   /** Id of the model that wrote it. */
   readonly model: string;
 }
@@ -15,7 +15,11 @@ interface Row {
   readonly value: string;
 }
 
-function rows({ usage, timings, model }: AnswerNumbersProps & { readonly timings: Timings }): readonly Row[] {
+function rows({
+  usage,
+  timings,
+  model,
+}: AnswerNumbersProps & { readonly timings: AnswerTimings }): readonly Row[] {
   const { numbers } = chatWords.value;
   const counts: readonly Row[] =
     usage === null

@@ -7,12 +7,13 @@ export { ContextMeter } from './context-meter';
 export { EnginePanel } from './engine-panel';
 export { KeepNotice } from './keep-notice';
 export { LoadCard } from './load-card';
+export { PromptButton } from './prompt-button';
 export { Sidebar } from './sidebar';
 export { Transcript } from './transcript';
 export { UndoToast } from './undo-toast';
 
-/** Reads what is stored and listens to the keyboard. */
-export async function startChat(): Promise<void> {
+/** Listens to the keyboard, and reads what is stored, which nothing waits for. */
+export function startChat(): void {
   listenToShortcuts();
-  await startHistory();
+  void startHistory();
 }

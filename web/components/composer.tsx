@@ -7,6 +7,7 @@ import { isSendKey } from '../state/send-key';
 import { sendDraft } from '../state/sending';
 import { sendKey } from '../state/settings';
 import { Icon } from './icon';
+import { LazyChat } from './lazy-chat';
 
 export const COMPOSER_ID = 'message';
 
@@ -66,6 +67,7 @@ export function Composer() {
         sendDraft();
       }}
     >
+      <LazyChat part="PromptButton" />
       <textarea
         ref={box}
         id={COMPOSER_ID}

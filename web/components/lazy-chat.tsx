@@ -11,8 +11,8 @@ const chat = signal<Chat | 'unreachable' | null>(null);
 export async function loadChat(): Promise<void> {
   try {
     const loaded = await import('./chat-parts');
-    await loaded.startChat();
     chat.value = loaded;
+    loaded.startChat();
   } catch (thrown) {
     console.warn('tabmind could not fetch the chat.', thrown);
     chat.value = 'unreachable';

@@ -1,7 +1,7 @@
 import type { FunctionComponent } from 'preact';
-import { useState } from 'preact/hooks';
 import { settingsWords } from '../i18n/settings';
 import { obstacle } from '../state/capability';
+import { SETTINGS_SECTIONS, type SettingsSection, settingsSection } from '../state/dialog';
 import { AnswerSettings } from './answer-settings';
 import { ChatSettings } from './chat-settings';
 import { DataSettings } from './data-settings';
@@ -9,10 +9,7 @@ import { Dialog } from './dialog';
 import { GeneralSettings } from './general-settings';
 import { MemorySettings } from './memory-settings';
 
-const SECTIONS = ['general', 'chat', 'answers', 'memory', 'data'] as const;
-type Section = (typeof SECTIONS)[number];
-
-const CONTENTS: Readonly<Record<Section, FunctionComponent>> = {
+const CONTENTS: Readonly<Record<SettingsSection, FunctionComponent>> = {
   general: GeneralSettings,
   chat: ChatSettings,
   answers: AnswerSettings,
@@ -36,8 +33,8 @@ function moveTab(event: KeyboardEvent & { currentTarget: HTMLElement }): void {
 /** Every setting, in one place. Without a model to run, only what concerns the page. */
 export function SettingsDialog() {
   const text = settingsWords.value;
-  const [section, setSection] = useState<Section>('general');
-  const shown = obstacle.value === null ? SECTIONS : (['general', 'data'] as const);
+  const shown = obstacle.value === null ? SETTINGS_SECTIONS : (['general', 'data'] as const);
+  const section = shown.find((name) => name === settingsSection.value) ?? 'general';
   const Content = CONTENTS[section];
   return (
     <Dialog title={text.title} class="dialog-settings">
@@ -54,8 +51,10 @@ export function SettingsDialog() {
               aria-controls="settings-panel"
               tabIndex={name === section ? 0 : -1}
               // biome-ignore lint/a11y/noAutofocus: a dialog's focus begins where the keyboard is of use.
-              autofocus={name === 'general'}
-              onClick={() => setSection(name)}
+              autofocus={name === section}
+              onClick={() => {
+                settingsSection.value = name;
+              }}
             >
               {text.sections[name]}
             </button>

@@ -1,5 +1,9 @@
 export const chatEn = {
   goOn: 'Continue your last answer exactly where it stopped. Repeat nothing and add no remark.',
+  prompt: {
+    none: 'Give this chat a system prompt',
+    set: 'Change the system prompt of this chat',
+  },
   turn: {
     actions: 'What to do with this message',
     copyQuestion: 'Copy message',

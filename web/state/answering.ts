@@ -5,7 +5,7 @@ import { announce } from './announcement';
 import { changeHead, keepMessages } from './archive';
 import { continuationOf, promptOf } from './chat-prompt';
 import { fitContext } from './context';
-import { messagesOf, openId, pathOf, type Run, runs } from './conversation';
+import { isLoaded, messagesOf, openId, pathOf, type Run, runs } from './conversation';
 import { dropModel, engine, modelState } from './engine';
 import { watchStats } from './engine-numbers';
 import { headOf } from './heads';
@@ -106,6 +106,12 @@ async function answer(conversation: string, parent: string): Promise<void> {
   await run(conversation, turn, false);
 }
 
+/** What was deleted meanwhile must not come back. */
+function keep(conversation: string, turn: Answer): void {
+  if (isLoaded(conversation) && messagesOf(conversation).value.has(turn.id))
+    keepMessages(conversation, [turn]);
+}
+
 function setRun(id: string, run: Run | null): void {
   const next = new Map(runs.value);
   if (run === null) next.delete(id);
@@ -131,8 +137,7 @@ async function run(conversation: string, turn: Answer, isContinued: boolean): Pr
       else fail(turn, TabmindError.from(thrown));
     } finally {
       setRun(turn.id, null);
-      // a conversation that was deleted meanwhile must not come back
-      if (messagesOf(conversation).value.has(turn.id)) keepMessages(conversation, [turn]);
+      keep(conversation, turn);
     }
   });
 }
@@ -157,7 +162,7 @@ async function stream(
     priority: openId.value === conversation ? 1 : 0,
   };
   const unwatch = watchStats();
-  const keeping = setInterval(() => keepMessages(conversation, [turn]), KEEP_MS);
+  const keeping = setInterval(() => keep(conversation, turn), KEEP_MS);
   try {
     let last: ChatChunk | null = null;
     const clock = thinkingClock(turn);

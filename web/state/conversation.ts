@@ -98,11 +98,13 @@ export function editLast(): void {
 export const pathOf = (conversation: string): readonly Message[] =>
   pathTo(messagesOf(conversation).value, headOf(conversation).leaf);
 
-/** Keeps, for this tab alone, which conversation is open. */
+/** Keeps, for this tab alone, which conversation is open; a new chat in which nothing was said is not worth it. */
 export function keepOpen(): () => void {
   return effect(() => {
+    if (isOpening.value) return;
     try {
-      sessionStorage.setItem(TAB_KEY, openId.value);
+      if (openHead.value.leaf === null) sessionStorage.removeItem(TAB_KEY);
+      else sessionStorage.setItem(TAB_KEY, openId.value);
     } catch (thrown) {
       console.warn('tabmind could not keep which chat is open.', thrown);
     }

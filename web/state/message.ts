@@ -1,6 +1,18 @@
 import type { Signal } from '@preact/signals';
 import type { FinishReason, TabmindError, Timings, Usage } from '../../src/index';
 
+/** What is kept of the engine's counts. */
+export type AnswerUsage = Pick<
+  Usage,
+  'prompt_tokens' | 'completion_tokens' | 'total_tokens' | 'prompt_tokens_details'
+>;
+
+/** What is kept of the engine's times. */
+export type AnswerTimings = Pick<
+  Timings,
+  'ttftMs' | 'totalMs' | 'tpotMs' | 'itlP95Ms' | 'prefillTokensPerSecond' | 'decodeTokensPerSecond'
+>;
+
 export type AnswerState =
   /** The model is still loading. */
   | { readonly status: 'waiting' }
@@ -11,8 +23,8 @@ export type AnswerState =
   | {
       readonly status: 'done';
       readonly finishReason: FinishReason;
-      readonly usage: Usage | null;
-      readonly timings: Timings | null;
+      readonly usage: AnswerUsage | null;
+      readonly timings: AnswerTimings | null;
     }
   | { readonly status: 'failed'; readonly error: TabmindError };
 
