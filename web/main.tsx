@@ -9,7 +9,7 @@ import { render } from 'preact';
 import { App } from './app';
 import { loadChat } from './components/lazy-chat';
 import { loadPicker } from './components/lazy-picker';
-import { locale, words } from './i18n/locale';
+import { fetchWords, locale, words } from './i18n/locale';
 import { obstacle } from './state/capability';
 import { keepOpen } from './state/conversation';
 import { keepDrafts } from './state/drafts';
@@ -37,10 +37,15 @@ effect(() => {
   else document.documentElement.dataset.theme = theme.value;
 });
 
-render(<App />, root);
-
-if (obstacle.value === null) {
+/** Draws the page, then starts all that may come after its first paint. */
+function start(place: HTMLElement): void {
+  effect(() => void fetchWords());
+  render(<App />, place);
+  if (obstacle.value !== null) return;
   void startModel(selectedModel.value);
   void loadChat();
   void loadPicker();
 }
+
+// nothing is drawn in the wrong language first
+void fetchWords().then(() => start(root));

@@ -1,11 +1,11 @@
 import { computed, signal } from '@preact/signals';
 import { language } from '../state/settings';
 import { type Dictionary, en } from './en';
-import { zh } from './zh';
 
 export type Locale = 'en' | 'zh';
 
-const dictionaries: Readonly<Record<Locale, Dictionary>> = { en, zh };
+/** English is part of the page; every other language comes when it is spoken. */
+const dictionaries = signal<Readonly<Partial<Record<Locale, Dictionary>>>>({ en });
 
 const browserLanguages = signal(navigator.languages);
 addEventListener('languagechange', () => {
@@ -26,5 +26,16 @@ export const locale = computed<Locale>(() =>
   language.value === 'auto' ? preferredLocale(browserLanguages.value) : language.value,
 );
 
-/** Every visible word, in the current language. */
-export const words = computed<Dictionary>(() => dictionaries[locale.value]);
+/** Every visible word, in the current language; in English until the others have been fetched. */
+export const words = computed<Dictionary>(() => dictionaries.value[locale.value] ?? en);
+
+/** Fetches the words of the current language when they are not here yet. Never rejects: English is better than no page. */
+export async function fetchWords(): Promise<void> {
+  if (dictionaries.value[locale.value] !== undefined) return;
+  try {
+    const { zh } = await import('./zh');
+    dictionaries.value = { ...dictionaries.value, zh };
+  } catch (thrown) {
+    console.warn('tabmind could not fetch the words of this language.', thrown);
+  }
+}
