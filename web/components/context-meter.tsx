@@ -8,6 +8,9 @@ import { ContextChoice } from './context-choice';
 const NEARLY_FULL = 0.85;
 const MENU_ID = 'context-menu';
 
+/** "1,024", but "32.8K". */
+const short = (count: number): string => (count < 10_000 ? formatCount(count) : formatCompact(count));
+
 /** How much of what the model can read at once this conversation takes; opens the choice of what happens when it is full. */
 export function ContextMeter() {
   const use = contextUse.value;
@@ -37,7 +40,7 @@ export function ContextMeter() {
             stroke-dasharray={`${100 * share} 100`}
           />
         </svg>
-        {context.short(formatCompact(usedTokens), formatCompact(maxTokens))}
+        {context.short(short(usedTokens), short(maxTokens))}
       </button>
       <div id={MENU_ID} class="actions panel" popover="auto" role="dialog" aria-label={label}>
         <p>{label}</p>
