@@ -16,7 +16,7 @@ import { keepDrafts } from './state/drafts';
 import { keepHub } from './state/hub';
 import { keepModels, selectedModel } from './state/models';
 import { startModel } from './state/offer';
-import { keepSettings, theme } from './state/settings';
+import { keepSettings, textSize, theme } from './state/settings';
 
 const root = document.getElementById('app');
 if (root === null) throw new Error('index.html has no #app element to draw the page in.');
@@ -35,6 +35,10 @@ effect(() => {
 effect(() => {
   if (theme.value === 'system') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme.value;
+});
+
+effect(() => {
+  document.documentElement.dataset.size = textSize.value;
 });
 
 /** Draws the page, then starts all that may come after its first paint. */

@@ -140,17 +140,25 @@ test.describe
       await expect(chat.answers.last()).toBeInViewport();
     });
 
-    test('a reload in the middle of an answer keeps what was there, and a second visit fetches no weights', async () => {
+    test('a reload in the middle of an answer keeps what was there, another tab sees it, and a second visit fetches no weights', async () => {
       await chat.newChatButton.click();
       await chat.send('Tell me a story about a fox');
       await expect.poll(async () => (await chat.lastWords()).length, { timeout: 60_000 }).toBeGreaterThan(30);
       const before = await chat.lastWords();
-      await chat.page.waitForTimeout(1200);
+      // another tab watches it, and is the proof that it was stored
+      const other = new ChatPage(await context.newPage());
+      await other.page.route('**/models/starter/**', (route) => route.abort());
+      await other.open();
+      await other.page.locator('.history-item').first().locator('.history-title').click();
+      await expect(other.answers.last()).toContainText('Being answered in another tab');
+      await expect(other.lastText).toContainText(before);
       chat.requests.length = 0;
       const startedMs = Date.now();
       await chat.page.reload();
       await expect(chat.answers.last().getByText('Stopped')).toBeVisible();
       expect((await chat.lastWords()).startsWith(before)).toBe(true);
+      await expect(other.answers.last().getByText('Stopped')).toBeVisible();
+      await other.page.close();
       await chat.ready();
       const seconds = ((Date.now() - startedMs) / 1000).toFixed(2);
       test.info().annotations.push({ type: 'second visit', description: `ready after ${seconds} s` });

@@ -52,6 +52,18 @@ test('a system prompt belongs to its chat, and presets to all', async ({ page })
   await expect(page.getByRole('button', { name: 'You are a pirate.', exact: true })).toHaveCount(0);
 });
 
+test('the text size is chosen and kept', async ({ page }) => {
+  await new ChatPage(page).open();
+  const sizePx = () => page.evaluate(() => Number.parseFloat(getComputedStyle(document.body).fontSize));
+  const normal = await sizePx();
+  await openSettings(page, 'General');
+  await page.getByRole('radio', { name: 'Large' }).check();
+  expect(await sizePx()).toBeGreaterThan(normal);
+  await page.reload();
+  await expect(page.locator('#message')).toBeVisible();
+  expect(await sizePx()).toBeGreaterThan(normal);
+});
+
 test('Ctrl+Enter can be the send key, and Enter a new line', async ({ page }) => {
   const chat = new ChatPage(page);
   await chat.open();

@@ -1,6 +1,15 @@
 import { words } from '../i18n/locale';
 import { settingsWords } from '../i18n/settings';
-import { LANGUAGES, language, SEND_KEYS, sendKey, THEMES, theme } from '../state/settings';
+import {
+  LANGUAGES,
+  language,
+  SEND_KEYS,
+  sendKey,
+  TEXT_SIZES,
+  THEMES,
+  textSize,
+  theme,
+} from '../state/settings';
 import type { IconName } from './icon';
 import { Segments } from './segments';
 
@@ -35,6 +44,16 @@ export function GeneralSettings() {
         chosen={language.value}
         onChoose={(chosen) => {
           language.value = chosen;
+        }}
+      />
+      <Segments
+        legend={text.textSize}
+        name="text-size"
+        options={TEXT_SIZES}
+        labels={text.textSizes}
+        chosen={textSize.value}
+        onChoose={(chosen) => {
+          textSize.value = chosen;
         }}
       />
       <Segments

@@ -7,6 +7,8 @@ export const settingsEn = {
     memory: 'Memory',
     data: 'Data',
   },
+  textSize: 'Text size',
+  textSizes: { small: 'Small', normal: 'Normal', large: 'Large' },
   sendKey: 'Send with',
   sendKeys: { enter: 'Enter', 'mod-enter': 'Ctrl + Enter' },
   chat: {

@@ -3,6 +3,8 @@ import type { SettingsDictionary } from './settings-en';
 export const settingsZh: SettingsDictionary = {
   title: '设置',
   sections: { general: '通用', chat: '此对话', answers: '回答', memory: '内存', data: '数据' },
+  textSize: '文字大小',
+  textSizes: { small: '小', normal: '标准', large: '大' },
   sendKey: '发送键',
   sendKeys: { enter: 'Enter', 'mod-enter': 'Ctrl + Enter' },
   chat: {
