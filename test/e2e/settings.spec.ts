@@ -33,7 +33,7 @@ test('a system prompt belongs to its chat, and presets to all', async ({ page })
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Why is the sky blue?', exact: true }).click();
   await openSettings(page, 'This chat');
-  const prompt = page.getByLabel('System prompt');
+  const prompt = page.getByRole('textbox', { name: /^System prompt/ });
   await page.getByRole('button', { name: 'Brief' }).click();
   await expect(prompt).toHaveValue(/as few words as possible/);
   await prompt.fill('You are a pirate.\nSay arr.');

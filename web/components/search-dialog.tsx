@@ -62,7 +62,7 @@ export function SearchDialog() {
   const move = (event: KeyboardEvent): void => {
     if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return;
     const buttons = [...(list.current?.querySelectorAll('button') ?? [])];
-    const at = buttons.findIndex((button) => button === document.activeElement);
+    const at = buttons.findIndex((button) => button.matches(':focus'));
     event.preventDefault();
     buttons[Math.max(0, at + (event.key === 'ArrowDown' ? 1 : -1))]?.focus();
   };
@@ -80,7 +80,6 @@ export function SearchDialog() {
       <div class="search" onKeyDown={move}>
         <input
           type="text"
-          // biome-ignore lint/a11y/noAutofocus: the dialog was opened to type in it.
           autofocus
           aria-label={text.label}
           placeholder={text.placeholder}

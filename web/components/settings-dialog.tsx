@@ -23,7 +23,7 @@ function moveTab(event: KeyboardEvent & { currentTarget: HTMLElement }): void {
   const step = steps[event.key];
   if (step === undefined) return;
   const tabs = [...event.currentTarget.querySelectorAll<HTMLElement>('[role=tab]')];
-  const at = tabs.findIndex((tab) => tab === document.activeElement);
+  const at = tabs.findIndex((tab) => tab.matches(':focus'));
   const next = tabs[(at + step + tabs.length) % tabs.length];
   event.preventDefault();
   next?.focus();
@@ -50,7 +50,6 @@ export function SettingsDialog() {
               aria-selected={name === section}
               aria-controls="settings-panel"
               tabIndex={name === section ? 0 : -1}
-              // biome-ignore lint/a11y/noAutofocus: a dialog's focus begins where the keyboard is of use.
               autofocus={name === section}
               onClick={() => {
                 settingsSection.value = name;

@@ -35,7 +35,7 @@ export function UndoToast() {
   };
   return (
     <section ref={box} class="toast" aria-label={title}>
-      <span>{title}</span>
+      <span class="toast-text">{title}</span>
       <button
         type="button"
         class="text-button"
