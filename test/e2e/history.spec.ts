@@ -187,6 +187,7 @@ test('the list slides over the page on a phone', async ({ page }) => {
   await expect(page.locator('.turn')).toHaveCount(4);
   expect(await new ChatPage(page).overflow()).toBeLessThanOrEqual(0);
   await toggle.click();
+  await expect(page.getByRole('dialog')).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(toggle).toBeFocused();
 });

@@ -1,20 +1,21 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { words } from '../i18n/locale';
-import { openDialog } from '../state/dialog';
+import { type DialogName, openDialog } from '../state/dialog';
 import { IconButton } from './icon-button';
 import { openModal } from './modal';
 
 export interface DialogProps {
+  readonly name: DialogName;
   readonly title: string;
   readonly class: string;
   readonly children: ComponentChildren;
 }
 
 /** A modal dialog. However it is closed, the browser gives the focus back to what had it before. */
-export function Dialog({ title, class: extra, children }: DialogProps) {
+export function Dialog({ name, title, class: extra, children }: DialogProps) {
   const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (box.current !== null) openModal(box.current);
   }, []);
   return (
@@ -23,7 +24,8 @@ export function Dialog({ title, class: extra, children }: DialogProps) {
       class={`dialog ${extra}`}
       aria-label={title}
       onClose={() => {
-        openDialog.value = null;
+        // told a moment later, when another dialog may be open already
+        if (openDialog.value === name) openDialog.value = null;
       }}
     >
       <div class="dialog-box">

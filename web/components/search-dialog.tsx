@@ -75,7 +75,7 @@ export function SearchDialog() {
           ? text.none
           : text.found(formatCount(hits.length));
   return (
-    <Dialog title={text.title} class="dialog-search">
+    <Dialog name="search" title={text.title} class="dialog-search">
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys are the buttons' own, heard on their way up. */}
       <div class="search" onKeyDown={move}>
         <input

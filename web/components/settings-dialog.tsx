@@ -37,7 +37,7 @@ export function SettingsDialog() {
   const section = shown.find((name) => name === settingsSection.value) ?? 'general';
   const Content = CONTENTS[section];
   return (
-    <Dialog title={text.title} class="dialog-settings">
+    <Dialog name="settings" title={text.title} class="dialog-settings">
       <div class="settings">
         <div class="tabs" role="tablist" aria-label={text.title} onKeyDown={moveTab}>
           {shown.map((name) => (

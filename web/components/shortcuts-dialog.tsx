@@ -18,7 +18,7 @@ export function ShortcutsDialog() {
   const text = historyWords.value.shortcuts;
   const keys = shortcutKeys();
   return (
-    <Dialog title={text.title} class="dialog-small">
+    <Dialog name="shortcuts" title={text.title} class="dialog-small">
       <dl class="shortcuts">
         {ORDER.map((name) => (
           <div key={name}>

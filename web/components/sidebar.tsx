@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { historyWords } from '../i18n/history';
 import { isDrawerOpen, openDialog } from '../state/dialog';
 import { isNarrow } from '../state/screen';
@@ -48,7 +48,7 @@ function close(): void {
 function Drawer() {
   const drawer = useRef<HTMLDialogElement>(null);
   const isOpen = isDrawerOpen.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (drawer.current === null) return;
     if (isOpen) openModal(drawer.current);
     else if (drawer.current.open) drawer.current.close();

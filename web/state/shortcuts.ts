@@ -36,6 +36,8 @@ const isTyping = (target: EventTarget | null): boolean =>
 const isCovered = (): boolean => document.querySelector(':popover-open, dialog[open]') !== null;
 
 function show(dialog: DialogName): void {
+  // the one that is open gives the focus back to where it came from, which the next one then remembers
+  document.querySelector<HTMLDialogElement>('dialog[open]')?.close();
   openDialog.value = dialog;
 }
 
