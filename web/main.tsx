@@ -7,16 +7,18 @@ import './styles/menus.css';
 import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { App } from './app';
+import { loadChat } from './components/lazy-chat';
 import { loadPicker } from './components/lazy-picker';
 import { fetchWords, locale, words } from './i18n/locale';
 import { watchInstallOffer } from './pwa/install-offer';
 import { loadNotices } from './pwa/lazy-notices';
 import { obstacle } from './state/capability';
-import { isAnswering, stop } from './state/conversation';
+import { keepOpen } from './state/conversation';
+import { keepDrafts } from './state/drafts';
 import { keepHub } from './state/hub';
 import { keepModels, selectedModel } from './state/models';
 import { startModel } from './state/offer';
-import { keepSettings, theme } from './state/settings';
+import { keepSettings, textSize, theme } from './state/settings';
 import { guardScripts } from './trusted-types';
 
 const root = document.getElementById('app');
@@ -27,6 +29,8 @@ watchInstallOffer();
 keepSettings();
 keepModels();
 keepHub();
+keepOpen();
+keepDrafts();
 
 effect(() => {
   document.documentElement.lang = locale.value === 'zh' ? 'zh-CN' : 'en';
@@ -38,9 +42,8 @@ effect(() => {
   else document.documentElement.dataset.theme = theme.value;
 });
 
-addEventListener('keydown', (event) => {
-  const menuIsOpen = document.querySelector(':popover-open') !== null;
-  if (event.key === 'Escape' && !event.isComposing && !menuIsOpen && isAnswering.value) stop();
+effect(() => {
+  document.documentElement.dataset.size = textSize.value;
 });
 
 /** Draws the page, then starts all that may come after its first paint. */
@@ -50,6 +53,7 @@ function start(place: HTMLElement): void {
   void loadNotices();
   if (obstacle.value !== null) return;
   void startModel(selectedModel.value);
+  void loadChat();
   void loadPicker();
 }
 

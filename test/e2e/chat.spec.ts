@@ -1,5 +1,6 @@
 import { type BrowserContext, expect, test } from '@playwright/test';
 import { ChatPage } from './chat-page';
+import { openSettings } from './seed';
 
 // One visitor, one page, in order: the model is converted once and everything after builds on it.
 test.describe
@@ -47,8 +48,6 @@ test.describe
 
     test('gives the exact greedy answers', async () => {
       await chat.newChatButton.click();
-      expect(await chat.ask('What is 27 + 15?')).toBe('27 + 15 = 42.');
-      await chat.newChatButton.click();
       await chat.page.getByRole('button', { name: 'What is the capital of France?' }).click();
       expect(await chat.answer()).toBe('The capital of France is Paris.');
     });
@@ -65,7 +64,7 @@ test.describe
       expect(await chat.page.evaluate(() => navigator.clipboard.readText())).toBe(shown);
     });
 
-    test('stops in the middle with Esc and chats on', async () => {
+    test('stops in the middle with Esc, goes on where it stopped, and answers again as a new version', async () => {
       await chat.newChatButton.click();
       await chat.send('Tell me a story about a fox');
       await expect(chat.lastText).toHaveText(/\w{3}/, { timeout: 60_000 });
@@ -74,34 +73,58 @@ test.describe
       await expect(chat.answers.last().getByText('Stopped')).toBeVisible();
       const stopped = await chat.lastWords();
       await expect(chat.page.locator('.kv-blocks')).toContainText(/KV blocks 0 \//);
-      expect((await chat.ask('Hi!')).trim()).not.toBe('');
-      expect(await chat.answers.first().locator('.turn-text').textContent()).toBe(stopped);
-    });
-
-    test('stops with the button and tries again', async () => {
-      await chat.newChatButton.click();
-      await chat.send('Tell me a story about a fox');
-      await expect(chat.lastText).toHaveText(/\w{3}/, { timeout: 60_000 });
-      await chat.stopButton.click();
-      await expect(chat.stopButton).toHaveCount(0);
-      const stopped = await chat.lastWords();
-      await chat.answers.last().getByRole('button', { name: 'Try again' }).click();
-      // Greedy, so the second try begins as the first did; it is stopped too, for a story is long on a software adapter.
+      await chat.answers.last().getByRole('button', { name: 'Continue' }).click();
       await expect
         .poll(async () => (await chat.lastWords()).length, { timeout: 60_000 })
         .toBeGreaterThan(stopped.length);
       await chat.stopButton.click();
+      await expect(chat.stopButton).toHaveCount(0);
       expect((await chat.lastWords()).startsWith(stopped)).toBe(true);
+      await expect(chat.answers).toHaveCount(1);
+      await chat.answers.last().getByRole('button', { name: 'Answer again' }).click();
+      await expect(chat.lastText).toHaveText(/\w{3}/, { timeout: 60_000 });
+      await chat.stopButton.click();
+      await expect(chat.page.locator('.branch-at')).toHaveText('2 / 2');
       await expect(chat.answers).toHaveCount(1);
     });
 
-    test('a new chat in the middle of an answer leaves a clean page', async () => {
+    test('a question is rewritten from the keyboard as a new branch, and the old one is kept', async () => {
+      await chat.newChatButton.click();
+      expect(await chat.ask('What is the capital of France?')).toBe('The capital of France is Paris.');
+      await chat.box.press('ArrowUp');
+      const editor = chat.page.getByLabel('Edit message');
+      await expect(editor).toBeFocused();
+      await editor.press('Escape');
+      await expect(editor).toHaveCount(0);
+      await chat.box.press('ArrowUp');
+      await editor.fill('What is 27 + 15?');
+      await editor.press('Enter');
+      await expect(chat.questions).toHaveText([/^What is 27 \+ 15\?/]);
+      expect(await chat.answer()).toBe('27 + 15 = 42.');
+      await expect(chat.box).toBeFocused();
+      await expect(chat.page.locator('.branch-at')).toHaveText('2 / 2');
+      await chat.page.getByRole('button', { name: 'Previous version' }).click();
+      await expect(chat.lastText).toHaveText('The capital of France is Paris.');
+    });
+
+    test('two chats answer at once, and the list shows which', async () => {
+      const { page } = chat;
+      await chat.newChatButton.click();
       await chat.send('Tell me a story about a dragon');
       await expect(chat.lastText).toHaveText(/\w{3}/, { timeout: 60_000 });
+      const before = await chat.lastWords();
       await chat.newChatButton.click();
       await expect(chat.questions).toHaveCount(0);
-      expect(await chat.ask('What is 27 + 15?')).toBe('27 + 15 = 42.');
-      await expect(chat.answers).toHaveCount(1);
+      await chat.send('What is 27 + 15?');
+      await expect(page.getByRole('img', { name: 'Answering' })).toHaveCount(2);
+      await expect(chat.lastText).toHaveText(/27/, { timeout: 60_000 });
+      // the story went on meanwhile, and can be watched again
+      await page.getByRole('button', { name: /^Tell me a story about a dragon/ }).click();
+      await expect(chat.questions).toHaveText([/dragon/]);
+      expect((await chat.lastWords()).length).toBeGreaterThan(before.length);
+      await chat.stopButton.click();
+      await page.locator('.history-title').filter({ hasText: '27 + 15' }).first().click();
+      expect(await chat.answer()).toBe('27 + 15 = 42.');
     });
 
     test('offers the way back to the latest message', async () => {
@@ -117,16 +140,71 @@ test.describe
       await expect(chat.answers.last()).toBeInViewport();
     });
 
-    test('a second visit fetches no weights', async () => {
+    test('a reload in the middle of an answer keeps what was there, another tab sees it, and a second visit fetches no weights', async () => {
+      await chat.newChatButton.click();
+      await chat.send('Tell me a story about a fox');
+      await expect.poll(async () => (await chat.lastWords()).length, { timeout: 60_000 }).toBeGreaterThan(30);
+      const before = await chat.lastWords();
+      // another tab watches it, and is the proof that it was stored
+      const other = new ChatPage(await context.newPage());
+      await other.page.route('**/models/starter/**', (route) => route.abort());
+      await other.open();
+      await other.page.locator('.history-item').first().locator('.history-title').click();
+      await expect(other.answers.last()).toContainText('Being answered in another tab');
+      await expect(other.lastText).toContainText(before);
       chat.requests.length = 0;
       const startedMs = Date.now();
       await chat.page.reload();
+      await expect(chat.answers.last().getByText('Stopped')).toBeVisible();
+      expect((await chat.lastWords()).startsWith(before)).toBe(true);
+      await expect(other.answers.last().getByText('Stopped')).toBeVisible();
+      await other.page.close();
       await chat.ready();
       const seconds = ((Date.now() - startedMs) / 1000).toFixed(2);
       test.info().annotations.push({ type: 'second visit', description: `ready after ${seconds} s` });
       console.log(`second visit: ready after ${seconds} s`);
       expect(chat.requests.filter((request) => request.url().includes('.safetensors'))).toEqual([]);
-      expect(await chat.ask('What is 27 + 15?')).toBe('27 + 15 = 42.');
+      await expect(chat.page.locator('.history-name')).not.toHaveCount(0);
+    });
+
+    test('the settings reach the engine: a longest answer, and a context after one click', async () => {
+      const { page } = chat;
+      await chat.ready();
+      await openSettings(page, 'Answers');
+      await page.getByRole('spinbutton', { name: 'Longest answer, in tokens' }).fill('4');
+      await page.getByRole('tab', { name: 'Memory' }).click();
+      await page.getByLabel('Context length, in tokens').fill('256');
+      await page.getByLabel('Context length, in tokens').press('Tab');
+      await page.getByRole('radio', { name: '4 bits' }).check();
+      await expect(page.locator('.room-then')).toContainText(/about [\d,]+ tokens in \d+ MiB/);
+      await page.getByRole('button', { name: 'Reload the model' }).click();
+      await page.keyboard.press('Escape');
+      await chat.ready();
+      await chat.newChatButton.click();
+      await chat.ask('Tell me a story about a fox');
+      const last = chat.answers.last();
+      await expect(last.getByText('Reached the length limit')).toBeVisible();
+      await expect(last.locator('.numbers-tokens')).toHaveText('4 tokens');
+      await expect(page.getByRole('button', { name: /of 256 tokens of context used/ })).toBeVisible();
+      await last.locator('.numbers summary').click();
+      await expect(last.locator('.numbers')).toContainText(/Reading[\d.,]+ tok\/s/);
+    });
+
+    test('a chat that is too long is cut at the start when the person says so', async () => {
+      const { page } = chat;
+      await chat.box.fill('word '.repeat(300));
+      await chat.box.press('Enter');
+      await expect(page.locator('.error').getByText('This chat is too long for the model')).toBeVisible();
+      await page.locator('.question').last().getByRole('button', { name: 'Edit' }).click();
+      await page.getByLabel('Edit message').fill('word '.repeat(20));
+      await page.getByLabel('Edit message').press('Enter');
+      await chat.answer();
+      await page.locator('.context').click();
+      await page.getByRole('radio', { name: 'Leave out the oldest turns' }).check();
+      await page.keyboard.press('Escape');
+      for (let turn = 0; turn < 2; turn++) await chat.ask('more '.repeat(110));
+      // both questions together would be more than three quarters of the context, beyond which turns are left out
+      await expect(page.locator('.context')).toHaveAccessibleName(/^1\d\d of 256 tokens/);
     });
 
     test('talked to nobody but its own server, and logged no error', async ({ baseURL }) => {

@@ -1,6 +1,7 @@
 import { expect, type Page, test } from '@playwright/test';
 import { expectAccessible } from './accessibility';
 import { ChatPage, presetSettings } from './chat-page';
+import { importChats, SEED } from './seed';
 
 /** Without this property a page sees a browser that has no WebGPU. */
 async function removeWebGpu(page: Page): Promise<void> {
@@ -108,26 +109,59 @@ test('Enter that ends a composition does not send', async ({ page }) => {
   await expect(chat.box).toHaveValue('');
 });
 
-test('axe finds nothing on any screen, light or dark', async ({ page }) => {
-  const chat = new ChatPage(page);
-  await chat.open();
-  await expect(chat.box).toBeVisible();
-  await expectAccessible(page);
-  for (const menu of [chat.modelPicker, page.getByRole('button', { name: 'Settings' })]) {
-    await menu.click();
+for (const [language, width, scheme] of [
+  ['en', 1100, 'light'],
+  ['zh', 360, 'dark'],
+] as const) {
+  test(`axe finds nothing on any screen: ${language}, ${width} px, ${scheme}`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 780 });
+    await page.route('**/models/starter/**', (route) => route.abort());
+    const chat = new ChatPage(page);
+    const look = () => expectAccessible(page, [scheme]);
+    await chat.open({ language });
+    await expect(page.locator('.error')).toBeVisible({ timeout: 60_000 });
+    await look();
+    await chat.modelPicker.click();
     await expect(page.getByRole('dialog')).toBeVisible();
-    await expectAccessible(page);
+    await look();
     await page.keyboard.press('Escape');
-    await expect(page.getByRole('dialog')).toHaveCount(0);
-  }
-  await chat.ready();
-  await chat.ask('Hi!');
-  await expectAccessible(page);
-  await removeWebGpu(page);
-  await page.reload();
-  await expect(page.getByRole('heading', { name: 'tabmind needs WebGPU' })).toBeVisible();
-  await expectAccessible(page);
-});
+    await importChats(page, SEED);
+    for (const tab of await page.getByRole('tab').all()) {
+      await tab.click();
+      await look();
+    }
+    await page.keyboard.press('Escape');
+    if (width < 500) {
+      await page.locator('.top-bar button').first().click();
+      await look();
+    }
+    await page.locator('.history-title').first().click();
+    await expect(page.locator('.turn')).toHaveCount(4);
+    await page.locator('.thinking summary').click();
+    await page.locator('.answer').last().locator('.numbers summary').click();
+    await page.locator('.answer').last().locator('.remove').click();
+    await expect(page.locator('.toast')).toBeVisible();
+    await expectAccessible(page);
+    await page.locator('.question .edit').last().click();
+    await look();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Control+k');
+    await page.locator('.search input').fill('a');
+    await expect(page.locator('.hit').first()).toBeVisible();
+    await look();
+    await page.keyboard.press('Escape');
+    await page.evaluate(() => document.body.focus());
+    await page.locator('.question').first().click();
+    await page.keyboard.press('?');
+    await expect(page.locator('.shortcuts')).toBeVisible();
+    await look();
+    expect(await chat.overflow()).toBeLessThanOrEqual(0);
+    await removeWebGpu(page);
+    await page.reload();
+    await expect(page.locator('.capability')).toBeVisible();
+    await look();
+  });
+}
 
 test('the page before the first paint stays small', async ({ page }) => {
   await removeWebGpu(page);

@@ -1,20 +1,24 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { words } from '../i18n/locale';
-import { chatNumber, draft, isAnswering, send, stop } from '../state/conversation';
+import { editLast, isAnswering, openId, stop } from '../state/conversation';
+import { draft, setDraft } from '../state/drafts';
 import { modelName, selectedModel } from '../state/models';
+import { isSendKey } from '../state/send-key';
+import { sendDraft } from '../state/sending';
+import { sendKey } from '../state/settings';
 import { Icon } from './icon';
+import { LazyChat } from './lazy-chat';
 
 export const COMPOSER_ID = 'message';
 
-/** Old browsers report composition only through this key code. */
-const COMPOSING_KEY_CODE = 229;
-
-/** Enter sends, except while an input method is composing (Chinese, Japanese, Korean) and with Shift. */
 function onKeyDown(event: KeyboardEvent): void {
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === COMPOSING_KEY_CODE)
-    return;
+  if (event.key === 'ArrowUp' && draft.value === '' && !event.isComposing) {
+    event.preventDefault();
+    editLast();
+  }
+  if (!isSendKey(event)) return;
   event.preventDefault();
-  void send(draft.value);
+  sendDraft();
 }
 
 function StopOrSend() {
@@ -26,7 +30,7 @@ function StopOrSend() {
         class="send send-stop"
         aria-label={composer.stop}
         title={composer.stopHint}
-        onClick={stop}
+        onClick={() => stop()}
       >
         <Icon name="stop" />
       </button>
@@ -48,20 +52,22 @@ function StopOrSend() {
 /** The message box. It keeps taking text while an answer streams; only sending waits. */
 export function Composer() {
   const box = useRef<HTMLTextAreaElement>(null);
-  const number = chatNumber.value;
+  const id = openId.value;
   // A phone's keyboard would cover the suggestions, so only a mouse or trackpad gets the caret
-  // unasked: at the start and with every new chat.
+  // unasked: at the start and with every other chat.
   useEffect(() => {
-    if (matchMedia('(pointer: fine)').matches) box.current?.focus();
-  }, [number]);
+    const isBusyElsewhere = document.querySelector('dialog[open]') !== null;
+    if (matchMedia('(pointer: fine)').matches && !isBusyElsewhere) box.current?.focus();
+  }, [id]);
   return (
     <form
       class="composer"
       onSubmit={(event) => {
         event.preventDefault();
-        void send(draft.value);
+        sendDraft();
       }}
     >
+      <LazyChat part="PromptButton" />
       <textarea
         ref={box}
         id={COMPOSER_ID}
@@ -69,11 +75,9 @@ export function Composer() {
         aria-label={words.value.composer.label}
         placeholder={words.value.composer.placeholder(modelName(selectedModel.value))}
         value={draft}
-        enterkeyhint="send"
+        enterkeyhint={sendKey.value === 'enter' ? 'send' : 'enter'}
         autocomplete="off"
-        onInput={(event) => {
-          draft.value = event.currentTarget.value;
-        }}
+        onInput={(event) => setDraft(event.currentTarget.value)}
         onKeyDown={onKeyDown}
       />
       <StopOrSend />

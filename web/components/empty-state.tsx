@@ -1,6 +1,7 @@
 import { words } from '../i18n/locale';
-import { isAnswering, send } from '../state/conversation';
+import { isAnswering } from '../state/conversation';
 import { modelName, STARTER, selectedModel } from '../state/models';
+import { sendText } from '../state/sending';
 import { Logo } from './logo';
 
 /** What a new chat shows: one line of what this is, and questions the starter can answer. */
@@ -15,7 +16,12 @@ export function EmptyState() {
       <ul class="chips" aria-label={empty.suggestions}>
         {empty.chips.map((chip) => (
           <li key={chip}>
-            <button type="button" class="chip" disabled={isAnswering.value} onClick={() => void send(chip)}>
+            <button
+              type="button"
+              class="chip"
+              disabled={isAnswering.value}
+              onClick={() => void sendText(chip)}
+            >
               {chip}
             </button>
           </li>

@@ -8,6 +8,7 @@ import folder from 'lucide-static/icons/folder-open.svg?raw';
 import lock from 'lucide-static/icons/lock.svg?raw';
 import monitor from 'lucide-static/icons/monitor.svg?raw';
 import moon from 'lucide-static/icons/moon.svg?raw';
+import sidebar from 'lucide-static/icons/panel-left.svg?raw';
 import pause from 'lucide-static/icons/pause.svg?raw';
 import play from 'lucide-static/icons/play.svg?raw';
 import retry from 'lucide-static/icons/rotate-cw.svg?raw';
@@ -36,6 +37,7 @@ const drawings = {
   play,
   retry,
   settings,
+  sidebar,
   stop,
   sun,
   trash,
@@ -43,13 +45,19 @@ const drawings = {
 
 export type IconName = keyof typeof drawings;
 
+/** A drawing from another chunk. */
+export interface Drawing {
+  readonly svg: string;
+}
+
 /** A Lucide drawing from our own bundle (never from outside), hidden from screen readers: its button has the name. */
-export function Icon({ name }: { readonly name: IconName }) {
+export function Icon({ name }: { readonly name: IconName | Drawing }) {
+  const isNamed = typeof name === 'string';
   return (
     <span
-      class={`icon icon-${name}`}
+      class={isNamed ? `icon icon-${name}` : 'icon'}
       aria-hidden="true"
-      dangerouslySetInnerHTML={{ __html: ownHtml(drawings[name]) }}
+      dangerouslySetInnerHTML={{ __html: ownHtml(isNamed ? drawings[name] : name.svg) }}
     />
   );
 }

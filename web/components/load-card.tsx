@@ -1,7 +1,7 @@
 import type { LoadProgress } from '../../src/index';
 import { formatBytes, formatTimeLeft } from '../i18n/format';
 import { words } from '../i18n/locale';
-import { turns } from '../state/conversation';
+import { path } from '../state/conversation';
 import { cancelLoad, interruptedBytes, loadModel, modelState, pauseLoad, resumeLoad } from '../state/engine';
 import { modelName, type PageModel, selectedModel } from '../state/models';
 import { closeOffer, offer } from '../state/offer';
@@ -103,7 +103,7 @@ export function LoadCard() {
   if (state.status === 'ready') return null;
   if (state.status === 'loading')
     return <LoadBar model={selectedModel.value} progress={state.progress} onCancel={cancelLoad} />;
-  const last = turns.value.at(-1);
+  const last = path.value.at(-1);
   const shownBelowQuestion = last?.role === 'assistant' && last.state.value.status === 'failed';
   if (shownBelowQuestion) return null;
   if (state.status === 'failed') return <ErrorCard error={state.error} />;

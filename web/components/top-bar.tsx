@@ -1,13 +1,16 @@
 import { words } from '../i18n/locale';
 import { obstacle } from '../state/capability';
-import { newChat } from '../state/conversation';
+import { newChat, openHead } from '../state/conversation';
+import { isDrawerOpen, openDialog } from '../state/dialog';
 import { modelState } from '../state/engine';
 import { MODEL_MENU_ID } from '../state/error-action';
 import { modelName, selectedModel } from '../state/models';
+import { isNarrow } from '../state/screen';
+import { isSidebarOpen } from '../state/settings';
+import { toggleSidebar } from '../state/sidebar';
 import { Icon } from './icon';
 import { IconButton } from './icon-button';
 import { Logo } from './logo';
-import { SETTINGS_MENU_ID } from './settings-menu';
 
 function ModelButton() {
   const name = modelName(selectedModel.value);
@@ -26,19 +29,47 @@ function ModelButton() {
   );
 }
 
+function SidebarButton() {
+  const { bar } = words.value;
+  const isOpen = isNarrow.value ? isDrawerOpen.value : isSidebarOpen.value;
+  return (
+    <IconButton
+      icon="sidebar"
+      label={isOpen ? bar.hideSidebar : bar.showSidebar}
+      isExpanded={isOpen}
+      onClick={toggleSidebar}
+    />
+  );
+}
+
 export function TopBar() {
+  const canChat = obstacle.value === null;
+  const title = openHead.value.title;
   return (
     <header class="top-bar">
+      {canChat && <SidebarButton />}
       <h1 class="brand">
         <Logo />
         <span class="brand-name">tabmind</span>
       </h1>
-      {obstacle.value === null && <ModelButton />}
+      {canChat && <ModelButton />}
+      {canChat && title !== '' && (
+        <span class="chat-title" dir="auto" title={title}>
+          {title}
+        </span>
+      )}
       <div class="top-bar-actions">
-        {obstacle.value === null && (
+        {canChat && (
           <IconButton icon="newChat" label={words.value.bar.newChat} onClick={newChat} class="new-chat" />
         )}
-        <IconButton icon="settings" label={words.value.bar.settings} opens={SETTINGS_MENU_ID} />
+        <IconButton
+          icon="settings"
+          label={words.value.bar.settings}
+          hasPopup="dialog"
+          onClick={() => {
+            openDialog.value = 'settings';
+          }}
+        />
       </div>
     </header>
   );

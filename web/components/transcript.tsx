@@ -1,27 +1,38 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { chatWords } from '../i18n/chat';
 import { words } from '../i18n/locale';
-import { turns } from '../state/conversation';
+import { openId, path } from '../state/conversation';
 import { IconButton } from './icon-button';
 import { AnswerTurn, QuestionTurn } from './turn';
 
 /** Within this many pixels of the end, the view follows new text. */
 const STICKY_PX = 48;
+/** Messages that are drawn at first, and with every step back: a chat of thousands opens as fast as a short one. */
+const SHOWN_STEP = 60;
 
-/** The conversation. It follows the newest line until the reader scrolls up, and offers the way back down. */
+/** A new conversation begins at its end, whatever was read of the one before. */
 export function Transcript() {
+  return <Scroller key={openId.value} />;
+}
+
+/** It follows the newest line until the reader scrolls up, and offers the way back down. */
+function Scroller() {
   const scroller = useRef<HTMLElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const sticky = useRef(true);
   const [isAway, setIsAway] = useState(false);
-  const count = turns.value.length;
+  const [numShown, setNumShown] = useState(SHOWN_STEP);
+  const turns = path.value;
+  const last = turns.at(-1)?.id;
+  const hidden = Math.max(0, turns.length - numShown);
 
   const toLatest = (behavior: ScrollBehavior): void => {
     sticky.current = true;
     scroller.current?.scrollTo({ top: scroller.current.scrollHeight, behavior });
   };
 
-  // A question of one's own always scrolls into view, also after reading further up.
-  useEffect(() => toLatest('instant'), [count]);
+  // A question of one's own always scrolls into view, also after reading further up; so does a branch that is switched to.
+  useEffect(() => toLatest('instant'), [last]);
 
   useEffect(() => {
     if (content.current === null) return;
@@ -51,13 +62,24 @@ export function Transcript() {
         onScroll={onScroll}
       >
         <div ref={content} class="transcript-content">
-          {turns.value.map((turn) =>
-            turn.role === 'user' ? (
-              <QuestionTurn key={turn.id} turn={turn} />
-            ) : (
-              <AnswerTurn key={turn.id} turn={turn} />
-            ),
+          {hidden > 0 && (
+            <button
+              type="button"
+              class="button button-quiet earlier"
+              onClick={() => setNumShown(numShown + SHOWN_STEP)}
+            >
+              {chatWords.value.turn.earlier}
+            </button>
           )}
+          {turns
+            .slice(hidden)
+            .map((turn) =>
+              turn.role === 'user' ? (
+                <QuestionTurn key={turn.id} turn={turn} />
+              ) : (
+                <AnswerTurn key={turn.id} turn={turn} />
+              ),
+            )}
         </div>
       </section>
       {isAway && (

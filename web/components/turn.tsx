@@ -1,45 +1,153 @@
-import { useComputed } from '@preact/signals';
+import { useComputed, useSignalEffect } from '@preact/signals';
+import { useRef } from 'preact/hooks';
+import { chatWords } from '../i18n/chat';
 import { words } from '../i18n/locale';
-import type { Answer, AnswerState, Question } from '../state/conversation';
-import { retry, turns } from '../state/conversation';
+import { ask, continueAnswer, regenerate } from '../state/answering';
+import { editing, isAnswering, openId, path } from '../state/conversation';
+import { rewriteAnswer } from '../state/editing';
+import type { Answer, AnswerState, Question } from '../state/message';
+import { isRunning } from '../state/message';
+import { removeMessage } from '../state/removal';
+import { splitThinking } from '../state/thinking';
 import { AnswerNumbers } from './answer-numbers';
 import { AnswerText } from './answer-text';
+import { BranchArrows } from './branch-arrows';
 import { CopyButton } from './copy-button';
+import { DRAWINGS } from './drawings';
 import { ErrorCard } from './error-card';
 import { IconButton } from './icon-button';
+import { MessageEditor } from './message-editor';
+import { ThinkingBlock } from './thinking-block';
+
+/** The editor is gone with the focus in it; the button that opened it gets it back. */
+function useFocusBack(id: string) {
+  const article = useRef<HTMLElement>(null);
+  const wasEditing = useRef(false);
+  useSignalEffect(() => {
+    const isEditing = editing.value === id;
+    if (wasEditing.current && editing.value === null)
+      setTimeout(() => article.current?.querySelector<HTMLElement>('.edit')?.focus());
+    wasEditing.current = isEditing;
+  });
+  return article;
+}
+
+function EditButton({ id }: { readonly id: string }) {
+  return (
+    <IconButton
+      icon={DRAWINGS.pencil}
+      label={chatWords.value.turn.edit}
+      class="edit"
+      isOff={isAnswering.value}
+      onClick={() => {
+        editing.value = id;
+      }}
+    />
+  );
+}
+
+function RemoveButton({ id }: { readonly id: string }) {
+  return (
+    <IconButton
+      icon="trash"
+      label={chatWords.value.turn.remove}
+      class="remove"
+      onClick={() => removeMessage(openId.value, id)}
+    />
+  );
+}
+
+function stopEditing(): void {
+  editing.value = null;
+}
 
 export function QuestionTurn({ turn }: { readonly turn: Question }) {
+  const article = useFocusBack(turn.id);
+  const { edit, turn: text } = chatWords.value;
+  if (editing.value === turn.id) {
+    return (
+      <article ref={article} class="turn question question-editing" aria-label={words.value.chat.you}>
+        <MessageEditor
+          label={edit.question}
+          text={turn.text}
+          confirm={edit.send}
+          hint={edit.hint}
+          onCancel={stopEditing}
+          onConfirm={(next) => {
+            stopEditing();
+            document.getElementById('message')?.focus();
+            void ask(openId.value, next, turn.parent);
+          }}
+        />
+      </article>
+    );
+  }
   return (
-    <article class="turn question" aria-label={words.value.chat.you}>
-      <p class="turn-text">{turn.text}</p>
+    <article ref={article} class="turn question" aria-label={words.value.chat.you}>
+      <p class="turn-text question-text" dir="auto">
+        {turn.text}
+      </p>
+      <footer class="turn-foot">
+        <BranchArrows message={turn} />
+        <CopyButton text={() => turn.text} label={text.copyQuestion} />
+        <EditButton id={turn.id} />
+        <RemoveButton id={turn.id} />
+      </footer>
     </article>
   );
 }
 
 function Waiting({ status }: { readonly status: AnswerState['status'] }) {
   const { chat } = words.value;
+  const text =
+    status === 'waiting'
+      ? chat.waiting
+      : status === 'elsewhere'
+        ? chatWords.value.turn.elsewhere
+        : chat.thinking;
   return (
     <p class="waiting">
       <span class="pulse" aria-hidden="true" />
-      {status === 'waiting' ? chat.waiting : chat.thinking}
+      {text}
     </p>
   );
 }
 
-/** Copy, try again where the answer was cut short, and the numbers. */
+/** What can be done with an answer that has ended, and its numbers. */
 function AnswerFoot({ turn }: { readonly turn: Answer }) {
   const state = turn.state.value;
+  if (isRunning(state)) return null;
   const { chat } = words.value;
-  if (state.status !== 'done') return null;
-  const stopped = state.finishReason === 'abort';
-  const isLast = turns.value.at(-1) === turn;
+  const text = chatWords.value.turn;
+  const isDone = state.status === 'done';
+  const isCut = isDone && state.finishReason !== 'stop';
+  const isLast = path.value.at(-1) === turn;
+  const hasText = turn.text.value !== '';
   return (
-    <footer class="answer-foot">
-      {turn.text.value !== '' && <CopyButton text={() => turn.text.value} />}
-      {stopped && isLast && <IconButton icon="retry" label={chat.retry} onClick={() => void retry()} />}
-      {stopped && <span class="note">{chat.stopped}</span>}
-      {state.finishReason === 'length' && <span class="note">{chat.length}</span>}
-      <AnswerNumbers usage={state.usage} timings={state.timings} />
+    <footer class={isLast ? 'turn-foot turn-foot-last' : 'turn-foot'}>
+      <BranchArrows message={turn} />
+      {hasText && <CopyButton text={() => splitThinking(turn.text.value).text} />}
+      {isDone && (
+        <IconButton
+          icon={DRAWINGS.regenerate}
+          label={isCut && !hasText ? chat.retry : text.regenerate}
+          isOff={isAnswering.value}
+          onClick={() => void regenerate(openId.value, turn)}
+        />
+      )}
+      {isCut && isLast && hasText && (
+        <IconButton
+          icon={DRAWINGS.goOn}
+          label={text.continue}
+          isOff={isAnswering.value}
+          onClick={() => void continueAnswer(openId.value, turn)}
+        />
+      )}
+      {hasText && <EditButton id={turn.id} />}
+      <RemoveButton id={turn.id} />
+      {isDone && state.finishReason === 'abort' && <span class="note">{chat.stopped}</span>}
+      {isDone && state.finishReason === 'length' && <span class="note">{chat.length}</span>}
+      {isDone && <AnswerNumbers usage={state.usage} timings={state.timings} model={turn.model} />}
     </footer>
   );
 }
@@ -48,26 +156,57 @@ function AnswerFoot({ turn }: { readonly turn: Answer }) {
 function BeforeFirstToken({ turn }: { readonly turn: Answer }) {
   const hasText = useComputed(() => turn.text.value !== '');
   const { status } = turn.state.value;
-  if (hasText.value || (status !== 'waiting' && status !== 'answering')) return null;
+  if (!isRunning(turn.state.value) || (hasText.value && status === 'answering')) return null;
   return <Waiting status={status} />;
 }
 
-/** `turn.text` is read by the text alone: a streamed token renders nothing else. */
+/** The only part that is drawn anew with every token. */
+function AnswerBody({ turn }: { readonly turn: Answer }) {
+  const { thinking, text, isThinking } = splitThinking(turn.text.value);
+  const isStreaming = isRunning(turn.state.value);
+  return (
+    <>
+      {thinking !== null && (
+        <ThinkingBlock text={thinking} isRunning={isThinking && isStreaming} timeMs={turn.thinkingMs.value} />
+      )}
+      {text !== '' && (
+        <div class="turn-text" dir="auto">
+          <AnswerText text={text} isStreaming={isStreaming} />
+        </div>
+      )}
+    </>
+  );
+}
+
 export function AnswerTurn({ turn }: { readonly turn: Answer }) {
+  const article = useFocusBack(turn.id);
   const state = turn.state.value;
-  const isRunning = state.status === 'waiting' || state.status === 'answering';
+  const { edit } = chatWords.value;
+  const isEditing = editing.value === turn.id;
   return (
     <article
+      ref={article}
       class={`turn answer answer-${state.status}`}
       aria-label={words.value.chat.model}
-      aria-busy={isRunning}
+      aria-busy={isRunning(state)}
     >
+      {isEditing ? (
+        <MessageEditor
+          label={edit.answer}
+          text={turn.text.value}
+          confirm={edit.save}
+          onCancel={stopEditing}
+          onConfirm={(text) => {
+            rewriteAnswer(openId.value, turn, text);
+            stopEditing();
+          }}
+        />
+      ) : (
+        <AnswerBody turn={turn} />
+      )}
       <BeforeFirstToken turn={turn} />
-      <div class="turn-text" dir="auto">
-        <AnswerText text={turn.text} isStreaming={isRunning} />
-      </div>
       {state.status === 'failed' && <ErrorCard error={state.error} />}
-      <AnswerFoot turn={turn} />
+      {!isEditing && <AnswerFoot turn={turn} />}
     </article>
   );
 }

@@ -83,7 +83,8 @@ const errors: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   'context-full': {
     title: 'This chat is too long for the model',
-    advice: 'The model remembers only a limited amount of text. Start a new chat.',
+    advice:
+      'The model can read only a limited amount of text at once. Leave out the oldest turns, or start a new chat.',
   },
   'bad-request': {
     title: 'The engine refused this request',
@@ -111,6 +112,8 @@ export const en = {
     skip: 'Skip to the message box',
   },
   bar: {
+    showSidebar: 'Show the list of chats',
+    hideSidebar: 'Hide the list of chats',
     newChat: 'New chat',
     settings: 'Settings',
     modelButton: (name: string, status: string) => `Model picker: ${name}, ${status}`,
@@ -209,6 +212,7 @@ export const en = {
       'use-starter': 'Use the starter model',
       'free-space': 'Manage stored models',
       'convert-again': 'Convert again',
+      'drop-oldest': 'Leave out the oldest turns',
       'new-chat': 'Start a new chat',
       'webgpu-help': 'How to turn on WebGPU',
       'give-token': 'Enter an access token',

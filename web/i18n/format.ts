@@ -54,3 +54,10 @@ export function formatTimeLeft(seconds: number): string {
   });
   return format.format(value);
 }
+
+/** Memory is counted in powers of two: "256 MiB". */
+export const formatMiB = (bytes: number): string => `${formats.value.whole.format(bytes / 2 ** 20)} MiB`;
+
+/** 0.8 → "80%". */
+export const formatShare = (share: number): string =>
+  new Intl.NumberFormat(locale.value, { style: 'percent' }).format(share);

@@ -39,7 +39,10 @@ const errors: Readonly<Record<ErrorCode, ErrorText>> = {
   quota: { title: '浏览器没有空间存放模型', advice: '请删除不再需要的模型，或释放磁盘空间。' },
   storage: { title: '浏览器拒绝保存模型', advice: '无痕窗口常会这样。请允许本页保存网站数据，然后重试。' },
   'corrupt-cache': { title: '已保存的模型副本损坏', advice: '请删除它并重新转换模型。' },
-  'context-full': { title: '对话超出了模型的长度', advice: '模型只能记住有限的文字，请开始新对话。' },
+  'context-full': {
+    title: '对话超出了模型的长度',
+    advice: '模型一次能读的文字有限。可以略去最早的对话，或开始新对话。',
+  },
   'bad-request': { title: '引擎拒绝了这个请求', advice: '某项设置超出了范围。' },
   'no-model': { title: '没有加载模型', advice: '请加载模型后再提问。' },
   cancelled: { title: '已取消加载', advice: '没有丢失任何内容，已收到的部分会保留。' },
@@ -53,6 +56,8 @@ export const zh: Dictionary = {
     skip: '跳到消息输入框',
   },
   bar: {
+    showSidebar: '显示对话列表',
+    hideSidebar: '隐藏对话列表',
     newChat: '新对话',
     settings: '设置',
     modelButton: (name, status) => `模型选择器：${name}，${status}`,
@@ -139,6 +144,7 @@ export const zh: Dictionary = {
       'use-starter': '使用入门模型',
       'free-space': '管理已保存的模型',
       'convert-again': '重新转换',
+      'drop-oldest': '略去最早的对话',
       'new-chat': '开始新对话',
       'webgpu-help': '如何开启 WebGPU',
       'give-token': '输入访问令牌',

@@ -1,5 +1,5 @@
 import { effect, signal } from '@preact/signals';
-import { isAnswering } from '../state/conversation';
+import { generating } from '../state/conversation';
 import { cachedModels, modelState, refreshCached } from '../state/engine';
 import { STARTER } from '../state/models';
 import { offer } from '../state/offer';
@@ -59,7 +59,7 @@ export function takeUpdate(): void {
   if (update.value !== 'ready') return;
   update.value = 'asked';
   const stop = effect(() => {
-    if (isAnswering.value) return;
+    if (generating.value.size > 0) return;
     queueMicrotask(() => {
       stop();
       if (waiting === null) location.reload();

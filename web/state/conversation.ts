@@ -1,179 +1,112 @@
-import { computed, type Signal, signal } from '@preact/signals';
-import {
-  type ChatChunk,
-  type ChatMessage,
-  type ChatRequest,
-  type ErrorCode,
-  type FinishReason,
-  TabmindError,
-  type Timings,
-  type Usage,
-} from '../../src/index';
-import { words } from '../i18n/locale';
-import { announce } from './announcement';
-import { dropModel, engine } from './engine';
-import { watchStats } from './engine-numbers';
-import { whenReady } from './readiness';
-import { greedy } from './settings';
+import { computed, effect, type Signal, signal } from '@preact/signals';
+import { headOf, heads, newHead, putHead } from './heads';
+import type { Message, Messages } from './message';
+import { indexChildren, pathTo } from './message-tree';
 
-export type AnswerState =
-  /** The model is still loading. */
-  | { readonly status: 'waiting' }
-  /** Prefill, then decode. */
-  | { readonly status: 'answering' }
-  | {
-      readonly status: 'done';
-      readonly finishReason: FinishReason;
-      readonly usage: Usage | null;
-      readonly timings: Timings | null;
-    }
-  | { readonly status: 'failed'; readonly error: TabmindError };
+const TAB_KEY = 'tabmind.open';
 
-export interface Question {
-  readonly role: 'user';
-  readonly id: number;
-  readonly text: string;
-}
-
-/** Text and state are signals so that a streamed token touches one text node, not the list. */
-export interface Answer {
-  readonly role: 'assistant';
-  readonly id: number;
-  readonly text: Signal<string>;
-  readonly state: Signal<AnswerState>;
-}
-
-export type Turn = Question | Answer;
-
-export const turns = signal<readonly Turn[]>([]);
-export const draft = signal('');
-
-/** Counts "new chat", so that the message box can take the focus back. */
-export const chatNumber = signal(0);
-
-const running = signal<AbortController | null>(null);
-export const isAnswering = computed(() => running.value !== null);
-
-/** Errors after which the weights on the GPU are gone or cannot be trusted. */
-const MODEL_IS_LOST: ReadonlySet<ErrorCode> = new Set([
-  'device-lost',
-  'out-of-memory',
-  'wrong-arithmetic',
-  'no-model',
-  'internal',
-]);
-
-let nextId = 1;
-
-/** Sends `text` and streams the answer under it. Does nothing while another answer runs or `text` is blank. */
-export async function send(text: string): Promise<void> {
-  const content = text.trim();
-  if (content === '' || isAnswering.value) return;
-  draft.value = '';
-  const question: Question = { role: 'user', id: nextId++, text: content };
-  turns.value = [...turns.value, question];
-  await answer();
-}
-
-/** Drops the last answer and asks the last question again. */
-export async function retry(): Promise<void> {
-  if (isAnswering.value) return;
-  const kept = turns.value.at(-1)?.role === 'assistant' ? turns.value.slice(0, -1) : turns.value;
-  if (kept.at(-1)?.role !== 'user') return;
-  turns.value = kept;
-  await answer();
-}
-
-export function stop(): void {
-  running.value?.abort();
-}
-
-/** Stops an answer that streams; one that still waits for a model may get it from the next. */
-export function interrupt(): void {
-  const last = turns.value.at(-1);
-  if (last?.role === 'assistant' && last.state.value.status === 'answering') stop();
-}
-
-export function newChat(): void {
-  stop();
-  running.value = null;
-  turns.value = [];
-  draft.value = '';
-  chatNumber.value++;
-}
-
-/** What the model is shown: every question, and every answer that has text. */
-function history(before: readonly Turn[]): readonly ChatMessage[] {
-  const messages: ChatMessage[] = [];
-  for (const turn of before) {
-    if (turn.role === 'user') messages.push({ role: 'user', content: turn.text });
-    else if (turn.text.value !== '') messages.push({ role: 'assistant', content: turn.text.value });
-  }
-  return messages;
-}
-
-async function answer(): Promise<void> {
-  const messages = history(turns.value);
-  const turn: Answer = {
-    role: 'assistant',
-    id: nextId++,
-    text: signal(''),
-    state: signal<AnswerState>({ status: 'waiting' }),
-  };
-  const controller = new AbortController();
-  turns.value = [...turns.value, turn];
-  running.value = controller;
+/** The conversation that this tab showed before a reload; a new tab begins a new one. */
+function rememberedId(): string | null {
   try {
-    await whenReady(controller.signal);
-    turn.state.value = { status: 'answering' };
-    announce(words.value.chat.started);
-    await stream({ messages, ...(greedy.value ? { temperature: 0 } : {}) }, turn, controller);
-    announce(finished(turn) === 'abort' ? words.value.chat.stopped : words.value.chat.finished);
+    return sessionStorage.getItem(TAB_KEY);
   } catch (thrown) {
-    if (controller.signal.aborted || isAbort(thrown)) markStopped(turn);
-    else fail(turn, TabmindError.from(thrown));
-  } finally {
-    if (running.value === controller) running.value = null;
+    console.warn('tabmind could not read which chat was open.', thrown);
+    return null;
   }
 }
 
-/** Stopping throws or ends the stream, and then nothing of it is an error. */
-async function stream(request: ChatRequest, turn: Answer, controller: AbortController): Promise<void> {
-  const unwatch = watchStats();
-  try {
-    let last: ChatChunk | null = null;
-    for await (const chunk of engine().chat(request, { signal: controller.signal })) {
-      const delta = chunk.choices[0].delta.content;
-      if (delta !== undefined) turn.text.value += delta;
-      if (chunk.choices[0].finish_reason !== null) last = chunk;
+const remembered = rememberedId();
+
+/** The conversation on screen. */
+export const openId = signal(remembered ?? crypto.randomUUID());
+
+/** Its messages are still being read from the storage. */
+export const isOpening = signal(remembered !== null);
+
+const loaded = new Map<string, Signal<Messages>>();
+
+/** The messages of a conversation as far as this tab has read or made them. */
+export function messagesOf(conversation: string): Signal<Messages> {
+  const known = loaded.get(conversation);
+  if (known !== undefined) return known;
+  const made = signal<Messages>(new Map());
+  loaded.set(conversation, made);
+  return made;
+}
+
+export const isLoaded = (conversation: string): boolean => loaded.has(conversation);
+
+export function unload(conversation: string): void {
+  loaded.delete(conversation);
+}
+
+export const openHead = computed(() => heads.value.get(openId.value) ?? newHead(openId.value));
+export const messages = computed(() => messagesOf(openId.value).value);
+export const children = computed(() => indexChildren(messages.value));
+
+/** The branch on screen, from the first question to the last message. */
+export const path = computed<readonly Message[]>(() => pathTo(messages.value, openHead.value.leaf));
+
+/** An answer that this tab computes. */
+export interface Run {
+  readonly conversation: string;
+  readonly controller: AbortController;
+}
+
+/** By the answer's id. */
+export const runs = signal<ReadonlyMap<string, Run>>(new Map());
+
+/** Conversations of this tab in which an answer is under way. */
+export const generating = computed<ReadonlySet<string>>(
+  () => new Set([...runs.value.values()].map(({ conversation }) => conversation)),
+);
+
+export const isAnswering = computed(() => generating.value.has(openId.value));
+
+/** Stops the answer of one conversation: the one on screen unless another is named. */
+export function stop(conversation = openId.value): void {
+  for (const run of runs.value.values()) if (run.conversation === conversation) run.controller.abort();
+}
+
+/** Stops every answer that streams; those that still wait for a model may get it from the next. */
+export function interrupt(): void {
+  for (const [id, { conversation, controller }] of runs.value) {
+    const answer = messagesOf(conversation).value.get(id);
+    if (answer?.role === 'assistant' && answer.state.value.status === 'answering') controller.abort();
+  }
+}
+
+/** A clean page. What other conversations compute goes on. */
+export function newChat(): void {
+  const id = crypto.randomUUID();
+  putHead(newHead(id));
+  isOpening.value = false;
+  editing.value = null;
+  openId.value = id;
+}
+
+/** The message that is being rewritten. */
+export const editing = signal<string | null>(null);
+
+/** The last question on screen, for the arrow key that rewrites it. */
+export function editLast(): void {
+  if (isAnswering.value) return;
+  editing.value = path.value.findLast(({ role }) => role === 'user')?.id ?? null;
+}
+
+/** The branch of a conversation that is not necessarily on screen. */
+export const pathOf = (conversation: string): readonly Message[] =>
+  pathTo(messagesOf(conversation).value, headOf(conversation).leaf);
+
+/** Keeps, for this tab alone, which conversation is open; a new chat in which nothing was said is not worth it. */
+export function keepOpen(): () => void {
+  return effect(() => {
+    if (isOpening.value) return;
+    try {
+      if (openHead.value.leaf === null) sessionStorage.removeItem(TAB_KEY);
+      else sessionStorage.setItem(TAB_KEY, openId.value);
+    } catch (thrown) {
+      console.warn('tabmind could not keep which chat is open.', thrown);
     }
-    turn.state.value = {
-      status: 'done',
-      finishReason: last?.choices[0].finish_reason ?? (controller.signal.aborted ? 'abort' : 'stop'),
-      usage: last?.usage ?? null,
-      timings: last?.timings ?? null,
-    };
-  } finally {
-    unwatch();
-  }
-}
-
-function finished(turn: Answer): FinishReason | null {
-  const state = turn.state.value;
-  return state.status === 'done' ? state.finishReason : null;
-}
-
-const isAbort = (thrown: unknown): boolean =>
-  (thrown instanceof DOMException && thrown.name === 'AbortError') ||
-  (thrown instanceof TabmindError && thrown.code === 'cancelled');
-
-function markStopped(turn: Answer): void {
-  turn.state.value = { status: 'done', finishReason: 'abort', usage: null, timings: null };
-  announce(words.value.chat.stopped);
-}
-
-function fail(turn: Answer, error: TabmindError): void {
-  turn.state.value = { status: 'failed', error };
-  announce(words.value.error.texts[error.code].title);
-  if (MODEL_IS_LOST.has(error.code)) dropModel(error);
+  });
 }

@@ -13,6 +13,7 @@ import {
 import { words } from '../i18n/locale';
 import { announce } from './announcement';
 import { tokenFor } from './hub';
+import { type LoadChoice, loadChoice } from './load-settings';
 import {
   addedModels,
   markComplete,
@@ -31,6 +32,8 @@ export type ModelState =
 
 export const modelState = signal<ModelState>({ status: 'idle' });
 export const stats = signal<EngineStats | null>(null);
+/** What the model that is loaded was loaded with. */
+export const loadedChoice = signal<LoadChoice>({});
 export const cachedModels = signal<readonly CachedModel[]>([]);
 
 let shared: Engine | null = null;
@@ -58,8 +61,10 @@ export function loadOptions(model: PageModel): LoadOptions {
   const token = tokenFor(model);
   const { weightBits, contextLength } = model;
   return {
-    weightBits,
     ...(contextLength === undefined ? {} : { contextLength }),
+    // the settings say it later than the offer did
+    ...loadChoice(model.id),
+    weightBits,
     ...(token === undefined ? {} : { token }),
   };
 }
@@ -79,6 +84,7 @@ export function loadModel(model: PageModel = selectedModel.value): Promise<void>
 
 async function runLoad(model: PageModel, controller: AbortController): Promise<void> {
   if (loading !== controller) return;
+  loadedChoice.value = loadChoice(model.id);
   try {
     const info = await engine().load(await modelRef(model), {
       ...loadOptions(model),

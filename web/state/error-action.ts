@@ -1,5 +1,5 @@
 import { type ErrorCode, TabmindError } from '../../src/index';
-import { newChat, retry, turns } from './conversation';
+import { newChat, openId, path } from './conversation';
 import { deleteStored, failLoad, loadModel, refreshCached } from './engine';
 import { pickerView } from './model-view';
 import { STARTER, selectedModel } from './models';
@@ -13,6 +13,7 @@ export type ErrorAction =
   | 'free-space'
   | 'convert-again'
   | 'new-chat'
+  | 'drop-oldest'
   | 'webgpu-help'
   | 'give-token'
   | 'open-folder';
@@ -58,17 +59,33 @@ function firstAction(error: TabmindError): ErrorAction {
 /** With a model of their own that failed, the starter is the quick way back to a working chat. */
 export function errorActions(error: TabmindError): readonly ErrorAction[] {
   const { code } = error;
-  const fallback = selectedModel.value.id !== STARTER.id && code !== 'context-full' && code !== 'bad-request';
+  if (code === 'context-full') return ['drop-oldest', 'new-chat'];
+  const fallback = selectedModel.value.id !== STARTER.id && code !== 'bad-request';
   // once there is room
   const again: readonly ErrorAction[] = code === 'quota' ? ['retry'] : [];
   return [firstAction(error), ...again, ...(fallback ? (['use-starter'] as const) : [])];
 }
 
+const hasFailedAnswer = (): boolean => {
+  const last = path.value.at(-1);
+  return last?.role === 'assistant' && last.state.value.status === 'failed';
+};
+
+/** Answering comes in a chunk of its own. */
+async function retry(): Promise<void> {
+  await (await import('./answering')).retry();
+}
+
 /** Asks the unanswered question again, which loads the model when it has to; only loads when there is none. */
 async function tryAgain(): Promise<void> {
-  const last = turns.value.at(-1);
-  if (last?.role === 'assistant' && last.state.value.status === 'failed') await retry();
-  else await loadModel();
+  await (hasFailedAnswer() ? retry() : loadModel());
+}
+
+/** From now on this conversation leaves out its oldest turns when it grows too long. */
+async function dropOldest(): Promise<void> {
+  const { changeHead } = await import('./archive');
+  changeHead(openId.value, { dropsOldest: true });
+  await retry();
 }
 
 async function convertAgain(): Promise<void> {
@@ -94,8 +111,7 @@ async function openFolder(): Promise<void> {
 
 async function useStarter(): Promise<void> {
   await loadModel(STARTER);
-  const last = turns.value.at(-1);
-  if (last?.role === 'assistant' && last.state.value.status === 'failed') await retry();
+  if (hasFailedAnswer()) await retry();
 }
 
 export async function runErrorAction(action: ErrorAction): Promise<void> {
@@ -114,6 +130,8 @@ export async function runErrorAction(action: ErrorAction): Promise<void> {
       return convertAgain();
     case 'new-chat':
       return newChat();
+    case 'drop-oldest':
+      return dropOldest();
     case 'webgpu-help':
       return location.reload();
     case 'give-token':

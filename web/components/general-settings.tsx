@@ -1,12 +1,18 @@
 import { words } from '../i18n/locale';
+import { settingsWords } from '../i18n/settings';
 import { LazyNotice } from '../pwa/lazy-notices';
-import { greedy, LANGUAGES, language, THEMES, theme } from '../state/settings';
+import {
+  LANGUAGES,
+  language,
+  SEND_KEYS,
+  sendKey,
+  TEXT_SIZES,
+  THEMES,
+  textSize,
+  theme,
+} from '../state/settings';
 import type { IconName } from './icon';
-import { Menu } from './menu';
 import { Segments } from './segments';
-import { SwitchRow } from './switch-row';
-
-export const SETTINGS_MENU_ID = 'settings-menu';
 
 const themeIcons: Readonly<Record<(typeof THEMES)[number], IconName>> = {
   system: 'monitor',
@@ -14,10 +20,12 @@ const themeIcons: Readonly<Record<(typeof THEMES)[number], IconName>> = {
   dark: 'moon',
 };
 
-export function SettingsMenu() {
+/** How the page looks, what it speaks, and what sends. */
+export function GeneralSettings() {
   const { settings } = words.value;
+  const text = settingsWords.value;
   return (
-    <Menu id={SETTINGS_MENU_ID} title={settings.title} class="menu-settings">
+    <>
       <Segments
         legend={settings.theme}
         name="theme"
@@ -39,15 +47,27 @@ export function SettingsMenu() {
           language.value = chosen;
         }}
       />
-      <SwitchRow
-        label={settings.greedy}
-        hint={settings.greedyHint}
-        isOn={greedy.value}
-        onSwitch={(isOn) => {
-          greedy.value = isOn;
+      <Segments
+        legend={text.textSize}
+        name="text-size"
+        options={TEXT_SIZES}
+        labels={text.textSizes}
+        chosen={textSize.value}
+        onChoose={(chosen) => {
+          textSize.value = chosen;
+        }}
+      />
+      <Segments
+        legend={text.sendKey}
+        name="send-key"
+        options={SEND_KEYS}
+        labels={text.sendKeys}
+        chosen={sendKey.value}
+        onChoose={(chosen) => {
+          sendKey.value = chosen;
         }}
       />
       <LazyNotice part="InstallRow" />
-    </Menu>
+    </>
   );
 }

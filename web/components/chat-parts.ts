@@ -1,0 +1,19 @@
+import '../styles/turns.css';
+import '../styles/history.css';
+import { startHistory } from '../state/history';
+import { listenToShortcuts } from '../state/shortcuts';
+
+export { ContextMeter } from './context-meter';
+export { EnginePanel } from './engine-panel';
+export { KeepNotice } from './keep-notice';
+export { LoadCard } from './load-card';
+export { PromptButton } from './prompt-button';
+export { Sidebar } from './sidebar';
+export { Transcript } from './transcript';
+export { UndoToast } from './undo-toast';
+
+/** Listens to the keyboard, and reads what is stored, which nothing waits for. */
+export function startChat(): void {
+  listenToShortcuts();
+  void startHistory();
+}

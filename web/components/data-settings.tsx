@@ -1,0 +1,162 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { TabmindError } from '../../src/index';
+import { formatCount } from '../i18n/format';
+import { words } from '../i18n/locale';
+import { settingsWords } from '../i18n/settings';
+import { announce } from '../state/announcement';
+import { heads } from '../state/heads';
+import { hubName } from '../state/hub-name';
+import { models } from '../state/models';
+import { DRAWINGS } from './drawings';
+import { Icon } from './icon';
+
+const JSON_NAME = 'tabmind-chats.json';
+const MARKDOWN_NAME = 'tabmind-chats.md';
+
+async function exportJson(): Promise<void> {
+  const { conversationsAsJson, download } = await import('../state/export-file');
+  download(await conversationsAsJson(), JSON_NAME, 'application/json');
+}
+
+async function exportMarkdown(): Promise<void> {
+  const { conversationsAsMarkdown, download } = await import('../state/export-file');
+  const { you, model } = words.value.chat;
+  download(await conversationsAsMarkdown({ you, model }), MARKDOWN_NAME, 'text/markdown');
+}
+
+async function importFile(file: File): Promise<string> {
+  const { data } = settingsWords.value;
+  try {
+    const { importConversations } = await import('../state/import-file');
+    const { numConversations, numMessages, numSkipped } = await importConversations(await file.text());
+    const done = data.imported(formatCount(numConversations), formatCount(numMessages));
+    return numSkipped === 0 ? done : `${done} ${data.skipped(formatCount(numSkipped))}`;
+  } catch (thrown) {
+    const { message, meaning, remedy } = TabmindError.from(thrown);
+    return [message, meaning, remedy].filter(Boolean).join(' ');
+  }
+}
+
+function Transfer() {
+  const { data } = settingsWords.value;
+  const [outcome, setOutcome] = useState('');
+  const field = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <section class="data-part">
+        <h3>{data.exportTitle}</h3>
+        <p class="hint">{data.exportHint}</p>
+        <div class="row">
+          <button type="button" class="button button-quiet" onClick={() => void exportJson()}>
+            <Icon name={DRAWINGS.download} /> {data.json}
+          </button>
+          <button type="button" class="button button-quiet" onClick={() => void exportMarkdown()}>
+            <Icon name={DRAWINGS.download} /> {data.markdown}
+          </button>
+        </div>
+      </section>
+      <section class="data-part">
+        <h3>{data.importTitle}</h3>
+        <p class="hint">{data.importHint}</p>
+        <input
+          ref={field}
+          type="file"
+          hidden
+          accept=".json,application/json"
+          onChange={async ({ currentTarget }) => {
+            const file = currentTarget.files?.[0];
+            if (file !== undefined) setOutcome(await importFile(file));
+            // the same file may be chosen again
+            currentTarget.value = '';
+          }}
+        />
+        <button type="button" class="button button-quiet" onClick={() => field.current?.click()}>
+          <Icon name={DRAWINGS.upload} /> {data.importButton}
+        </button>
+        <p class="hint import-outcome" role="status">
+          {outcome}
+        </p>
+      </section>
+    </>
+  );
+}
+
+function Wipe() {
+  const { data } = settingsWords.value;
+  const [isAsking, setIsAsking] = useState(false);
+  const box = useRef<HTMLElement>(null);
+  const hasAsked = useRef(false);
+  const numChats = [...heads.value.values()].filter(({ leaf }) => leaf !== null).length;
+  // the button that had the focus is replaced by others
+  useEffect(() => {
+    if (hasAsked.current) box.current?.querySelector<HTMLElement>('.wipe-focus')?.focus();
+    hasAsked.current = true;
+  }, [isAsking]);
+  const wipe = async (): Promise<void> => {
+    const { wipeConversations } = await import('../state/wipe');
+    if (await wipeConversations()) announce(data.wiped);
+    setIsAsking(false);
+  };
+  return (
+    <section ref={box} class="data-part">
+      <h3>{data.wipeTitle}</h3>
+      {isAsking ? (
+        <>
+          <p role="alert">{data.wipeSure(formatCount(numChats))}</p>
+          <div class="row">
+            <button type="button" class="button button-bad" onClick={() => void wipe()}>
+              {data.wipeYes}
+            </button>
+            <button type="button" class="button button-quiet wipe-focus" onClick={() => setIsAsking(false)}>
+              {data.wipeNo}
+            </button>
+          </div>
+        </>
+      ) : (
+        <>
+          <p class="hint">{data.wipeHint}</p>
+          <button
+            type="button"
+            class="button button-quiet button-quiet-bad wipe-focus"
+            onClick={() => setIsAsking(true)}
+          >
+            {data.wipe}
+          </button>
+        </>
+      )}
+    </section>
+  );
+}
+
+function Privacy() {
+  const { data } = settingsWords.value;
+  const hosts = new Set([location.host]);
+  for (const model of models.value) {
+    if (model.kind === 'hub') hosts.add(hubName(model.host));
+    if (model.kind === 'url') hosts.add(new URL(model.url).host);
+  }
+  return (
+    <section class="data-part">
+      <h3>{data.privacyTitle}</h3>
+      <p class="hint">{data.privacy}</p>
+      <ul class="hosts">
+        {[...hosts].map((host) => (
+          <li key={host}>
+            <code>{host}</code>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** What becomes of the conversations, and who hears of them: nobody. */
+export function DataSettings() {
+  return (
+    <>
+      <Transfer />
+      <Wipe />
+      <Privacy />
+    </>
+  );
+}

@@ -1,0 +1,223 @@
+import { batch, signal } from '@preact/signals';
+import { type ChatChunk, type ErrorCode, type FinishReason, TabmindError } from '../../src/index';
+import { words } from '../i18n/locale';
+import { announce } from './announcement';
+import { changeHead, keepMessages } from './archive';
+import { continuationOf, promptOf } from './chat-prompt';
+import { fitContext } from './context';
+import { isLoaded, messagesOf, openId, pathOf, type Run, runs } from './conversation';
+import { dropModel, engine, modelState } from './engine';
+import { watchStats } from './engine-numbers';
+import { headOf } from './heads';
+import { holdAnswer } from './history';
+import type { Answer, Message } from './message';
+import { pathTo } from './message-tree';
+import { selectedModel } from './models';
+import { whenReady } from './readiness';
+import { sampling, samplingFields } from './sampling';
+import { splitThinking } from './thinking';
+
+/** How often a growing answer is written to the storage. */
+const KEEP_MS = 800;
+const TITLE_CHARS = 60;
+
+/** Errors after which the weights on the GPU are gone or cannot be trusted. */
+const MODEL_IS_LOST: ReadonlySet<ErrorCode> = new Set([
+  'device-lost',
+  'out-of-memory',
+  'wrong-arithmetic',
+  'no-model',
+  'internal',
+]);
+
+const isBusy = (conversation: string): boolean =>
+  [...runs.value.values()].some((run) => run.conversation === conversation);
+
+/** Sends `text` in the open conversation and streams the answer under it; not while one is under way there. */
+export async function send(text: string): Promise<void> {
+  const conversation = openId.value;
+  await ask(conversation, text, pathOf(conversation).at(-1)?.id ?? null);
+}
+
+/** Asks `text` after `parent`: at the end, or beside a question that it replaces, as a new branch. */
+export async function ask(conversation: string, text: string, parent: string | null): Promise<void> {
+  const content = text.trim();
+  if (content === '' || isBusy(conversation)) return;
+  const place = { id: crypto.randomUUID(), parent, createdMs: Date.now() };
+  const question: Message = { ...place, role: 'user', text: content };
+  batch(() => {
+    add(conversation, question);
+    if (headOf(conversation).title === '') changeHead(conversation, { title: titleOf(content) });
+  });
+  await answer(conversation, question.id);
+}
+
+/** The first line that says something, cut between words where it is long. */
+export function titleOf(text: string): string {
+  const line = text.trim().split('\n', 1)[0]?.trim() ?? '';
+  if (line.length <= TITLE_CHARS) return line;
+  const cut = line.slice(0, TITLE_CHARS);
+  const space = cut.lastIndexOf(' ');
+  return `${space > TITLE_CHARS / 2 ? cut.slice(0, space) : cut}…`;
+}
+
+/** Puts a message at the end of its branch and shows that branch. */
+function add(conversation: string, message: Message): void {
+  const known = messagesOf(conversation);
+  known.value = new Map(known.value).set(message.id, message);
+  keepMessages(conversation, [message]);
+  changeHead(conversation, { leaf: message.id, updatedMs: message.createdMs });
+}
+
+/** Another answer to the same question, as a new branch. */
+export async function regenerate(conversation: string, { parent }: Answer): Promise<void> {
+  if (parent !== null && !isBusy(conversation)) await answer(conversation, parent);
+}
+
+/** Goes on where an answer ended; the new text is added to it. */
+export async function continueAnswer(conversation: string, turn: Answer): Promise<void> {
+  if (isBusy(conversation)) return;
+  await run(conversation, turn, true);
+}
+
+/** Answers the last question on screen once more, in place of an answer that failed. */
+export async function retry(): Promise<void> {
+  const conversation = openId.value;
+  const last = pathOf(conversation).at(-1);
+  if (last === undefined || isBusy(conversation)) return;
+  if (last.role === 'user') return answer(conversation, last.id);
+  if (last.text.value !== '') return regenerate(conversation, last);
+  return run(conversation, last, false);
+}
+
+async function answer(conversation: string, parent: string): Promise<void> {
+  const turn: Answer = {
+    role: 'assistant',
+    id: crypto.randomUUID(),
+    parent,
+    // after its question also where the clock stands still between the two
+    createdMs: Math.max(Date.now(), (messagesOf(conversation).value.get(parent)?.createdMs ?? 0) + 1),
+    model: selectedModel.value.id,
+    text: signal(''),
+    state: signal<Answer['state']['value']>({ status: 'waiting' }),
+    thinkingMs: signal<number | null>(null),
+  };
+  add(conversation, turn);
+  await run(conversation, turn, false);
+}
+
+/** What was deleted meanwhile must not come back. */
+function keep(conversation: string, turn: Answer): void {
+  if (isLoaded(conversation) && messagesOf(conversation).value.has(turn.id))
+    keepMessages(conversation, [turn]);
+}
+
+function setRun(id: string, run: Run | null): void {
+  const next = new Map(runs.value);
+  if (run === null) next.delete(id);
+  else next.set(id, run);
+  runs.value = next;
+}
+
+async function run(conversation: string, turn: Answer, isContinued: boolean): Promise<void> {
+  const controller = new AbortController();
+  batch(() => {
+    turn.state.value = { status: 'waiting' };
+    setRun(turn.id, { conversation, controller });
+  });
+  await holdAnswer(turn.id, async () => {
+    try {
+      const info = await whenReady(controller.signal);
+      turn.state.value = { status: 'answering' };
+      announce(words.value.chat.started);
+      await stream(conversation, turn, controller, info.contextLength, isContinued);
+      announce(finished(turn) === 'abort' ? words.value.chat.stopped : words.value.chat.finished);
+    } catch (thrown) {
+      if (controller.signal.aborted || isAbort(thrown)) markStopped(turn);
+      else fail(turn, TabmindError.from(thrown));
+    } finally {
+      setRun(turn.id, null);
+      keep(conversation, turn);
+    }
+  });
+}
+
+/** Stopping throws or ends the stream, and then nothing of it is an error. */
+async function stream(
+  conversation: string,
+  turn: Answer,
+  controller: AbortController,
+  contextLength: number,
+  isContinued: boolean,
+): Promise<void> {
+  const branch = pathTo(messagesOf(conversation).value, isContinued ? turn.id : turn.parent);
+  const { systemPrompt, dropsOldest } = headOf(conversation);
+  const prompt = promptOf(systemPrompt, branch);
+  const whole = isContinued ? continuationOf(prompt) : prompt;
+  const request = {
+    ...samplingFields(sampling.value),
+    messages: await fitContext(whole, contextLength, dropsOldest),
+    session: conversation,
+    // the one on screen is the one that is waited for
+    priority: openId.value === conversation ? 1 : 0,
+  };
+  const unwatch = watchStats();
+  const keeping = setInterval(() => keep(conversation, turn), KEEP_MS);
+  try {
+    let last: ChatChunk | null = null;
+    const clock = thinkingClock(turn);
+    for await (const chunk of engine().chat(request, { signal: controller.signal })) {
+      const delta = chunk.choices[0].delta.content;
+      if (delta !== undefined) {
+        turn.text.value += delta;
+        clock();
+      }
+      if (chunk.choices[0].finish_reason !== null) last = chunk;
+    }
+    turn.state.value = endOf(last, controller.signal.aborted);
+  } finally {
+    clearInterval(keeping);
+    unwatch();
+  }
+}
+
+function endOf(last: ChatChunk | null, isAborted: boolean): Answer['state']['value'] {
+  return {
+    status: 'done',
+    finishReason: last?.choices[0].finish_reason ?? (isAborted ? 'abort' : 'stop'),
+    usage: last?.usage ?? null,
+    timings: last?.timings ?? null,
+  };
+}
+
+/** Called after each piece of text: takes the time at the first one that ends the thinking. */
+function thinkingClock(turn: Answer): () => void {
+  let startMs: number | null = null;
+  return () => {
+    if (turn.thinkingMs.value !== null) return;
+    startMs ??= performance.now();
+    const { thinking, isThinking } = splitThinking(turn.text.value);
+    if (thinking !== null && !isThinking) turn.thinkingMs.value = performance.now() - startMs;
+  };
+}
+
+function finished(turn: Answer): FinishReason | null {
+  const state = turn.state.value;
+  return state.status === 'done' ? state.finishReason : null;
+}
+
+const isAbort = (thrown: unknown): boolean =>
+  (thrown instanceof DOMException && thrown.name === 'AbortError') ||
+  (thrown instanceof TabmindError && thrown.code === 'cancelled');
+
+function markStopped(turn: Answer): void {
+  turn.state.value = { status: 'done', finishReason: 'abort', usage: null, timings: null };
+  announce(words.value.chat.stopped);
+}
+
+function fail(turn: Answer, error: TabmindError): void {
+  turn.state.value = { status: 'failed', error };
+  announce(words.value.error.texts[error.code].title);
+  // of several answers that fail with the model, only the first may drop it: by the next it may be loading again
+  if (MODEL_IS_LOST.has(error.code) && modelState.value.status === 'ready') dropModel(error);
+}

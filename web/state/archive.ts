@@ -1,0 +1,103 @@
+import { signal } from '@preact/signals';
+import { TabmindError } from '../../src/index';
+import { type MessageRecord, RECORD_VERSION } from '../storage/conversation-record';
+import { ConversationStore } from '../storage/conversation-store';
+import { type Head, type HeadPatch, headOf, putHead } from './heads';
+import type { Message } from './message';
+import { toRecord } from './message-record';
+
+/** What tabs tell each other: look again at this conversation, or at all. */
+export interface Note {
+  readonly kind: 'changed' | 'deleted' | 'all';
+  readonly conversation: string;
+}
+
+export const store = new ConversationStore();
+
+const channel = new BroadcastChannel('tabmind-conversations');
+
+/** Why the last change was not kept; null while all is well. */
+export const keepProblem = signal<TabmindError | null>(null);
+
+/** Writes happen in the order in which they were asked for. */
+let lastWrite: Promise<void> = Promise.resolve();
+
+/** Changes that the browser refused to store, in their order. */
+let refused: (() => void)[] = [];
+
+/** Tries to store once more what was refused. */
+export function keepAgain(): void {
+  const again = refused;
+  refused = [];
+  keepProblem.value = null;
+  for (const act of again) act();
+}
+
+/** Resolves to whether it was kept; a refusal is shown, and never thrown at the answer that streams. */
+function write(note: Note, act: () => Promise<unknown>): Promise<boolean> {
+  const kept = lastWrite.then(async () => {
+    try {
+      await act();
+      channel.postMessage(note);
+      return true;
+    } catch (thrown) {
+      console.warn('tabmind could not keep a change of a chat.', thrown);
+      refused.push(() => void write(note, act));
+      keepProblem.value = TabmindError.from(thrown, isQuota(thrown) ? 'quota' : 'storage');
+      return false;
+    }
+  });
+  lastWrite = kept.then(() => undefined);
+  return kept;
+}
+
+/** Resolves when all that was changed so far has been written, or refused. */
+export const settled = (): Promise<void> => lastWrite;
+
+const isQuota = (thrown: unknown): boolean =>
+  thrown instanceof DOMException && thrown.name === 'QuotaExceededError';
+
+/** Calls `look` with what other tabs have written. */
+export function listen(look: (note: Note) => void): void {
+  channel.addEventListener('message', ({ data }: MessageEvent<Note>) => look(data));
+}
+
+/** Changes a head here and, when anything was said in it, in the storage. */
+export function changeHead(id: string, patch: HeadPatch): void {
+  const whole: Head = { ...headOf(id), ...patch };
+  putHead(whole);
+  if (whole.leaf === null) return;
+  const record = { ...whole, version: RECORD_VERSION } as const;
+  void write({ kind: 'changed', conversation: id }, () => store.changeHead(record, patch));
+}
+
+export function keepMessages(conversation: string, messages: readonly Message[]): void {
+  const records = messages.map((message) => toRecord(conversation, message));
+  void write({ kind: 'changed', conversation }, () => store.putMessages(records));
+}
+
+/** Puts back what was deleted: the messages first, for a head without them would show nothing. */
+export function restore(head: Head, records: readonly MessageRecord[]): Promise<boolean> {
+  const whole = { ...head, version: RECORD_VERSION } as const;
+  return write({ kind: 'changed', conversation: head.id }, async () => {
+    await store.putMessages(records);
+    await store.changeHead(whole, whole);
+  });
+}
+
+export function dropMessages(conversation: string, ids: readonly string[]): void {
+  void write({ kind: 'changed', conversation }, () => store.deleteMessages(conversation, ids));
+}
+
+export function dropConversation(conversation: string): void {
+  void write({ kind: 'deleted', conversation }, () => store.delete(conversation));
+}
+
+export function dropEverything(): Promise<boolean> {
+  return write({ kind: 'all', conversation: '' }, () => store.clear());
+}
+
+/** For changes of many conversations at once, such as an import. */
+export function writeAll(act: () => Promise<unknown>): Promise<boolean> {
+  return write({ kind: 'all', conversation: '' }, act);
+}

@@ -1,0 +1,52 @@
+import { computed, signal } from '@preact/signals';
+import { readLocalRecord, writeLocalRecord } from '../storage/local-record';
+import { isOpening, openHead, openId } from './conversation';
+
+const KEY = 'drafts';
+const WRITE_MS = 400;
+/** All new chats share one draft, for they have no name yet. */
+const NEW = 'new';
+
+const drafts = signal(readLocalRecord(KEY) ?? {});
+
+const keyOfOpen = computed(() => (isOpening.value || openHead.value.leaf !== null ? openId.value : NEW));
+
+/** What is typed and not sent in the conversation on screen. */
+export const draft = computed(() => {
+  const text = drafts.value[keyOfOpen.value];
+  return typeof text === 'string' ? text : '';
+});
+
+const changed = new Set<string>();
+
+export function setDraft(text: string): void {
+  changeDraft(keyOfOpen.value, text);
+}
+
+/** A conversation that is gone needs no draft. */
+export function forgetDraft(conversation: string): void {
+  changeDraft(conversation, '');
+}
+
+function changeDraft(key: string, text: string): void {
+  drafts.value = { ...drafts.value, [key]: text };
+  if (changed.size === 0) setTimeout(flushDrafts, WRITE_MS);
+  changed.add(key);
+}
+
+/** Other tabs write to the same record, so only what changed here is put into it. */
+function flushDrafts(): void {
+  if (changed.size === 0) return;
+  const kept: Record<string, unknown> = { ...readLocalRecord(KEY) };
+  for (const key of changed) {
+    if (drafts.value[key]) kept[key] = drafts.value[key];
+    else delete kept[key];
+  }
+  changed.clear();
+  writeLocalRecord(KEY, kept);
+}
+
+/** A reload must not lose the last words. */
+export function keepDrafts(): void {
+  addEventListener('pagehide', flushDrafts);
+}

@@ -1,0 +1,10 @@
+import { keepMessages } from './archive';
+import type { Answer } from './message';
+
+/** Puts the person's words in the model's mouth. What the engine counted no longer fits them. */
+export function rewriteAnswer(conversation: string, answer: Answer, text: string): void {
+  answer.text.value = text;
+  const state = answer.state.value;
+  if (state.status === 'done') answer.state.value = { ...state, usage: null, timings: null };
+  keepMessages(conversation, [answer]);
+}

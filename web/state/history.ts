@@ -1,0 +1,180 @@
+import { batch, signal } from '@preact/signals';
+import { TabmindError } from '../../src/index';
+import type { HeadRecord, MessageRecord } from '../storage/conversation-record';
+import { keepProblem, listen, type Note, settled, store } from './archive';
+import {
+  generating,
+  isLoaded,
+  isOpening,
+  messagesOf,
+  newChat,
+  openId,
+  runs,
+  stop,
+  unload,
+} from './conversation';
+import { forgetDraft } from './drafts';
+import { forgetHeads, type Head, headOf, heads, putHead } from './heads';
+import type { Message, Messages } from './message';
+import { fromRecord, updateAnswer } from './message-record';
+import { indexChildren, newestLeaf, pathTo } from './message-tree';
+
+/** Records that only a newer page can read; they stay where they are. */
+export const numUnknown = signal(0);
+
+/** The list of conversations has been read once. */
+export const isListed = signal(false);
+
+const LOCK = 'tabmind answer ';
+/** How often an answer of another tab is looked at: that tab may be closed in the middle of it. */
+const WATCH_MS = 3_000;
+
+/** Holds the name of an answer while it streams, so that other tabs know that it is alive. */
+export function holdAnswer(id: string, work: () => Promise<void>): Promise<void> {
+  return navigator.locks.request(LOCK + id, work);
+}
+
+/** Reads the list, shows the conversation that was open, and follows what other tabs write. */
+export async function startHistory(): Promise<void> {
+  listen((note) => void follow(note));
+  await readHeads();
+  isListed.value = true;
+  if (isOpening.value) await openConversation(openId.value);
+}
+
+async function readHeads(): Promise<void> {
+  try {
+    const { items, numUnknown: unknown } = await store.heads();
+    numUnknown.value = unknown;
+    batch(() => {
+      const stored = new Set(items.map(({ id }) => id));
+      const gone = [...heads.value.values()].filter(({ id, leaf }) => leaf !== null && !stored.has(id));
+      forgetHeads(gone.filter(({ id }) => !generating.value.has(id)).map(({ id }) => id));
+      for (const item of items) takeHead(item);
+    });
+  } catch (thrown) {
+    report(thrown);
+  }
+}
+
+function report(thrown: unknown): void {
+  console.warn('tabmind could not read the stored chats.', thrown);
+  keepProblem.value = TabmindError.from(thrown, 'storage');
+}
+
+/** Takes over what is stored, except where the reader stands: on another branch than the other tab's they stay. */
+function takeHead(record: HeadRecord): void {
+  const { id, title, isNamed, isPinned, systemPrompt, dropsOldest, createdMs, updatedMs } = record;
+  const known = heads.value.get(id);
+  const leaf = known === undefined ? record.leaf : leafFor(known, record.leaf);
+  putHead({ id, title, isNamed, isPinned, systemPrompt, dropsOldest, createdMs, updatedMs, leaf });
+}
+
+function leafFor({ id, leaf }: Head, stored: string | null): string | null {
+  if (leaf === null || !isLoaded(id)) return stored;
+  const messages = messagesOf(id).value;
+  if (!messages.has(leaf)) return stored;
+  const follows = pathTo(messages, stored).some((message) => message.id === leaf);
+  return follows ? stored : leaf;
+}
+
+/** Shows a stored conversation, and nothing else in between. */
+export async function openConversation(id: string): Promise<void> {
+  batch(() => {
+    openId.value = id;
+    isOpening.value = !isLoaded(id) || messagesOf(id).value.size === 0;
+  });
+  if (!isOpening.value) return;
+  try {
+    await readMessages(id);
+  } catch (thrown) {
+    report(thrown);
+  } finally {
+    if (openId.value === id) isOpening.value = false;
+  }
+}
+
+/** Brings a conversation up to date with the storage. What this tab computes itself it knows better. */
+async function readMessages(id: string): Promise<void> {
+  await settled();
+  const [{ items }, held] = await Promise.all([store.messages(id), heldAnswers()]);
+  const known = messagesOf(id);
+  batch(() => {
+    known.value = merge(id, known.value, items, held);
+    const head = headOf(id);
+    if (known.value.size > 0 && (head.leaf === null || !known.value.has(head.leaf)))
+      putHead({ ...head, leaf: newestLeaf(indexChildren(known.value)) });
+  });
+  watch(id);
+}
+
+async function heldAnswers(): Promise<ReadonlySet<string>> {
+  const { held = [] } = await navigator.locks.query();
+  return new Set(held.flatMap(({ name }) => (name?.startsWith(LOCK) ? [name.slice(LOCK.length)] : [])));
+}
+
+function merge(
+  id: string,
+  known: Messages,
+  records: readonly MessageRecord[],
+  held: ReadonlySet<string>,
+): Messages {
+  const isGenerating = generating.value.has(id);
+  // what this tab has just made may not be written yet
+  const merged = new Map<string, Message>(isGenerating ? known : []);
+  for (const record of records) {
+    const stored = fromRecord(record, (answer) => held.has(answer));
+    const mine = known.get(record.id);
+    if (mine?.role === 'assistant' && stored.role === 'assistant') {
+      if (!runs.value.has(mine.id)) updateAnswer(mine, stored);
+      merged.set(mine.id, mine);
+    } else merged.set(record.id, mine ?? stored);
+  }
+  return merged;
+}
+
+let watching: ReturnType<typeof setTimeout> | null = null;
+
+/** While another tab answers in the open conversation, looks whether that tab is still there. */
+function watch(id: string): void {
+  const isElsewhere = [...messagesOf(id).value.values()].some(
+    (message) => message.role === 'assistant' && message.state.value.status === 'elsewhere',
+  );
+  if (!isElsewhere || watching !== null || openId.value !== id) return;
+  watching = setTimeout(() => {
+    watching = null;
+    readMessages(id).catch(report);
+  }, WATCH_MS);
+}
+
+async function follow({ kind, conversation }: Note): Promise<void> {
+  if (kind === 'deleted') return leave(conversation);
+  if (kind === 'all') return readAll();
+  try {
+    const record = await store.head(conversation);
+    if (isLoaded(conversation)) await readMessages(conversation);
+    if (record !== null) takeHead(record);
+  } catch (thrown) {
+    report(thrown);
+  }
+}
+
+/** Reads everything anew: the list, and the conversation on screen. */
+export async function readAll(): Promise<void> {
+  await settled();
+  await readHeads();
+  const id = openId.value;
+  if (heads.value.has(id)) await readMessages(id).catch(report);
+  else if (messagesOf(id).value.size > 0) leave(id);
+}
+
+/** A conversation is gone: its answers stop, and where it was on screen a new chat takes its place. */
+export function leave(conversation: string): void {
+  stop(conversation);
+  batch(() => {
+    unload(conversation);
+    forgetHeads([conversation]);
+    forgetDraft(conversation);
+    if (openId.value === conversation) newChat();
+  });
+}

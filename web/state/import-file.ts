@@ -1,0 +1,82 @@
+import { TabmindError } from '../../src/index';
+import { type HeadRecord, type MessageRecord, readHead, readMessage } from '../storage/conversation-record';
+import { settled, store, writeAll } from './archive';
+import { EXPORT_FORMAT } from './export-file';
+import { readAll } from './history';
+
+export interface ImportResult {
+  readonly numConversations: number;
+  /** Messages that were not here yet. */
+  readonly numMessages: number;
+  /** Conversations or messages of the file that this page cannot read. */
+  readonly numSkipped: number;
+}
+
+interface ImportedConversation {
+  readonly head: HeadRecord;
+  readonly messages: readonly MessageRecord[];
+}
+
+export interface ImportedFile {
+  readonly conversations: readonly ImportedConversation[];
+  readonly numSkipped: number;
+}
+
+function notOurs(cause?: unknown): TabmindError {
+  return new TabmindError('bad-request', 'The file is no export of tabmind.', {
+    meaning: 'Nothing was changed.',
+    remedy: 'Choose a JSON file that was exported here.',
+    cause,
+  });
+}
+
+/** Reads an export. Throws `bad-request` for any other file; parts that cannot be read are counted and left out. */
+export function parseExport(text: string): ImportedFile {
+  let file: unknown;
+  try {
+    file = JSON.parse(text);
+  } catch (thrown) {
+    throw notOurs(thrown);
+  }
+  const { format, conversations } = fieldsOf(file);
+  if (format !== EXPORT_FORMAT || !Array.isArray(conversations)) throw notOurs();
+  let numSkipped = 0;
+  const read = conversations.flatMap((value: unknown) => {
+    const { messages: rawMessages, ...rawHead } = fieldsOf(value);
+    const head = readHead(rawHead);
+    const values: readonly unknown[] = Array.isArray(rawMessages) ? rawMessages : [];
+    if (head === null || values.length === 0) {
+      numSkipped++;
+      return [];
+    }
+    // a message belongs to the conversation that it stands in, whatever it says itself
+    const messages = values.flatMap((one) => readMessage({ ...fieldsOf(one), conversation: head.id }) ?? []);
+    numSkipped += values.length - messages.length;
+    return messages.length > 0 ? [{ head, messages }] : [];
+  });
+  return { conversations: read, numSkipped };
+}
+
+const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? { ...value } : {};
+
+/**
+ * Adds what a file holds to what is here: messages that are missing, and of a conversation that is here already the
+ * name and settings of whichever changed last. Nothing is deleted. Throws `bad-request` for a file of another kind.
+ */
+export async function importConversations(text: string): Promise<ImportResult> {
+  const { conversations, numSkipped } = parseExport(text);
+  let numMessages = 0;
+  await settled();
+  const isKept = await writeAll(async () => {
+    for (const { head, messages } of conversations) {
+      numMessages += await store.addMessages(messages);
+      const here = await store.head(head.id);
+      const isNewer = here === null || head.updatedMs > here.updatedMs;
+      await store.changeHead(head, isNewer ? head : {});
+    }
+  });
+  if (!isKept) throw new TabmindError('storage', 'The browser refused to store the import.');
+  await readAll();
+  return { numConversations: conversations.length, numMessages, numSkipped };
+}

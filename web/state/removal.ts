@@ -1,0 +1,95 @@
+import { batch, signal } from '@preact/signals';
+import type { MessageRecord } from '../storage/conversation-record';
+import { changeHead, dropConversation, dropMessages, keepMessages, restore, settled, store } from './archive';
+import { isLoaded, messagesOf, openId, stop } from './conversation';
+import { forgetSession } from './engine-session';
+import { type Head, headOf, putHead } from './heads';
+import { leave, openConversation } from './history';
+import type { Message } from './message';
+import { toRecord } from './message-record';
+import { indexChildren, leafWithout, subtreeOf } from './message-tree';
+
+/** Something that was deleted and can be brought back for a while. */
+export interface Removed {
+  readonly kind: 'message' | 'conversation';
+  readonly title: string;
+  readonly bringBack: () => void;
+}
+
+export const removed = signal<Removed | null>(null);
+
+/** Deletes a message with everything that follows it; the nearest branch beside it takes its place. */
+export function removeMessage(conversation: string, id: string): void {
+  const known = messagesOf(conversation);
+  const before = headOf(conversation).leaf;
+  const children = indexChildren(known.value);
+  const gone = subtreeOf(known.value, children, id);
+  const leaf = leafWithout(known.value, children, id);
+  if (gone.length === 0) return;
+  stop(conversation);
+  batch(() => {
+    const left = new Map(known.value);
+    for (const message of gone) left.delete(message.id);
+    known.value = left;
+    changeHead(conversation, { leaf });
+    dropMessages(
+      conversation,
+      gone.map((message) => message.id),
+    );
+    if (left.size === 0) emptied(conversation);
+  });
+  removed.value = {
+    kind: 'message',
+    title: '',
+    bringBack: () => bringMessagesBack(conversation, gone, before),
+  };
+}
+
+/** Nothing is left that could be listed; it may still be brought back. */
+function emptied(conversation: string): void {
+  putHead({ ...headOf(conversation), leaf: null });
+  dropConversation(conversation);
+}
+
+function bringMessagesBack(conversation: string, gone: readonly Message[], leaf: string | null): void {
+  batch(() => {
+    const known = messagesOf(conversation);
+    known.value = new Map([...known.value, ...gone.map((message) => [message.id, message] as const)]);
+    keepMessages(conversation, gone);
+    changeHead(conversation, { leaf });
+  });
+}
+
+/** Deletes a conversation. Its messages are read first, so that it can be brought back whole. */
+export async function removeConversation(head: Head): Promise<void> {
+  stop(head.id);
+  await settled();
+  const records = isLoaded(head.id)
+    ? [...messagesOf(head.id).value.values()].map((message) => toRecord(head.id, message))
+    : (await store.messages(head.id)).items;
+  const wasOpen = openId.value === head.id;
+  leave(head.id);
+  dropConversation(head.id);
+  forgetSession(head.id);
+  removed.value = {
+    kind: 'conversation',
+    title: head.title,
+    bringBack: () => void bringConversationBack(head, records, wasOpen),
+  };
+}
+
+async function bringConversationBack(
+  head: Head,
+  records: readonly MessageRecord[],
+  wasOpen: boolean,
+): Promise<void> {
+  putHead(head);
+  await restore(head, records);
+  if (wasOpen) await openConversation(head.id);
+}
+
+/** Brings back what was deleted last. */
+export function undo(): void {
+  removed.value?.bringBack();
+  removed.value = null;
+}

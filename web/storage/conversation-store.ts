@@ -1,0 +1,103 @@
+import { createStore, promisifyRequest, type UseStore } from 'idb-keyval';
+import { type HeadRecord, type MessageRecord, readHead, readMessage } from './conversation-record';
+
+/** What a store holds, and how many of its records only a newer page can read. */
+export interface Read<Item> {
+  readonly items: readonly Item[];
+  readonly numUnknown: number;
+}
+
+/** Key of a message: its conversation first, so that one range holds all of them. */
+type MessageKey = readonly [conversation: string, message: string];
+
+const rangeOf = (conversation: string): IDBKeyRange => IDBKeyRange.bound([conversation], [conversation, []]);
+
+function read<Item>(values: readonly unknown[], readOne: (value: unknown) => Item | null): Read<Item> {
+  const items = values.flatMap((value) => readOne(value) ?? []);
+  return { items, numUnknown: values.length - items.length };
+}
+
+/**
+ * Conversations in IndexedDB: a head each, and every message under a key of its own, so that two tabs that write to one
+ * conversation add to it instead of replacing each other's work. Methods reject with the browser's error.
+ */
+export class ConversationStore {
+  readonly #heads: UseStore;
+  readonly #messages: UseStore;
+
+  constructor(name = 'tabmind-conversations') {
+    this.#heads = createStore(name, 'heads');
+    this.#messages = createStore(`${name}-messages`, 'messages');
+  }
+
+  async heads(): Promise<Read<HeadRecord>> {
+    return read(await this.#heads('readonly', (store) => promisifyRequest(store.getAll())), readHead);
+  }
+
+  async head(id: string): Promise<HeadRecord | null> {
+    return readHead(await this.#heads('readonly', (store) => promisifyRequest(store.get(id))));
+  }
+
+  /** Messages of one conversation, or of all. */
+  async messages(conversation?: string): Promise<Read<MessageRecord>> {
+    const range = conversation === undefined ? null : rangeOf(conversation);
+    const values = await this.#messages('readonly', (store) => promisifyRequest(store.getAll(range)));
+    return read(values, readMessage);
+  }
+
+  /**
+   * Writes only the fields that changed over what is stored now, in one transaction: another tab's change of another
+   * field stays. A head that this version cannot read is left alone, and false returned.
+   */
+  async changeHead(whole: HeadRecord, patch: Partial<HeadRecord>): Promise<boolean> {
+    return this.#heads('readwrite', async (store) => {
+      const stored: unknown = await promisifyRequest(store.get(whole.id));
+      const known = readHead(stored);
+      if (stored !== undefined && known === null) return false;
+      await promisifyRequest(store.put({ ...(known ?? whole), ...patch }, whole.id));
+      return true;
+    });
+  }
+
+  async putMessages(records: readonly MessageRecord[]): Promise<void> {
+    await this.#messages('readwrite', (store) => {
+      for (const record of records) store.put(record, keyOf(record));
+      return promisifyRequest(store.transaction);
+    });
+  }
+
+  /** Puts only those that are not there yet; resolves to how many that were. */
+  async addMessages(records: readonly MessageRecord[]): Promise<number> {
+    return this.#messages('readwrite', async (store) => {
+      let numAdded = 0;
+      for (const record of records) {
+        if ((await promisifyRequest(store.getKey([...keyOf(record)]))) !== undefined) continue;
+        await promisifyRequest(store.put(record, keyOf(record)));
+        numAdded++;
+      }
+      return numAdded;
+    });
+  }
+
+  async deleteMessages(conversation: string, ids: readonly string[]): Promise<void> {
+    await this.#messages('readwrite', (store) => {
+      for (const id of ids) store.delete([conversation, id]);
+      return promisifyRequest(store.transaction);
+    });
+  }
+
+  /** The head goes first: a conversation without messages would be worse than messages without a conversation. */
+  async delete(conversation: string): Promise<void> {
+    await this.#heads('readwrite', (store) => promisifyRequest(store.delete(conversation)));
+    await this.#messages('readwrite', (store) => promisifyRequest(store.delete(rangeOf(conversation))));
+  }
+
+  async clear(): Promise<void> {
+    await this.#heads('readwrite', (store) => promisifyRequest(store.clear()));
+    await this.#messages('readwrite', (store) => promisifyRequest(store.clear()));
+  }
+}
+
+function keyOf({ conversation, id }: MessageRecord): [...MessageKey] {
+  return [conversation, id];
+}
