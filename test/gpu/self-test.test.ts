@@ -114,7 +114,10 @@ const FAULTS: Readonly<Record<string, { readonly edit: readonly [string, string]
     gemm: { edit: ['finish(row[j]', 'finish(0.9 * row[j]'], what: 'a matrix product (prefill)' },
     gemv: { edit: ['finish(output', 'finish(0.9 * output'], what: 'a matrix-vector product (decode)' },
     rope_append: {
-      edit: ['pair.x * cosine - pair.y * sine', 'pair.x * cosine + pair.y * sine'],
+      edit: [
+        'prepare_head(Head(kind, kv_head, at, 0u, true), position',
+        'prepare_head(Head(kind, kv_head, at, 0u, true), position + 1u',
+      ],
       what: 'the key-value cache',
     },
     prefill_attention: { edit: ['exp(s0 - top.x)', 'exp(0.3 * (s0 - top.x))'], what: 'attention (prefill)' },
