@@ -2,9 +2,10 @@
 //   NORM, then bias, gate, scale, softcap and residual as in gemm.wgsl
 // W: packed w4 | w8 | w16 [N, K] in weights; x: f32 [M, K] in scratch; out: f32 [M, N] (gated: [M, N / 2]).
 // Thread map: workgroup (i, j) makes a BM x BN tile of y, i along m so that neighbours share their weights, in
-// WARPS_M x WARPS_N subgroups of TM x TN matrices each. x and the dequantised W pass through workgroup memory BK columns at
-// a time, eight k of a row in one piece. Within a piece k stand as codes leave their word: of x and W alike, so that no
-// product changes. Gated: the first half of the tile's columns are gate rows of W, the second half their partners.
+// WARPS_M x WARPS_N subgroups of TM x TN matrices each, all with names: registers cannot be indexed. x and the dequantised W
+// pass through workgroup memory 32 columns at a time, eight k of a row in one piece; the next pieces are on their way while
+// these are multiplied. Within a piece k stand as codes leave their word: of x and W alike, so that no product changes.
+// Gated: the first half of the tile's columns are gate rows of W, the second half their partners.
 
 #params
 @group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
@@ -14,11 +15,10 @@
 #import linear_epilogue
 
 const WG_SIZE = 32u * WARPS_M * WARPS_N;
+const BK = 32u;
 const OCTETS = BK / 8u;
 // In octets; odd, so that rows lie in different banks.
 const STRIDE = OCTETS + 1u;
-const X_ITEMS = BM * OCTETS / WG_SIZE;
-const W_ITEMS = BN * OCTETS / WG_SIZE;
 const ROW_STEP = WG_SIZE / OCTETS;
 const OUT_STRIDE = 16u * WARPS_N;
 
@@ -71,35 +71,97 @@ fn weighed(codes: u32, s: vec2<f16>, z: vec2<f16>) -> u32 {
 }
 #endif
 
-fn w_octet(n: u32, k: u32) -> vec4<u32> {
+// A piece of W as it is stored, with the scale and zero of its group.
+struct Packed {
+#if BITS == 4
+  codes: u32,
+#elif BITS == 8
+  codes: vec2<u32>,
+#else
+  codes: vec4<u32>,
+#endif
+  scale: u32,
+}
+
+fn load_packed(n: u32, k: u32) -> Packed {
 #if K_TAIL
   if (k >= K) {
-    return vec4<u32>();
+    return Packed();
   }
 #endif
   let word = params.codes_at * 4u + (n * PADDED_K + k) / (32u / BITS);
 #if BITS == 16
-  return vec4<u32>(weight_word(word), weight_word(word + 1u), weight_word(word + 2u), weight_word(word + 3u));
+  return Packed(vec4<u32>(weight_word(word), weight_word(word + 1u), weight_word(word + 2u), weight_word(word + 3u)), 0u);
 #else
-  let sz = bitcast<vec2<f16>>(weight_word(params.scales_at + n * NUM_GROUPS + k / GROUP_SIZE));
+  let scale = weight_word(params.scales_at + n * NUM_GROUPS + k / GROUP_SIZE);
+#if BITS == 4
+  return Packed(weight_word(word), scale);
+#else
+  return Packed(vec2<u32>(weight_word(word), weight_word(word + 1u)), scale);
+#endif
+#endif
+}
+
+fn unpacked(w: Packed) -> vec4<u32> {
+#if BITS == 16
+  return w.codes;
+#else
+  let sz = bitcast<vec2<f16>>(w.scale);
   let s = vec2<f16>(sz.x);
   let z = vec2<f16>(sz.y);
-  let a = weight_word(word);
 #if BITS == 4
+  let a = w.codes;
   return vec4<u32>(weighed(a, s, z), weighed(a >> 4u, s, z), weighed(a >> 8u, s, z), weighed(a >> 12u, s, z));
 #else
-  let b = weight_word(word + 1u);
+  let a = w.codes.x;
+  let b = w.codes.y;
   return vec4<u32>(weighed(a, s, z), weighed(a >> 8u, s, z), weighed(b, s, z), weighed(b >> 8u, s, z));
 #endif
 #endif
 }
 
+// What a thread has on its way: one or two pieces of x and of W, ROW_STEP rows apart.
+struct Pieces {
+  x0: vec4<u32>,
+  x1: vec4<u32>,
+  w0: Packed,
+  w1: Packed,
+}
+
+// Sums of squares of this thread's one or two rows.
+var<private> squares: vec2<f32>;
+
+fn load_x(m: u32, k: u32, item: u32) -> vec4<u32> {
+  let a = x4(m, k);
+  let b = x4(m, k + 4u);
+#if NORM
+  squares += select(vec2<f32>(0.0, 1.0), vec2<f32>(1.0, 0.0), item == 0u) * (dot(a, a) + dot(b, b));
+#endif
+  return x_octet(gained(a, k), gained(b, k + 4u));
+}
+
+fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
+  let row = index / OCTETS;
+  let k = first + index % OCTETS * 8u;
+  var next = Pieces();
+  next.x0 = load_x(wg.x * BM + row, k, 0u);
+#if X_ITEMS > 1
+  next.x1 = load_x(wg.x * BM + row + ROW_STEP, k, 1u);
+#endif
+  next.w0 = load_packed(weight_row(wg.y, row), k);
+#if W_ITEMS > 1
+  next.w1 = load_packed(weight_row(wg.y, row + ROW_STEP), k);
+#endif
+  return next;
+}
+
 #if NORM
 // A thread's items of x lie in rows ROW_STEP apart, OCTETS neighbouring threads to a row.
-fn inverse_norms(squares: vec4<f32>, index: u32) {
-  for (var item = 0u; item < X_ITEMS; item++) {
-    out_tile[item * WG_SIZE + index] = squares[item];
-  }
+fn inverse_norms(index: u32) {
+  out_tile[index] = squares.x;
+#if X_ITEMS > 1
+  out_tile[WG_SIZE + index] = squares.y;
+#endif
   workgroupBarrier();
   for (var row = index; row < BM; row += WG_SIZE) {
     var sum = 0.0;
@@ -120,8 +182,9 @@ fn scaled(value: f32, local_m: u32) -> f32 {
 #endif
 }
 
-// The matrices (i, j) of all subgroups, which stand in out_tile.
+// The matrices (i, j) of all subgroups, just stored in out_tile. All threads call, in uniform control flow.
 fn finish_tiles(wg: vec3<u32>, i: u32, j: u32, index: u32) {
+  workgroupBarrier();
 #if GATE > 0
   const COLUMNS = OUT_STRIDE / 2u;
 #else
@@ -146,6 +209,15 @@ fn finish_tiles(wg: vec3<u32>, i: u32, j: u32, index: u32) {
     }
 #endif
   }
+  workgroupBarrier();
+}
+
+fn left_at(warp_m: u32, i: u32, k: u32) -> u32 {
+  return (warp_m * TM + i) * 16u * STRIDE * 8u + k;
+}
+
+fn right_at(warp_n: u32, j: u32, k: u32) -> u32 {
+  return (warp_n * TN + j) * 16u * STRIDE * 8u + k;
 }
 
 @compute @workgroup_size(WG_SIZE)
@@ -154,50 +226,111 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   let w_octets = bufferView<array<vec4<u32>>>(&w_memory, 0);
   let x_halves = bufferView<array<f16>>(&x_memory, 0);
   let w_halves = bufferView<array<f16>>(&w_memory, 0);
-  let warp = index / 32u;
-  let warp_m = warp % WARPS_M;
-  let warp_n = warp / WARPS_M;
-  var sums: array<Sum, TM * TN>;
-  var squares = vec4<f32>();
+  let warp_m = index / 32u % WARPS_M;
+  let warp_n = index / 32u / WARPS_M;
+  let piece_at = index / OCTETS * STRIDE + index % OCTETS;
+  var s00: Sum;
+#if TN > 1
+  var s01: Sum;
+#endif
+#if TM > 1
+  var s10: Sum;
+#endif
+#if TM > 1 && TN > 1
+  var s11: Sum;
+#endif
+#if TM > 2
+  var s20: Sum;
+#endif
+#if TM > 2 && TN > 1
+  var s21: Sum;
+#endif
+#if TM > 2
+  var s30: Sum;
+#endif
+#if TM > 2 && TN > 1
+  var s31: Sum;
+#endif
+  var next = load_pieces(wg, 0u, index);
   for (var first = 0u; first < K; first += BK) {
-    for (var item = 0u; item < X_ITEMS; item++) {
-      let row = index / OCTETS + item * ROW_STEP;
-      let k = first + index % OCTETS * 8u;
-      let a = x4(wg.x * BM + row, k);
-      let b = x4(wg.x * BM + row, k + 4u);
-#if NORM
-      squares[item] += dot(a, a) + dot(b, b);
+    x_octets[piece_at] = next.x0;
+#if X_ITEMS > 1
+    x_octets[piece_at + ROW_STEP * STRIDE] = next.x1;
 #endif
-      x_octets[row * STRIDE + index % OCTETS] = x_octet(gained(a, k), gained(b, k + 4u));
-    }
-    for (var item = 0u; item < W_ITEMS; item++) {
-      let row = index / OCTETS + item * ROW_STEP;
-      w_octets[row * STRIDE + index % OCTETS] = w_octet(weight_row(wg.y, row), first + index % OCTETS * 8u);
-    }
+    w_octets[piece_at] = unpacked(next.w0);
+#if W_ITEMS > 1
+    w_octets[piece_at + ROW_STEP * STRIDE] = unpacked(next.w1);
+#endif
     workgroupBarrier();
+    if (first + BK < K) {
+      next = load_pieces(wg, first + BK, index);
+    }
     for (var k = 0u; k < BK; k += 16u) {
-      var left: array<Left, TM>;
-      for (var i = 0u; i < TM; i++) {
-        left[i] = subgroupMatrixLoad<Left, row_major>(x_halves, (warp_m * TM + i) * 16u * STRIDE * 8u + k, STRIDE * 8u);
-      }
-      for (var j = 0u; j < TN; j++) {
-        let right = subgroupMatrixLoad<Right, col_major>(w_halves, (warp_n * TN + j) * 16u * STRIDE * 8u + k, STRIDE * 8u);
-        for (var i = 0u; i < TM; i++) {
-          sums[i * TN + j] = subgroupMatrixMultiplyAccumulate(left[i], right, sums[i * TN + j]);
-        }
-      }
+      let r0 = subgroupMatrixLoad<Right, col_major>(w_halves, right_at(warp_n, 0u, k), STRIDE * 8u);
+#if TN > 1
+      let r1 = subgroupMatrixLoad<Right, col_major>(w_halves, right_at(warp_n, 1u, k), STRIDE * 8u);
+#endif
+      let l0 = subgroupMatrixLoad<Left, row_major>(x_halves, left_at(warp_m, 0u, k), STRIDE * 8u);
+      s00 = subgroupMatrixMultiplyAccumulate(l0, r0, s00);
+#if TN > 1
+      s01 = subgroupMatrixMultiplyAccumulate(l0, r1, s01);
+#endif
+#if TM > 1
+      let l1 = subgroupMatrixLoad<Left, row_major>(x_halves, left_at(warp_m, 1u, k), STRIDE * 8u);
+      s10 = subgroupMatrixMultiplyAccumulate(l1, r0, s10);
+#endif
+#if TM > 1 && TN > 1
+      s11 = subgroupMatrixMultiplyAccumulate(l1, r1, s11);
+#endif
+#if TM > 2
+      let l2 = subgroupMatrixLoad<Left, row_major>(x_halves, left_at(warp_m, 2u, k), STRIDE * 8u);
+      s20 = subgroupMatrixMultiplyAccumulate(l2, r0, s20);
+#endif
+#if TM > 2 && TN > 1
+      s21 = subgroupMatrixMultiplyAccumulate(l2, r1, s21);
+#endif
+#if TM > 2
+      let l3 = subgroupMatrixLoad<Left, row_major>(x_halves, left_at(warp_m, 3u, k), STRIDE * 8u);
+      s30 = subgroupMatrixMultiplyAccumulate(l3, r0, s30);
+#endif
+#if TM > 2 && TN > 1
+      s31 = subgroupMatrixMultiplyAccumulate(l3, r1, s31);
+#endif
     }
     workgroupBarrier();
   }
 #if NORM
-  inverse_norms(squares, index);
+  inverse_norms(index);
 #endif
-  for (var i = 0u; i < TM; i++) {
-    for (var j = 0u; j < TN; j++) {
-      subgroupMatrixStore<row_major>(&out_tile, warp_m * 16u * OUT_STRIDE + warp_n * 16u, sums[i * TN + j], OUT_STRIDE);
-      workgroupBarrier();
-      finish_tiles(wg, i, j, index);
-      workgroupBarrier();
-    }
-  }
+  let out_at = warp_m * 16u * OUT_STRIDE + warp_n * 16u;
+  subgroupMatrixStore<row_major>(&out_tile, out_at, s00, OUT_STRIDE);
+  finish_tiles(wg, 0u, 0u, index);
+#if TN > 1
+  subgroupMatrixStore<row_major>(&out_tile, out_at, s01, OUT_STRIDE);
+  finish_tiles(wg, 0u, 1u, index);
+#endif
+#if TM > 1
+  subgroupMatrixStore<row_major>(&out_tile, out_at, s10, OUT_STRIDE);
+  finish_tiles(wg, 1u, 0u, index);
+#endif
+#if TM > 1 && TN > 1
+  subgroupMatrixStore<row_major>(&out_tile, out_at, s11, OUT_STRIDE);
+  finish_tiles(wg, 1u, 1u, index);
+#endif
+#if TM > 2
+  subgroupMatrixStore<row_major>(&out_tile, out_at, s20, OUT_STRIDE);
+  finish_tiles(wg, 2u, 0u, index);
+#endif
+#if TM > 2 && TN > 1
+  subgroupMatrixStore<row_major>(&out_tile, out_at, s21, OUT_STRIDE);
+  finish_tiles(wg, 2u, 1u, index);
+#endif
+#if TM > 2
+  subgroupMatrixStore<row_major>(&out_tile, out_at, s30, OUT_STRIDE);
+  finish_tiles(wg, 3u, 0u, index);
+#endif
+#if TM > 2 && TN > 1
+  subgroupMatrixStore<row_major>(&out_tile, out_at, s31, OUT_STRIDE);
+  finish_tiles(wg, 3u, 1u, index);
+#endif
 }
