@@ -43,11 +43,7 @@ export class Engine {
   #tokensGenerated = 0;
 
   constructor(runner: StepRunner, options: EngineOptions) {
-    const maxStepsInFlight = options.stepsInFlight ?? 3;
-    if (!Number.isInteger(maxStepsInFlight) || maxStepsInFlight < 1)
-      throw new TabmindError('bad-request', `stepsInFlight is ${maxStepsInFlight}; it must be 1 or more.`, {
-        remedy: 'Leave it out, or use 2 to 4.',
-      });
+    const stepsInFlight = checkStepsInFlight(options.stepsInFlight);
     const now = options.now ?? (() => performance.now());
     const times = new StepTimes(options.maxItlGrowth ?? 2, runner.maxChunkTokens);
     const { draftsPay: pays } = options;
@@ -66,7 +62,7 @@ export class Engine {
     });
     this.#scheduler = scheduler;
     this.sessions = new Sessions(scheduler.seating, this.#allocator, this.#borrowed);
-    this.#pipeline = new StepPipeline({ runner, scheduler, times, speculation, maxStepsInFlight, now });
+    this.#pipeline = new StepPipeline({ runner, scheduler, times, speculation, stepsInFlight, now });
   }
 
   /**
@@ -278,4 +274,15 @@ export class Engine {
     await this.#pipeline.drain();
     this.#scheduler.seating.forget();
   }
+}
+
+/** Short steps need more of them under way, long ones would only make what comes next wait. */
+const STEPS_IN_FLIGHT = { least: 3, most: 8 };
+
+function checkStepsInFlight(steps: number | undefined): { readonly least: number; readonly most: number } {
+  if (steps === undefined) return STEPS_IN_FLIGHT;
+  if (Number.isInteger(steps) && steps >= 1) return { least: steps, most: steps };
+  throw new TabmindError('bad-request', `stepsInFlight is ${steps}; it must be 1 or more.`, {
+    remedy: 'Leave it out, or use 2 to 4.',
+  });
 }

@@ -37,20 +37,37 @@ export interface StepPipelineParts {
   readonly scheduler: Scheduler;
   readonly times: StepTimes;
   readonly speculation: Speculation;
-  readonly maxStepsInFlight: number;
+  /** Steps that may be under way at a time: never fewer than `least` wanted, never more than `most`. */
+  readonly stepsInFlight: { readonly least: number; readonly most: number };
   readonly now: () => number;
 }
+
+/**
+ * Work that is kept queued on the GPU. The browser sees the end of a step only when it looks, every millisecond or so, and
+ * a queue of three steps of a small model runs dry meanwhile.
+ */
+const QUEUED_MS = 5;
+/** Share of a new measurement in the mean time of a step. */
+const NEW_SHARE = 0.1;
 
 /** The steps that have been submitted and not read back, oldest first. */
 export class StepPipeline {
   readonly #parts: StepPipelineParts;
   readonly #inFlight: StepInFlight[] = [];
   #lastReadMs = Number.NEGATIVE_INFINITY;
+  /** Between two steps that came back. Nothing is known at first. */
+  #meanMs = Number.POSITIVE_INFINITY;
   #numSubmitted = 0;
   #numTokens = 0;
 
   constructor(parts: StepPipelineParts) {
     this.#parts = parts;
+  }
+
+  /** More steps the shorter they are. */
+  get #depth(): number {
+    const { least, most } = this.#parts.stepsInFlight;
+    return Math.min(most, Math.max(least, Math.ceil(QUEUED_MS / this.#meanMs)));
   }
 
   get numInFlight(): number {
@@ -68,8 +85,8 @@ export class StepPipeline {
 
   /** Submits what the scheduler gives, as far as steps may be in flight. Throws what the runner throws at once. */
   fill(): void {
-    const { scheduler, maxStepsInFlight, now } = this.#parts;
-    while (this.#inFlight.length < maxStepsInFlight) {
+    const { scheduler, now } = this.#parts;
+    while (this.#inFlight.length < this.#depth) {
       const step = scheduler.schedule(now());
       if (step === null) return;
       const submittedMs = now();
@@ -137,7 +154,8 @@ export class StepPipeline {
     const nowMs = this.#parts.now();
     const ms = nowMs - Math.max(submittedMs, this.#lastReadMs);
     this.#lastReadMs = nowMs;
-    const { times, speculation, maxStepsInFlight } = this.#parts;
+    const { times, speculation, stepsInFlight } = this.#parts;
+    if (!wasIdle) this.#meanMs = Number.isFinite(this.#meanMs) ? mix(this.#meanMs, ms, NEW_SHARE) : ms;
     if (draft !== null) {
       this.#numTokens += numAccepted + 1;
       speculation.recordVerify(ms, draft.length, numAccepted);
@@ -145,11 +163,15 @@ export class StepPipeline {
     }
     const numChunkTokens = batch.prefill?.tokenIds.length ?? 0;
     if (batch.rows.length === 1 && numChunkTokens === 0) {
-      const fills = wasIdle && maxStepsInFlight > 1;
+      const fills = wasIdle && stepsInFlight.most > 1;
       speculation.recordPlain(ms, fills);
       // It waits for the way there and back, which other steps hide.
       if (fills) return;
     }
     times.record({ numRows: batch.rows.length, numChunkTokens, ms });
   }
+}
+
+function mix(mean: number, value: number, share: number): number {
+  return mean + share * (value - mean);
 }

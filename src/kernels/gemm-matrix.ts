@@ -25,13 +25,13 @@ export interface MatrixTile {
 
 export const MATRIX_TILES = {
   '128x128': { bm: 128, bn: 128, warpsM: 2, warpsN: 4 },
-  '64x128': { bm: 64, bn: 128, warpsM: 2, warpsN: 4 },
-  '128x64': { bm: 128, bn: 64, warpsM: 4, warpsN: 2 },
   '64x64': { bm: 64, bn: 64, warpsM: 2, warpsN: 2 },
   '64x32': { bm: 64, bn: 32, warpsM: 2, warpsN: 2 },
   '32x32': { bm: 32, bn: 32, warpsM: 2, warpsN: 2 },
 } as const satisfies Record<string, MatrixTile>;
 
+/** Fewer leave processors of a large GPU idle. */
+const MIN_WORKGROUPS = 110;
 /** Columns that pass through workgroup memory at a time; as in the shader. */
 const BK = 32;
 
@@ -58,7 +58,11 @@ export function gemmMatrix(gpu: Gpu, call: LinearCall, tile: MatrixTile = matrix
   return [{ pipeline, params: linearParams(call), workgroups }];
 }
 
-/** What was fastest on an H100 for 128 and 512 rows of every linear tried: small tiles hide each other's loads. */
-export function matrixTile({ numRows }: LinearCall): MatrixTile {
-  return MATRIX_TILES[numRows > 32 ? '64x32' : '32x32'];
+/** The largest tile that leaves work for every processor of a large GPU. */
+export function matrixTile({ numRows, weight }: LinearCall): MatrixTile {
+  const tiles: readonly MatrixTile[] = Object.values(MATRIX_TILES);
+  const enough = tiles.find(
+    ({ bm, bn }) => Math.ceil(numRows / bm) * Math.ceil(weight.rows / bn) >= MIN_WORKGROUPS,
+  );
+  return enough ?? MATRIX_TILES['32x32'];
 }
