@@ -68,6 +68,16 @@ describe('Engine', () => {
     expect(runner.maxInFlight).toBe(stepsInFlight);
   });
 
+  it.each([
+    [0.1, 8],
+    [20, 3],
+  ])('with %d ms between two looks at the clock keeps %d steps in flight', async (tickMs, expected) => {
+    let nowMs = 0;
+    const { runner, add } = setUp({ now: () => (nowMs += tickMs) }, { vocabSize: VOCAB_SIZE });
+    expect((await add('a', PROMPT, { maxTokens: 60 })).ids).toEqual(alone(PROMPT, 60));
+    expect(runner.maxInFlight).toBe(expected);
+  });
+
   it('ends at eos, keeps it out of the stream, and drops the surplus', async () => {
     const ids = alone(PROMPT, 12);
     const eos = ids[4] ?? -1;
