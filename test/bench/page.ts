@@ -6,6 +6,7 @@ import { type BenchPlan, gridOf, parseCounts, parseLengths } from '../../web/ben
 import type { BenchReport } from '../../web/bench/report';
 import { reportText } from '../../web/bench/report-text';
 import { runBench } from '../../web/bench/run';
+import { measureInterference, measureSecondTurn } from '../../web/bench/scenes';
 import { checkRandom, checkReport } from './smoke';
 
 const engine = createEngine();
@@ -31,6 +32,14 @@ async function run({
   }
 }
 
+/** Of the model that `run` has loaded, with room for the history beside four running rows. */
+async function scenes(tokens: number) {
+  return {
+    interference: await measureInterference(engine, tokens),
+    secondTurn: await measureSecondTurn(engine, tokens),
+  };
+}
+
 Object.assign(globalThis, {
-  tabmindBench: { run, text: reportText, checkReport, checkRandom: () => checkRandom(engine) },
+  tabmindBench: { run, text: reportText, checkReport, scenes, checkRandom: () => checkRandom(engine) },
 });

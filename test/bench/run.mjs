@@ -1,6 +1,7 @@
 // Speed of a model in a real headless browser: throughput, latencies, loads, memory, kernels.
 //   npm run bench [-- --model FOLDER | random:SHAPE] [--concurrency 1,8] [--tokens PROMPT:NEW,…] [--runs 5] [--seed N]
 //                 [--weights w4|w8|w16] [--kv 8|16|4] [--math auto|f32|f16] [--profile] [--json FILE]
+//                 [--scenes N: what running rows feel of a prompt of N tokens, and a second turn behind N tokens]
 //                 [--browser-flags "…"] [--built DIR] [--vendor NAME] [--quiet]
 //   npm run bench -- --compare A.json B.json
 //   npm run bench -- --smoke              the starter and a random model, checked instead of measured
@@ -37,6 +38,7 @@ const { values, positionals } = readArguments({
   built: { type: 'string' },
   vendor: { type: 'string' },
   profile: { type: 'boolean', default: false },
+  scenes: { type: 'string' },
   quiet: { type: 'boolean', default: false },
   smoke: { type: 'boolean', default: false },
   compare: { type: 'boolean', default: false },
@@ -104,6 +106,7 @@ async function measure(call, url, userDataDir) {
     ([name, { most }]) => `${name} ${Math.round(most / 2 ** 20)} MiB`,
   );
   if (peaks.length > 0) console.log(`\nmost memory of the processes: ${peaks.join(', ')}`);
+  if (values.scenes) console.log(JSON.stringify(await call('scenes', Number(values.scenes)), null, 1));
   if (values.json) writeFileSync(values.json, JSON.stringify(result, null, 1));
   return report;
 }
