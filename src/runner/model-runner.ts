@@ -111,7 +111,7 @@ export class ModelRunner implements StepRunner {
    */
   async warmUp(): Promise<void> {
     const { gpu, contextLength } = this.#options;
-    const ends = [0, contextLength - 1];
+    const ends = gpu.isSoftware ? [0] : [0, contextLength - 1];
     this.#graphs.request({ chunks: [1, this.maxChunkTokens], positions: ends, rowCounts: [1] });
     await gpu.pipelines.ready();
     if (gpu.isSoftware) return;

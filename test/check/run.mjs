@@ -1,5 +1,5 @@
 // Compares checkpoints with the reference beside them, in a real browser, through the normal load path.
-//   npm run check -- FOLDER… [--weights w16|w8|w4] [--kv 32,16,8] [--f16] [--browser-flags "…"] [--json FILE]
+//   npm run check -- FOLDER… [--weights w16|w8|w4] [--kv 32,16,8] [--prompts N] [--f16] [--browser-flags "…"] [--json FILE]
 //                   [--built DIR] [--vendor NAME]
 // A folder with reference.json or expected.json: logits and greedy ids. One with expect.json: must do what that says.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,6 +14,7 @@ import { readReference } from './reference.mjs';
 const { values, positionals } = readArguments({
   weights: { type: 'string', default: 'w16' },
   kv: { type: 'string', default: '16' },
+  prompts: { type: 'string', default: '1000' },
   f16: { type: 'boolean', default: false },
   'browser-flags': { type: 'string' },
   json: { type: 'string' },
@@ -22,7 +23,7 @@ const { values, positionals } = readArguments({
 });
 if (positionals.length === 0) {
   console.error(
-    'usage: npm run check -- FOLDER… [--weights w16|w8|w4] [--kv 32,16,8] [--f16] [--browser-flags "…"] [--json FILE]',
+    'usage: npm run check -- FOLDER… [--weights w16|w8|w4] [--kv 32,16,8] [--prompts N] [--f16] [--browser-flags "…"] [--json FILE]',
   );
   process.exit(2);
 }
@@ -87,7 +88,8 @@ async function checkFolder(folder, index, reference, kvBits) {
   const lines = loaded.info.warnings.map((warning) => `warning: ${warning}`);
   let ok = true;
   let worst = 0;
-  for (const [i, prompt] of reference.prompts.entries()) {
+  const prompts = reference.prompts.slice(0, Number(values.prompts));
+  for (const [i, prompt] of prompts.entries()) {
     const measured = await call('compare', prompt.ids, prompt.greedy ?? [0]);
     const generated = prompt.greedy ? await call('generate', prompt.ids, prompt.greedy.length) : [];
     const exact = kvBits === 32 && !values.f16;
