@@ -6,6 +6,7 @@ import { type ModelConfig, parseJsonObject } from '../models/config';
 import { architectureOf, parseModelConfig } from '../models/registry';
 import { fixedLength } from '../models/rope';
 import type { EngineStats, KernelTime, ScoreRequest } from '../protocol';
+import { readKeyBias } from '../runner/key-bias';
 import { ModelRunner } from '../runner/model-runner';
 import { measureReadSpeed } from '../runner/read-speed';
 import { selfTest } from '../runner/self-test';
@@ -229,17 +230,11 @@ async function loadParts(from: Ingredients): Promise<Parts> {
   const { kv, ...shape } = loadShape(config, options, await findPoolRoom(gpu, config, options));
   const pool = await KvPool.allocate(gpu, kv);
   onProgress({ phase: 'compile', loadedBytes: 0, totalBytes: 0 });
-  const runner = await ModelRunner.create({
-    gpu,
-    config,
-    architecture,
-    tensors: weights.placed,
-    slabs: weights.slabs,
-    pool,
-    ...shape,
-  });
+  const placed = { gpu, config, tensors: weights.placed, slabs: weights.slabs, ...shape };
+  const model = { ...placed, keyBias: await readKeyBias(placed) };
+  const runner = await ModelRunner.create({ ...model, architecture, pool });
   await runner.warmUp();
-  await selfTest({ gpu, config, tensors: weights.placed, slabs: weights.slabs, kv: pool.shape, ...shape });
+  await selfTest({ ...model, kv: pool.shape });
   signal.throwIfAborted();
   const textWarnings = text?.tokenizer.warnings ?? [
     'There is no tokenizer.json: the model takes token ids only.',

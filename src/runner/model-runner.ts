@@ -12,7 +12,7 @@ import type { ModelConfig } from '../models/config';
 import type { PlacedTensor } from '../weights/packed-tensor';
 import { ForwardInputs } from './forward-inputs';
 import type { Graph } from './graph';
-import { KeyBiasTables, readKeyBias } from './key-bias';
+import { KeyBiasTables, type LayerKeyBias } from './key-bias';
 import { RopeTables } from './rope-tables';
 import { SampleReadback } from './sample-readback';
 import { type Asks, NO_ASKS, StepGraphs, UNSPLIT_TOKENS } from './step-graphs';
@@ -33,9 +33,11 @@ export interface RunnerOptions {
   readonly contextLength: number;
   readonly maxSlots: number;
   readonly maxChunkTokens: number;
+  /** What each layer keeps out of its cache (readKeyBias). */
+  readonly keyBias: readonly (LayerKeyBias | null)[];
 }
 
-interface RunnerParts extends RunnerOptions {
+interface RunnerParts extends Omit<RunnerOptions, 'keyBias'> {
   readonly layout: StateLayout;
   readonly regions: ScratchRegions;
   readonly maxLogitRows: number;
@@ -51,7 +53,7 @@ export class ModelRunner implements StepRunner {
   readonly maxSlots: number;
   readonly maxChunkTokens: number;
   readonly maxVerifiedRows: number;
-  readonly #options: RunnerOptions;
+  readonly #options: RunnerParts;
   readonly #regions: ScratchRegions;
   readonly #maxLogitRows: number;
   readonly #scratch: GPUBuffer;
@@ -66,7 +68,7 @@ export class ModelRunner implements StepRunner {
 
   static async create(options: RunnerOptions): Promise<ModelRunner> {
     const { gpu, config, pool, contextLength } = options;
-    const keyBias = new KeyBiasTables(config, await readKeyBias(options));
+    const keyBias = new KeyBiasTables(config, options.keyBias);
     const { layout, regions, maxLogitRows, ...bytes } = planStepMemory(config, {
       ...options,
       blockTokens: pool.shape.blockTokens,

@@ -7,7 +7,7 @@ import { SLOT, SLOT_WORDS, type StateLayout } from '../kernels/step-state';
 import type { ModelConfig } from '../models/config';
 import { ropeTable } from '../models/rope';
 import type { PlacedTensor } from '../weights/packed-tensor';
-import { KeyBiasTables, type LayerKeyBias, readKeyBias } from './key-bias';
+import { KeyBiasTables, type LayerKeyBias } from './key-bias';
 import { planStepMemory } from './step-memory';
 
 /** Tokens that are prefilled: one more than a block holds, so that a block table is needed. One more is decoded. */
@@ -26,6 +26,8 @@ export interface SelfTestRequest {
   readonly contextLength: number;
   readonly maxSlots: number;
   readonly maxChunkTokens: number;
+  /** What each layer of the model keeps out of its cache. */
+  readonly keyBias: readonly (LayerKeyBias | null)[];
   /** How the CPU gets the weights that the GPU computes with; tests put a wrong one in. */
   readonly readWeights?: typeof readPieces;
 }
@@ -72,7 +74,7 @@ export class SelfTestMemory {
 
   static async allocate(request: SelfTestRequest): Promise<SelfTestMemory> {
     const { gpu, config, kv } = request;
-    const layer = (await readKeyBias(request)).find((bias) => bias !== null && bias.numPairs > 0) ?? null;
+    const layer = request.keyBias.find((bias) => bias !== null && bias.numPairs > 0) ?? null;
     const keyBias = layer && { layer, tables: new KeyBiasTables(config, [layer]) };
     const { layout, stateBytes } = planStepMemory(config, {
       contextLength: Math.max(MIN_CONTEXT, request.contextLength),

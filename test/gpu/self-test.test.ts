@@ -5,6 +5,7 @@ import type { ShaderProgram } from '../../src/gpu/pipeline';
 import type { Defines } from '../../src/gpu/shader';
 import type { KvBits } from '../../src/model-ref';
 import { parseModelConfig } from '../../src/models/registry';
+import { readKeyBias } from '../../src/runner/key-bias';
 import { selfTest } from '../../src/runner/self-test';
 import type { SelfTestRequest } from '../../src/runner/self-test-memory';
 import {
@@ -209,13 +210,12 @@ async function withModel(
       return shape.outlier && head >= 0 && head < kvHeads && d % 7 === 2 ? shape.outlier : 0;
     });
   try {
+    const tensors = new Map(placed.map((tensor) => [tensor.name, tensor]));
+    const model = { gpu, config, tensors, slabs: [embedSlab.buffer, layerSlab.buffer], contextLength };
     await use({
-      gpu,
-      config,
-      tensors: new Map(placed.map((tensor) => [tensor.name, tensor])),
-      slabs: [embedSlab.buffer, layerSlab.buffer],
+      ...model,
+      keyBias: await readKeyBias(model),
       kv: { numLayers: 2, numKvHeads: kvHeads, headDim, kvBits, blockTokens: 32, numBlocks: 9 },
-      contextLength,
       maxSlots: 3,
       maxChunkTokens: Math.min(256, contextLength),
     });
