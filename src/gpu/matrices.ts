@@ -1,3 +1,5 @@
+import { readBuffer } from './buffer';
+
 /** Loads, multiplies and stores as gemm_matrix does, views of workgroup memory included. */
 const PROBE = `enable f16;
 enable chromium_experimental_subgroup_matrix;
@@ -14,9 +16,9 @@ fn main(@builtin(local_invocation_index) index: u32) {
   workgroupBarrier();
   let left = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(halves, 0, 16);
   let right = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(halves, 256, 16);
-  var sums: array<subgroup_matrix_result<f32, 16, 16>, 1>;
-  sums[0] = subgroupMatrixMultiplyAccumulate(left, right, sums[0]);
-  subgroupMatrixStore<row_major>(&result, 0, sums[0], 16);
+  var sum: subgroup_matrix_result<f32, 16, 16>;
+  sum = subgroupMatrixMultiplyAccumulate(left, right, sum);
+  subgroupMatrixStore<row_major>(&result, 0, sum, 16);
   workgroupBarrier();
   for (var i = index; i < 256u; i += 32u) {
     out[i] = result[i];
@@ -38,9 +40,8 @@ export async function hasMatrices(device: GPUDevice): Promise<boolean> {
 async function multiply(device: GPUDevice): Promise<Float32Array> {
   const module = device.createShaderModule({ label: 'matrix probe', code: PROBE });
   const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module } });
-  const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
-  const out = device.createBuffer({ size: 1024, usage: STORAGE | COPY_SRC });
-  const read = device.createBuffer({ size: 1024, usage: COPY_DST | MAP_READ });
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
+  const out = device.createBuffer({ label: 'matrix probe', size: 1024, usage });
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
   pass.setPipeline(pipeline);
@@ -53,11 +54,8 @@ async function multiply(device: GPUDevice): Promise<Float32Array> {
   );
   pass.dispatchWorkgroups(1);
   pass.end();
-  encoder.copyBufferToBuffer(out, 0, read, 0, 1024);
   device.queue.submit([encoder.finish()]);
-  await read.mapAsync(GPUMapMode.READ);
-  const values = new Float32Array(read.getMappedRange().slice(0));
+  const values = new Float32Array(await readBuffer(device, out));
   out.destroy();
-  read.destroy();
   return values;
 }

@@ -3,20 +3,11 @@ import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
-import { packParams } from '../gpu/shader';
-import { chunkParams, type SamplerCall, widestWorkgroup, workgroupDefines } from './sampler';
+import { LOGITS_PARAMS, logitsParams, type SamplerCall, widestWorkgroup, workgroupDefines } from './sampler';
 import { STEP_BINDINGS } from './step-bindings';
 import { type StateLayout, stateDefines } from './step-state';
 
-const PARAMS = {
-  logits_at: 'u32',
-  logits_stride: 'u32',
-  vocab_size: 'u32',
-  slot: 'u32',
-  start_position: 'u32',
-} as const;
-
-const PROGRAM: ShaderProgram = { name: 'logprobs', source, params: PARAMS, bindings: STEP_BINDINGS };
+const PROGRAM: ShaderProgram = { name: 'logprobs', source, params: LOGITS_PARAMS, bindings: STEP_BINDINGS };
 
 /**
  * Reports, after the sampler, the logprob of every row's sampled id and the most probable ids, as many as its slot asks
@@ -32,11 +23,5 @@ export function logprobs(gpu: Gpu, state: StateLayout, call: SamplerCall): Dispa
     PREFILL: prefill !== null,
     ...workgroupDefines(call.workgroupSize ?? widestWorkgroup(gpu)),
   });
-  const params = packParams(PARAMS, {
-    logits_at: logitsAt,
-    logits_stride: logitsStride,
-    vocab_size: vocabSize,
-    ...chunkParams(prefill),
-  });
-  return [{ pipeline, params, workgroups: [numRows, 1, 1] }];
+  return [{ pipeline, params: logitsParams(call), workgroups: [numRows, 1, 1] }];
 }

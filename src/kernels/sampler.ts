@@ -7,7 +7,8 @@ import { packParams } from '../gpu/shader';
 import { STEP_BINDINGS } from './step-bindings';
 import { type StateLayout, stateDefines } from './step-state';
 
-const PARAMS = {
+/** Scalars of the kernels that read logits as they are. */
+export const LOGITS_PARAMS = {
   logits_at: 'u32',
   logits_stride: 'u32',
   vocab_size: 'u32',
@@ -15,7 +16,7 @@ const PARAMS = {
   start_position: 'u32',
 } as const;
 
-const PROGRAM: ShaderProgram = { name: 'sampler', source, params: PARAMS, bindings: STEP_BINDINGS };
+const PROGRAM: ShaderProgram = { name: 'sampler', source, params: LOGITS_PARAMS, bindings: STEP_BINDINGS };
 
 /** 256 histogram bins × 1024 ids; also what keeps the integer sums below 2^32. */
 export const MAX_SAMPLER_VOCAB = 262144;
@@ -62,13 +63,17 @@ export function sampler(gpu: Gpu, state: StateLayout, call: SamplerCall): Dispat
     FEEDS: call.prefill?.feeds ?? true,
     ...workgroupDefines(call.workgroupSize ?? widestWorkgroup(gpu)),
   });
-  const params = packParams(PARAMS, {
+  const params = logitsParams(call);
+  return [{ pipeline, params, workgroups: [call.numRows, 1, 1] }];
+}
+
+export function logitsParams(call: SamplerCall): Uint32Array<ArrayBuffer> {
+  return packParams(LOGITS_PARAMS, {
     logits_at: call.logitsAt,
     logits_stride: call.logitsStride,
     vocab_size: call.vocabSize,
     ...chunkParams(call.prefill),
   });
-  return [{ pipeline, params, workgroups: [call.numRows, 1, 1] }];
 }
 
 export function workgroupDefines(size: number): { readonly WG_SIZE: number; readonly LANES: number } {

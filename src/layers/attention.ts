@@ -1,5 +1,4 @@
 import { decodeAttention } from '../kernels/decode-attention';
-import type { KeyBiasTerms } from '../kernels/key-bias';
 import { prefillAttention } from '../kernels/prefill-attention';
 import { ropeAppend } from '../kernels/rope-append';
 import type { RopeHeadCall } from '../kernels/rope-head';
@@ -82,7 +81,8 @@ function attend(step: ForwardContext, layer: number, heads: AttentionHeads): voi
           ...call,
           qAt: qkvAt,
           qStride: scratch.qkv.stride,
-          keyBias: keyBiasTerms(step, layer),
+          // of angles that the keys were rotated by
+          keyBias: head.keyBias && head.rope ? { ...head.keyBias, rope: head.rope } : null,
           prefill,
         }),
       ]
@@ -94,13 +94,4 @@ function attend(step: ForwardContext, layer: number, heads: AttentionHeads): voi
         partialsAt: scratch.partials.at,
       });
   step.push(dispatches, head.qkNorm?.q.slab ?? 0, layer);
-}
-
-/** Terms of scores for what append left out of K; their angles are those that the keys were rotated by. */
-function keyBiasTerms(step: ForwardContext, layer: number): KeyBiasTerms | null {
-  const { config } = step;
-  const [keyBias, ropeIndex] = [step.keyBias(layer), config.layerRopes[layer] ?? null];
-  const rope = ropeIndex === null ? undefined : config.ropes[ropeIndex];
-  if (keyBias === null || ropeIndex === null || rope === undefined) return null;
-  return { ...keyBias, rope: { table: step.ropeTable(ropeIndex), rotaryDim: rope.rotaryDim } };
 }
