@@ -13,6 +13,7 @@
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
 #import packed
 #import fours
+#import tile_rows
 #import linear_epilogue
 
 const WG_SIZE = BM / 4u * (BN / 4u) * SLICES;
@@ -30,16 +31,6 @@ var<workgroup> inverse_cell: array<f32, BM>;
 #if SLICES > 1
 var<workgroup> slice_cell: array<vec4<f32>, WG_SIZE / 2u>;
 #endif
-
-// Row of W for column c of this workgroup's tile, bounded so that a surplus column reads something that exists.
-fn weight_row(tile: u32, c: u32) -> u32 {
-#if GATE > 0
-  let half = params.rows / 2u;
-  return min(tile * (BN / 2u) + c % (BN / 2u), half - 1u) + select(0u, half, c >= BN / 2u);
-#else
-  return min(tile * BN + c, params.rows - 1u);
-#endif
-}
 
 // Sum over the slices; only the threads of slice 0 get it.
 fn slices_sum(value: vec4<f32>, index: u32) -> vec4<f32> {

@@ -12,6 +12,7 @@
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
 #import packed
 #import fours
+#import tile_rows
 #import linear_epilogue
 
 const WG_SIZE = 32u * WARPS_M * WARPS_N;
@@ -23,6 +24,7 @@ const ROW_STEP = WG_SIZE / OCTETS;
 const OUT_STRIDE = 16u * WARPS_N;
 
 #import matrix_pieces
+#import matrix_output
 
 alias Left = subgroup_matrix_left<f16, 16, 16>;
 alias Right = subgroup_matrix_right<f16, 16, 16>;
@@ -30,78 +32,6 @@ alias Sum = subgroup_matrix_result<f32, 16, 16>;
 
 var<workgroup> x_memory: buffer<BM * STRIDE * 16>;
 var<workgroup> w_memory: buffer<BN * STRIDE * 16>;
-var<workgroup> out_tile: array<f32, 256 * WARPS_M * WARPS_N>;
-#if NORM
-var<workgroup> inverse_cell: array<f32, BM>;
-#endif
-
-// Row of W for column c of this workgroup's tile, bounded so that a surplus column reads something that exists.
-fn weight_row(tile: u32, c: u32) -> u32 {
-#if GATE > 0
-  let half = params.rows / 2u;
-  return min(tile * (BN / 2u) + c % (BN / 2u), half - 1u) + select(0u, half, c >= BN / 2u);
-#else
-  return min(tile * BN + c, params.rows - 1u);
-#endif
-}
-
-#if NORM
-// A thread's items of x lie in rows ROW_STEP apart, OCTETS neighbouring threads to a row.
-fn inverse_norms(index: u32) {
-  out_tile[index] = squares.x;
-#if X_ITEMS > 1
-  out_tile[WG_SIZE + index] = squares.y;
-#endif
-  workgroupBarrier();
-  for (var row = index; row < BM; row += WG_SIZE) {
-    var sum = 0.0;
-    for (var i = 0u; i < OCTETS; i++) {
-      sum += out_tile[row / ROW_STEP * WG_SIZE + row % ROW_STEP * OCTETS + i];
-    }
-    inverse_cell[row] = inverseSqrt(sum / f32(K) + params.eps);
-  }
-  workgroupBarrier();
-}
-#endif
-
-fn scaled(value: f32, local_m: u32) -> f32 {
-#if NORM
-  return value * inverse_cell[local_m];
-#else
-  return value;
-#endif
-}
-
-// The matrices (i, j) of all subgroups, just stored in out_tile. All threads call, in uniform control flow.
-fn finish_tiles(wg: vec3<u32>, i: u32, j: u32, index: u32) {
-  workgroupBarrier();
-#if GATE > 0
-  const COLUMNS = OUT_STRIDE / 2u;
-#else
-  const COLUMNS = OUT_STRIDE;
-#endif
-  for (var at = index; at < 16u * WARPS_M * COLUMNS; at += WG_SIZE) {
-    let row = at / COLUMNS;
-    let column = at % COLUMNS;
-    let local_m = (row / 16u * TM + i) * 16u + row % 16u;
-    let local_n = (column / 16u * TN + j) * 16u + column % 16u;
-    let m = wg.x * BM + local_m;
-    let y = scaled(out_tile[row * OUT_STRIDE + column], local_m);
-#if GATE > 0
-    let n = wg.y * (BN / 2u) + local_n;
-    if (m < params.num_rows && n < params.rows / 2u) {
-      finish_gated(y, scaled(out_tile[row * OUT_STRIDE + COLUMNS + column], local_m), n, m);
-    }
-#else
-    let n = wg.y * BN + local_n;
-    if (m < params.num_rows && n < params.rows) {
-      finish(y, n, m);
-    }
-#endif
-  }
-  workgroupBarrier();
-}
-
 fn left_at(warp_m: u32, i: u32, k: u32) -> u32 {
   return (warp_m * TM + i) * 16u * STRIDE * 8u + k;
 }
@@ -125,21 +55,17 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #endif
 #if TM > 1
   var s10: Sum;
-#endif
-#if TM > 1 && TN > 1
+#if TN > 1
   var s11: Sum;
+#endif
 #endif
 #if TM > 2
   var s20: Sum;
-#endif
-#if TM > 2 && TN > 1
-  var s21: Sum;
-#endif
-#if TM > 2
   var s30: Sum;
-#endif
-#if TM > 2 && TN > 1
+#if TN > 1
+  var s21: Sum;
   var s31: Sum;
+#endif
 #endif
   var next = load_pieces(wg, 0u, index);
   for (var first = 0u; first < K; first += BK) {
@@ -168,23 +94,19 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #if TM > 1
       let l1 = subgroupMatrixLoad<Left, row_major>(x_halves, left_at(warp_m, 1u, k), STRIDE * 8u);
       s10 = subgroupMatrixMultiplyAccumulate(l1, r0, s10);
-#endif
-#if TM > 1 && TN > 1
+#if TN > 1
       s11 = subgroupMatrixMultiplyAccumulate(l1, r1, s11);
+#endif
 #endif
 #if TM > 2
       let l2 = subgroupMatrixLoad<Left, row_major>(x_halves, left_at(warp_m, 2u, k), STRIDE * 8u);
-      s20 = subgroupMatrixMultiplyAccumulate(l2, r0, s20);
-#endif
-#if TM > 2 && TN > 1
-      s21 = subgroupMatrixMultiplyAccumulate(l2, r1, s21);
-#endif
-#if TM > 2
       let l3 = subgroupMatrixLoad<Left, row_major>(x_halves, left_at(warp_m, 3u, k), STRIDE * 8u);
+      s20 = subgroupMatrixMultiplyAccumulate(l2, r0, s20);
       s30 = subgroupMatrixMultiplyAccumulate(l3, r0, s30);
-#endif
-#if TM > 2 && TN > 1
+#if TN > 1
+      s21 = subgroupMatrixMultiplyAccumulate(l2, r1, s21);
       s31 = subgroupMatrixMultiplyAccumulate(l3, r1, s31);
+#endif
 #endif
     }
     workgroupBarrier();
@@ -202,25 +124,21 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #if TM > 1
   subgroupMatrixStore<row_major>(&out_tile, out_at, s10, OUT_STRIDE);
   finish_tiles(wg, 1u, 0u, index);
-#endif
-#if TM > 1 && TN > 1
+#if TN > 1
   subgroupMatrixStore<row_major>(&out_tile, out_at, s11, OUT_STRIDE);
   finish_tiles(wg, 1u, 1u, index);
+#endif
 #endif
 #if TM > 2
   subgroupMatrixStore<row_major>(&out_tile, out_at, s20, OUT_STRIDE);
   finish_tiles(wg, 2u, 0u, index);
-#endif
-#if TM > 2 && TN > 1
-  subgroupMatrixStore<row_major>(&out_tile, out_at, s21, OUT_STRIDE);
-  finish_tiles(wg, 2u, 1u, index);
-#endif
-#if TM > 2
   subgroupMatrixStore<row_major>(&out_tile, out_at, s30, OUT_STRIDE);
   finish_tiles(wg, 3u, 0u, index);
-#endif
-#if TM > 2 && TN > 1
+#if TN > 1
+  subgroupMatrixStore<row_major>(&out_tile, out_at, s21, OUT_STRIDE);
+  finish_tiles(wg, 2u, 1u, index);
   subgroupMatrixStore<row_major>(&out_tile, out_at, s31, OUT_STRIDE);
   finish_tiles(wg, 3u, 1u, index);
+#endif
 #endif
 }

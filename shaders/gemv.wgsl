@@ -15,6 +15,7 @@
 const UNIT_K = 128u / BITS;
 #import packed
 #import reduce_rows
+#import activations
 #if INTEGER
 #import quads
 #import integer_dot
@@ -22,74 +23,15 @@ const UNIT_K = 128u / BITS;
 #import dequant
 #import float_dot
 #endif
+#import gemv_units
 #import linear_epilogue
 
 // Named fields, because registers cannot be indexed; those beyond R stay zero and are never read.
-struct Codes {
-  r0: vec4<u32>,
-  r1: vec4<u32>,
-  r2: vec4<u32>,
-  r3: vec4<u32>,
-}
-
-struct Scales {
-  r0: Scale,
-  r1: Scale,
-  r2: Scale,
-  r3: Scale,
-}
-
-struct Unit {
-  codes: Codes,
-  scales: Scales,
-}
-
 struct Sums {
   r0: Rows,
   r1: Rows,
   r2: Rows,
   r3: Rows,
-}
-
-// This thread's weight row number r, bounded so that a surplus thread reads something that exists.
-fn weight_row(base: u32, r: u32) -> u32 {
-#if GATE > 0
-  return min(base + r % (R / 2u), params.rows / 2u - 1u) + (r / (R / 2u)) * (params.rows / 2u);
-#else
-  return min(base + r, params.rows - 1u);
-#endif
-}
-
-fn load_unit(unit: u32, rows: vec4<u32>) -> Unit {
-  return Unit(load_codes(unit, rows), load_scales(unit, rows));
-}
-
-fn load_codes(unit: u32, rows: vec4<u32>) -> Codes {
-  let at = params.codes_at + min(unit, UNITS - 1u);
-  var c = Codes();
-  c.r0 = weights[at + rows.x * STRIDE];
-#if R > 1
-  c.r1 = weights[at + rows.y * STRIDE];
-#endif
-#if R > 2
-  c.r2 = weights[at + rows.z * STRIDE];
-  c.r3 = weights[at + rows.w * STRIDE];
-#endif
-  return c;
-}
-
-fn load_scales(unit: u32, rows: vec4<u32>) -> Scales {
-  let at = params.scales_at + min(unit, UNITS - 1u) * UNIT_K / GROUP_SIZE;
-  var s = Scales();
-  s.r0 = scale_at(at + rows.x * NUM_GROUPS);
-#if R > 1
-  s.r1 = scale_at(at + rows.y * NUM_GROUPS);
-#endif
-#if R > 2
-  s.r2 = scale_at(at + rows.z * NUM_GROUPS);
-  s.r3 = scale_at(at + rows.w * NUM_GROUPS);
-#endif
-  return s;
 }
 
 // The products of one unit; `unit` counts from the start of the staged tile.
@@ -139,16 +81,23 @@ fn write(y: Sums, base: u32, lane: u32) {
   for (var i = lane; i < OUTPUTS * ROWS; i += LANES) {
     let r = i / ROWS;
     let m = i % ROWS;
+    if (base + r < num_outputs()) {
 #if GATE > 0
-    if (base + r < params.rows / 2u) {
       finish_gated(output(y, r, m), output(y, r + OUTPUTS, m), base + r, m);
-    }
 #else
-    if (base + r < params.rows) {
       finish(output(y, r, m), base + r, m);
-    }
 #endif
+    }
   }
+}
+
+// What the norm multiplies each row of x by; without one, 1.
+fn inverse_norms(squares: Rows, index: u32) -> Rows {
+#if NORM
+  return inverseSqrt(rows_total(squares, index) / f32(K) + params.eps);
+#else
+  return Rows(1.0);
+#endif
 }
 
 @compute @workgroup_size(WG_SIZE)
@@ -157,30 +106,19 @@ fn main(
   @builtin(local_invocation_index) index: u32,
 ) {
   let lane = index % LANES;
-#if GATE > 0
-  let num_sets = (params.rows / 2u + OUTPUTS * (WG_SIZE / LANES) - 1u) / (OUTPUTS * (WG_SIZE / LANES));
-#else
-  let num_sets = (params.rows + OUTPUTS * (WG_SIZE / LANES) - 1u) / (OUTPUTS * (WG_SIZE / LANES));
-#endif
+  const SETS_OUTPUTS = OUTPUTS * (WG_SIZE / LANES);
+  let num_sets = (num_outputs() + SETS_OUTPUTS - 1u) / SETS_OUTPUTS;
   let first_sets = wg.x + wg.y * grid.x;
   var rows = set_rows(first_output(first_sets, index));
   var u0 = load_unit(lane, rows);
 #if DEPTH > 1
   var u1 = load_unit(LANES + lane, rows);
 #endif
-#if DEPTH > 2
-  var u2 = load_unit(2u * LANES + lane, rows);
-  var u3 = load_unit(3u * LANES + lane, rows);
-#endif
   var squares = Rows();
 #if ONE_TILE
   squares = stage(0u, index);
   workgroupBarrier();
-#if NORM
-  let inverse = inverseSqrt(rows_total(squares, index) / f32(K) + params.eps);
-#else
-  let inverse = 1.0;
-#endif
+  let inverse = inverse_norms(squares, index);
 #endif
   for (var sets = first_sets; sets < num_sets; sets += grid.x * grid.y) {
     let base = first_output(sets, index);
@@ -207,20 +145,10 @@ fn main(
         y = added(y, unit_sums(i + LANES, u1));
         u1 = load_unit(next + LANES, rows);
 #endif
-#if DEPTH > 2
-        y = added(y, unit_sums(i + 2u * LANES, u2));
-        u2 = load_unit(next + 2u * LANES, rows);
-        y = added(y, unit_sums(i + 3u * LANES, u3));
-        u3 = load_unit(next + 3u * LANES, rows);
-#endif
       }
     }
 #if !ONE_TILE
-#if NORM
-    let inverse = inverseSqrt(rows_total(squares, index) / f32(K) + params.eps);
-#else
-    let inverse = 1.0;
-#endif
+    let inverse = inverse_norms(squares, index);
 #endif
     y.r0 = inverse * rows_sum(y.r0, index);
 #if R > 1

@@ -1,4 +1,5 @@
-// Eight weights of one row at a time, in the arithmetic of the variant. Needs: weights, `#import packed`; defines BITS.
+// Eight weights of one row at a time, in the arithmetic of the variant. Needs: weights, `#import packed`,
+// `activations`; defines BITS.
 //   f32  Eight = two vec4<f32>, k and k+4 ..
 //   f16  Eight = four pairs in the order in which the codes leave their word, of value (u - round(z)) / FOLD
 // A code becomes a float without a conversion: its bits go into the mantissa of a constant whose unit they then are,
@@ -7,11 +8,6 @@
 //   f32  w4: even k give u - z, odd k give 16 + u and are counted; w8: all give 256 + u and are counted
 //   f16  only a whole z can be taken off, so the rest of z is left for all k. FOLD keeps (u - z) * x inside the range of
 //        f16 for any half x.
-
-struct Floats8 {
-  a: vec4<f32>,
-  b: vec4<f32>,
-}
 
 struct Scale {
   s: f32,

@@ -1,8 +1,7 @@
-// The floating-point half of gemv: ROWS rows of activations in workgroup memory, TILE_UNITS units of K at a time, eight k of a row in one piece, in the
-// arithmetic of the variant: normalised, and zero beyond K, where other data lies, NaN perhaps. Behind the pieces of a
-// unit stand the sums that dequant.wgsl counts, one for each piece; they also keep neighbouring units in different banks.
-// Needs: weights, scratch: array<vec4<f32>>, params.in_at, in_stride, norm_at (in vec4); `#import dequant`, `reduce_rows`;
-// defines ROWS, K, K_TAIL, NORM, UNIT_K, TILE_UNITS, WG_SIZE.
+// The floating-point half of gemv: ROWS rows of activations in workgroup memory, TILE_UNITS units of K at a time, eight k of a
+// row in one piece, in the arithmetic of the variant. Behind the pieces of a unit stand the sums that dequant.wgsl counts, one
+// for each piece; they also keep neighbouring units in different banks.
+// Needs: `#import activations`, `dequant`, `reduce_rows`; defines ROWS, K, NORM, UNIT_K, TILE_UNITS, WG_SIZE.
 
 const OCTETS = UNIT_K / 8u;
 #if F16
@@ -24,22 +23,6 @@ struct Parts {
   m1: Part,
   m2: Part,
   m3: Part,
-}
-
-fn inside(x: Floats8, k: u32) -> Floats8 {
-#if K_TAIL
-  let ks = vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u);
-  let a = select(vec4<f32>(), x.a, ks < vec4<u32>(K));
-  let b = select(vec4<f32>(), x.b, ks + vec4<u32>(4u) < vec4<u32>(K));
-  return Floats8(a, b);
-#else
-  return x;
-#endif
-}
-
-fn square(x: Floats8) -> f32 {
-  let sum = fma(x.b, x.b, x.a * x.a);
-  return (sum.x + sum.y) + (sum.z + sum.w);
 }
 
 fn put8(at: u32, octet: u32, x: Floats8) {
@@ -88,16 +71,14 @@ fn stage(first: u32, index: u32) -> Rows {
     for (var m = 0u; m < ROWS; m++) {
       var x = Floats8();
       if (k < K) {
-        let at = params.in_at + m * params.in_stride + k / 4u;
-        x = inside(Floats8(scratch[at], scratch[at + 1u]), k);
+        x = load8(k, m);
 #if NORM
 #if ROWS == 1
         squares += square(x);
 #else
         squares[m] += square(x);
 #endif
-        let g = params.norm_at + k / 4u;
-        x = inside(Floats8(x.a * bitcast<vec4<f32>>(weights[g]), x.b * bitcast<vec4<f32>>(weights[g + 1u])), k);
+        x = gained8(x, k);
 #endif
       }
       put8(m * TILE_UNITS + i / OCTETS, i % OCTETS, x);

@@ -5,8 +5,7 @@
 // A staged unit: for each word of codes (k .. k+7) the bytes (h of even k, h of odd k, l of even k, l of odd k), as codes
 // leave their word in nibbles of even and of odd k; then (scale, scale * sum q). Its 80 bytes keep neighbouring units in
 // different banks.
-// Needs: weights, scratch: array<vec4<f32>>; params.in_at, in_stride, norm_at (in vec4); `#import reduce_rows` and quads;
-// defines ROWS, K, K_TAIL, NORM, TILE_UNITS, WG_SIZE.
+// Needs: `#import activations`, `packed`, `quads`, `reduce_rows`; defines ROWS, K, NORM, TILE_UNITS, WG_SIZE.
 
 var<workgroup> staged: array<array<vec4<u32>, 5>, ROWS * TILE_UNITS>;
 
@@ -20,39 +19,12 @@ fn scale_at(index: u32) -> Scale {
   return Scale(sz.x, sz.y);
 }
 
-struct Eight {
-  a: vec4<f32>,
-  b: vec4<f32>,
-}
-
-fn inside(x: vec4<f32>, k: u32) -> vec4<f32> {
-#if K_TAIL
-  return select(vec4<f32>(), x, vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(K));
-#else
-  return x;
-#endif
-}
-
 fn largest(x: vec4<f32>) -> f32 {
   return max(max(abs(x.x), abs(x.y)), max(abs(x.z), abs(x.w)));
 }
 
 fn sum4(x: vec4<f32>) -> f32 {
   return (x.x + x.y) + (x.z + x.w);
-}
-
-fn load8(k: u32, m: u32) -> Eight {
-  let at = params.in_at + m * params.in_stride + k / 4u;
-  return Eight(inside(scratch[at], k), inside(scratch[at + 1u], k + 4u));
-}
-
-fn gained8(x: Eight, k: u32) -> Eight {
-#if NORM
-  let g = params.norm_at + k / 4u;
-  return Eight(inside(x.a * bitcast<vec4<f32>>(weights[g]), k), inside(x.b * bitcast<vec4<f32>>(weights[g + 1u]), k + 4u));
-#else
-  return x;
-#endif
 }
 
 // Four k of one parity: bytes h in x, bytes l in y.
@@ -69,14 +41,14 @@ fn stage(first: u32, index: u32) -> Rows {
     let i = start + index;
     let k = first * 32u + i * 8u;
     for (var m = 0u; m < ROWS; m++) {
-      var x = Eight();
+      var x = Floats8();
       if (i < TILE_UNITS * 4u && k < K) {
         x = load8(k, m);
 #if NORM
 #if ROWS == 1
-        squares += sum4(x.a * x.a + x.b * x.b);
+        squares += square(x);
 #else
-        squares[m] += sum4(x.a * x.a + x.b * x.b);
+        squares[m] += square(x);
 #endif
         x = gained8(x, k);
 #endif

@@ -20,8 +20,8 @@ export interface GemvTile {
   readonly rowsPerThread: number;
   /** Threads of a workgroup; at least `lanes`. */
   readonly threads: number;
-  /** Units that a thread has on their way: 1, 2 or 4. */
-  readonly depth: number;
+  /** Units that a thread has on their way: 1 or 2. */
+  readonly depth: 1 | 2;
   /** W4 only: activations in 16-bit integers and the integer dot product, instead of the arithmetic of the variant. */
   readonly integer: boolean;
   /** Workgroups of a launch at most, where each can stage all activations and take several sets of rows. */

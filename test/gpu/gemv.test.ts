@@ -78,7 +78,7 @@ gpuTest('gemv tiles', async (test) => {
       lanes: 4,
       rowsPerThread: 2,
       threads: 32,
-      depth: 4,
+      depth: 2,
       integer: false,
       maxWorkgroups: 65535,
       stageBytes: 2048,
@@ -144,7 +144,7 @@ gpuTest('gemv more workgroups than one dimension holds', async (test) => {
     { format: 'w4', integer: false, rows: 65_535 + 21, cols: 4, numRows: 1, groupSize: 32 },
     test.random,
   );
-  const tile = {
+  const tile: GemvTile = {
     ...gemvTile(test.gpu, made.call),
     lanes: 4,
     rowsPerThread: 1,

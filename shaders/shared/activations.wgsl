@@ -1,0 +1,35 @@
+// Eight k of one row of activations on their way into the workgroup memory of gemv, zero beyond K, where other data lies, NaN
+// perhaps. Needs: weights, scratch: array<vec4<f32>>; params.in_at, in_stride, norm_at (in vec4); defines K, K_TAIL, NORM.
+
+struct Floats8 {
+  a: vec4<f32>,
+  b: vec4<f32>,
+}
+
+fn inside(x: Floats8, k: u32) -> Floats8 {
+#if K_TAIL
+  let ks = vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u);
+  let a = select(vec4<f32>(), x.a, ks < vec4<u32>(K));
+  let b = select(vec4<f32>(), x.b, ks + vec4<u32>(4u) < vec4<u32>(K));
+  return Floats8(a, b);
+#else
+  return x;
+#endif
+}
+
+fn load8(k: u32, m: u32) -> Floats8 {
+  let at = params.in_at + m * params.in_stride + k / 4u;
+  return inside(Floats8(scratch[at], scratch[at + 1u]), k);
+}
+
+#if NORM
+fn square(x: Floats8) -> f32 {
+  let sum = fma(x.b, x.b, x.a * x.a);
+  return (sum.x + sum.y) + (sum.z + sum.w);
+}
+
+fn gained8(x: Floats8, k: u32) -> Floats8 {
+  let g = params.norm_at + k / 4u;
+  return inside(Floats8(x.a * bitcast<vec4<f32>>(weights[g]), x.b * bitcast<vec4<f32>>(weights[g + 1u])), k);
+}
+#endif
