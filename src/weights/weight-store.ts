@@ -26,10 +26,6 @@ export interface Manifest {
   readonly convertedAt?: number;
 }
 
-export interface StoredModel extends CachedModel {
-  readonly revision: string;
-}
-
 interface ChunkRecord {
   readonly identity: WeightIdentity;
   readonly hash: string;
@@ -119,11 +115,11 @@ export class WeightStore {
       .sort((a, b) => a - b);
   }
 
-  async list(): Promise<readonly StoredModel[]> {
+  async list(): Promise<readonly CachedModel[]> {
     const chunkKeys = (await this.#keys()).filter(([kind]) => kind === 'chunk');
     const records = await guard(() => getMany<ChunkRecord>(chunkKeys, this.#parts));
     const manifests = new Map((await this.#manifests()).map((manifest) => [manifest.key, manifest]));
-    const models = new Map<string, StoredModel>();
+    const models = new Map<string, CachedModel>();
     for (const [i, [, key]] of chunkKeys.entries()) {
       const record = records[i];
       if (!record) continue;
