@@ -1,28 +1,7 @@
 import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink';
 import { TabmindError } from './errors';
-import type {
-  CachedModel,
-  FolderFile,
-  GpuRoom,
-  Inspection,
-  LoadOptions,
-  LoadProgress,
-  ModelInfo,
-  ModelRef,
-} from './model-ref';
-import type {
-  ChatChunk,
-  ChatMessage,
-  ChatRequest,
-  EngineStats,
-  GenerateRequest,
-  GenerateResult,
-  KernelTime,
-  SavedConversations,
-  ScoreRequest,
-  ScoreResult,
-  WorkerApi,
-} from './protocol';
+import type { FolderFile, Inspection, LoadOptions, LoadProgress, ModelInfo, ModelRef } from './model-ref';
+import type { ChatChunk, ChatRequest, GenerateRequest, GenerateResult, WorkerApi } from './protocol';
 import { carryErrors } from './wall';
 
 export interface LoadSettings extends LoadOptions {
@@ -40,47 +19,37 @@ export interface GenerateOptions extends ChatOptions {
   readonly onTokens?: (ids: readonly number[]) => void;
 }
 
+/** What the worker does just as the page asks it. */
+type Forwarded = Pick<
+  WorkerApi,
+  | 'measureRoom'
+  | 'score'
+  | 'profile'
+  | 'measureReadSpeed'
+  | 'tokenize'
+  | 'renderChat'
+  | 'dropSession'
+  | 'saveSession'
+  | 'restoreSession'
+  | 'deleteSession'
+  | 'savedConversations'
+  | 'deleteSavedConversations'
+  | 'stats'
+  | 'unload'
+  | 'listCached'
+  | 'deleteCached'
+>;
+
 /** The page's handle on the engine. Everything that computes lives in the worker behind it. */
-export interface Engine {
+export interface Engine extends Forwarded {
   load(model: ModelRef, settings?: LoadSettings): Promise<ModelInfo>;
   /** The load in progress begins no further read until `resume()`. */
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** What `load` would need, and whether it fits, before any weights are downloaded. */
   inspect(model: ModelRef, options?: LoadOptions): Promise<Inspection>;
-  /**
-   * Asks the graphics card for memory until it has given `mostBytes` or no more, and gives all back. null while a request
-   * runs or a load is under way.
-   */
-  measureRoom(mostBytes: number): Promise<GpuRoom | null>;
   chat(request: ChatRequest, options?: ChatOptions): AsyncIterable<ChatChunk>;
   generate(request: GenerateRequest, options?: GenerateOptions): Promise<GenerateResult>;
-  score(request: ScoreRequest): Promise<ScoreResult>;
-  /** GPU time of each kernel of a decode step at `position`; needs timestamp-query. */
-  profile(position: number): Promise<readonly KernelTime[]>;
-  /** Bytes per second at which the GPU reads memory when it does nothing else; needs a loaded model. */
-  measureReadSpeed(): Promise<number>;
-  tokenize(text: string): Promise<readonly number[]>;
-  renderChat(messages: readonly ChatMessage[]): Promise<readonly number[]>;
-  /** Gives up what a session holds on the GPU; what it has saved stays. */
-  dropSession(session: string): Promise<void>;
-  /** Keeps what a session holds on the GPU in the browser's storage; false when it holds nothing. */
-  saveSession(session: string): Promise<boolean>;
-  /**
-   * Brings a saved session back to the GPU. Resolves to the tokens that need not be computed again: 0 when it was not
-   * saved, by another model or with other bits, or is damaged, or there is no room. The next turn works all the same.
-   */
-  restoreSession(session: string): Promise<number>;
-  /** Removes a session from the GPU and from the storage. */
-  deleteSession(session: string): Promise<void>;
-  /** What saveSession has kept, of whatever model. */
-  savedConversations(): Promise<SavedConversations>;
-  /** Removes all that saveSession has kept; what is on the GPU stays. */
-  deleteSavedConversations(): Promise<void>;
-  stats(): Promise<EngineStats>;
-  unload(): Promise<void>;
-  listCached(): Promise<readonly CachedModel[]>;
-  deleteCached(key: string): Promise<void>;
   /** Ends the worker; the engine is of no use afterwards. */
   close(): void;
 }

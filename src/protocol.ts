@@ -264,8 +264,9 @@ export interface WorkerApi {
    */
   generate(requestId: string, request: GenerateRequest, tokens?: MessagePort): Promise<GenerateResult>;
   score(request: ScoreRequest): Promise<ScoreResult>;
+  /** GPU time of each kernel of a decode step at `position`; needs timestamp-query. */
   profile(position: number): Promise<readonly KernelTime[]>;
-  /** Bytes per second at which the GPU reads memory when it does nothing else. */
+  /** Bytes per second at which the GPU reads memory when it does nothing else; needs a loaded model. */
   measureReadSpeed(): Promise<number>;
   abort(requestId: string): Promise<void>;
   /** Gives up what a session holds on the GPU; what it has saved stays. */

@@ -1,5 +1,5 @@
 import { bytesOfPiece } from './byte-alphabet';
-import { bytePieceOf, stripHead } from './piece-decoder';
+import { stripHead, textOrByteOf } from './piece-decoder';
 import type { Tokenizer } from './tokenizer';
 
 export interface DetokenizerOptions {
@@ -58,13 +58,10 @@ export class Detokenizer {
   }
 
   #decodeText(piece: string): string {
-    const { rewrites, byteFallback } = this.#tokenizer.decoder;
-    let text = piece;
-    for (const rewrite of rewrites) text = rewrite(text, this.#isFirst);
+    const decoded = textOrByteOf(this.#tokenizer.decoder, piece, this.#isFirst);
     this.#isFirst = false;
-    const byte = byteFallback ? bytePieceOf(text) : null;
-    if (byte === null) return this.#utf8.decode() + text;
-    return this.#utf8.decode(Uint8Array.of(byte), { stream: true });
+    if (typeof decoded === 'string') return this.#utf8.decode() + decoded;
+    return this.#utf8.decode(Uint8Array.of(decoded), { stream: true });
   }
 
   #strip(text: string): string {

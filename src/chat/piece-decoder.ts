@@ -113,8 +113,10 @@ export function stripHead(text: string, content: string, count: number): string 
 
 const BYTE_PIECE = /^<0x([0-9A-Fa-f]{2})>$/;
 
-/** The byte that a piece like `<0x0A>` stands for; null for any other piece. */
-export function bytePieceOf(piece: string): number | null {
-  const hex = BYTE_PIECE.exec(piece)?.[1];
-  return hex === undefined ? null : Number.parseInt(hex, 16);
+/** What a piece of a 'text' decoder stands for: text, or the byte of a piece like `<0x0A>`. */
+export function textOrByteOf(decoder: PieceDecoder, piece: string, isFirst: boolean): string | number {
+  let text = piece;
+  for (const rewrite of decoder.rewrites) text = rewrite(text, isFirst);
+  const hex = decoder.byteFallback ? BYTE_PIECE.exec(text)?.[1] : undefined;
+  return hex === undefined ? text : Number.parseInt(hex, 16);
 }

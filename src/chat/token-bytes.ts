@@ -1,5 +1,5 @@
 import { bytesOfPiece } from './byte-alphabet';
-import { bytePieceOf } from './piece-decoder';
+import { textOrByteOf } from './piece-decoder';
 import type { Tokenizer } from './tokenizer';
 
 /**
@@ -9,11 +9,8 @@ import type { Tokenizer } from './tokenizer';
 export function bytesOfToken(tokenizer: Tokenizer, id: number): Uint8Array<ArrayBuffer> {
   const piece = tokenizer.pieceOf(id);
   if (piece === null) return new Uint8Array(0);
-  const { kind, rewrites, byteFallback } = tokenizer.decoder;
   if (tokenizer.addedIds.has(id)) return new TextEncoder().encode(piece);
-  if (kind === 'bytes') return bytesOfPiece(piece);
-  let text = piece;
-  for (const rewrite of rewrites) text = rewrite(text, false);
-  const byte = byteFallback ? bytePieceOf(text) : null;
-  return byte === null ? new TextEncoder().encode(text) : Uint8Array.of(byte);
+  if (tokenizer.decoder.kind === 'bytes') return bytesOfPiece(piece);
+  const decoded = textOrByteOf(tokenizer.decoder, piece, false);
+  return typeof decoded === 'string' ? new TextEncoder().encode(decoded) : Uint8Array.of(decoded);
 }

@@ -45,7 +45,7 @@ export class Engine {
   constructor(runner: StepRunner, options: EngineOptions) {
     const stepsInFlight = checkStepsInFlight(options.stepsInFlight);
     const now = options.now ?? (() => performance.now());
-    const times = new StepTimes(options.maxItlGrowth ?? 2, runner.maxChunkTokens);
+    const times = new StepTimes(MAX_ITL_GROWTH, runner.maxChunkTokens);
     const { draftsPay: pays } = options;
     const maxDraftTokens = runner.maxVerifiedRows - 1;
     const speculation = new Speculation({ maxDraftTokens, ...(pays && { pays }) });
@@ -275,6 +275,9 @@ export class Engine {
     this.#scheduler.seating.forget();
   }
 }
+
+/** How many times as long as without it a step may take because of a prompt chunk that joins it. */
+const MAX_ITL_GROWTH = 2;
 
 /** Short steps need more of them under way, long ones would only make what comes next wait. */
 const STEPS_IN_FLIGHT = { least: 3, most: 8 };

@@ -14,8 +14,6 @@ export interface EngineOptions {
   readonly eosTokenIds: readonly number[];
   /** Sequences of more tokens share no blocks: their keys depend on the length. Default: no limit. */
   readonly maxSharedTokens?: number;
-  /** How many times as long as without it a step may take because of a prompt chunk that joins it. Default 2. */
-  readonly maxItlGrowth?: number;
   /** Steps submitted and not read back. Default 3 to 8, more the shorter they are; 1 waits for every token before the next step is submitted. */
   readonly stepsInFlight?: number;
   /** Whether drafts give tokens sooner than plain steps, by what was measured. Default `draftsPay` of speculation.ts. */

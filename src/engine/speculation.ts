@@ -1,4 +1,5 @@
 import { lookUpDraft } from './prompt-lookup';
+import { meanWith } from './running-mean';
 import type { Sequence } from './sequence';
 
 /** What was measured, in milliseconds. */
@@ -73,7 +74,7 @@ export class Speculation {
   recordPlain(ms: number, fills: boolean): void {
     this.#numPlain++;
     const plainMs = this.#plainMs;
-    if (!fills) this.#plainMs = plainMs === null ? ms : MEMORY * plainMs + (1 - MEMORY) * ms;
+    if (!fills) this.#plainMs = meanWith(plainMs, ms, 1 - MEMORY);
     else if (plainMs !== null && this.#numVerified > 0) this.#verifyMs += Math.max(0, ms - plainMs);
   }
 

@@ -2,6 +2,7 @@ import { TabmindError } from '../errors';
 import type { StepRunner, TokenLogprob } from './batch';
 import { defect } from './defect';
 import { countAccepted } from './prompt-lookup';
+import { meanWith } from './running-mean';
 import type { ScheduledStep } from './scheduled-step';
 import type { Scheduler } from './scheduler';
 import type { Sequence } from './sequence';
@@ -55,8 +56,8 @@ export class StepPipeline {
   readonly #parts: StepPipelineParts;
   readonly #inFlight: StepInFlight[] = [];
   #lastReadMs = Number.NEGATIVE_INFINITY;
-  /** Between two steps that came back. Nothing is known at first. */
-  #meanMs = Number.POSITIVE_INFINITY;
+  /** Between two steps that came back; null: nothing is known yet. */
+  #meanMs: number | null = null;
   #numSubmitted = 0;
   #numTokens = 0;
 
@@ -67,7 +68,8 @@ export class StepPipeline {
   /** More steps the shorter they are. */
   get #depth(): number {
     const { least, most } = this.#parts.stepsInFlight;
-    return Math.min(most, Math.max(least, Math.ceil(QUEUED_MS / this.#meanMs)));
+    const wanted = this.#meanMs === null ? least : Math.ceil(QUEUED_MS / this.#meanMs);
+    return Math.min(most, Math.max(least, wanted));
   }
 
   get numInFlight(): number {
@@ -155,7 +157,7 @@ export class StepPipeline {
     const ms = nowMs - Math.max(submittedMs, this.#lastReadMs);
     this.#lastReadMs = nowMs;
     const { times, speculation, stepsInFlight } = this.#parts;
-    if (!wasIdle) this.#meanMs = Number.isFinite(this.#meanMs) ? mix(this.#meanMs, ms, NEW_SHARE) : ms;
+    if (!wasIdle) this.#meanMs = meanWith(this.#meanMs, ms, NEW_SHARE);
     if (draft !== null) {
       this.#numTokens += numAccepted + 1;
       speculation.recordVerify(ms, draft.length, numAccepted);
@@ -170,8 +172,4 @@ export class StepPipeline {
     }
     times.record({ numRows: batch.rows.length, numChunkTokens, ms });
   }
-}
-
-function mix(mean: number, value: number, share: number): number {
-  return mean + share * (value - mean);
 }

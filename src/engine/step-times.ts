@@ -1,3 +1,5 @@
+import { meanWith } from './running-mean';
+
 /** Sizes of prompt chunks that are tried, in tokens; the last one is the longest that the runner takes. */
 function chunkSizes(maxChunkTokens: number): readonly number[] {
   const sizes: number[] = [];
@@ -104,9 +106,8 @@ export class StepTimes {
 }
 
 function learn(means: Map<number, number>, key: number, ms: number): void {
-  const mean = means.get(key);
-  if (mean === undefined) means.set(key, ms);
-  else means.set(key, mean + (ms - mean) * (ms > mean ? SLOW_SHARE : FAST_SHARE));
+  const mean = means.get(key) ?? null;
+  means.set(key, meanWith(mean, ms, mean !== null && ms > mean ? SLOW_SHARE : FAST_SHARE));
 }
 
 function rounded(numRows: number): number {

@@ -44,8 +44,8 @@ interface Answer {
   readonly id: string;
   readonly answerId: string;
   readonly index: number;
-  readonly model: string;
   readonly promptIds: readonly number[];
+  readonly badWords: readonly (readonly number[])[];
   readonly request: ChatRequest;
   readonly onChunk: SendChunks;
 }
@@ -123,9 +123,10 @@ export class Llm implements WorkerApi {
 
   /** Streams the answers. Resolves after the last chunk; rejects with a TabmindError. */
   async chat(id: string, request: ChatRequest, onChunk: SendChunks): Promise<void> {
-    const { info } = this.#loaded();
-    const promptIds = this.#text().encodeChat(request.messages);
+    const text = this.#text();
+    const promptIds = text.encodeChat(request.messages);
     const ids = answerIds(id, request.n ?? 1);
+    const badWords = (request.bad_words ?? []).flatMap((word) => text.encodeWord(word));
     const { session: _, ...common } = request;
     const seed = request.seed ?? drawSeed();
     this.#answers.set(id, ids);
@@ -133,7 +134,7 @@ export class Llm implements WorkerApi {
       const answers = ids.map((answerId, index) => {
         // A session goes on with the first answer. A seed out of range stays so, to be refused.
         const own = index === 0 ? { ...request, seed } : { ...common, seed: (seed + index) % 2 ** 32 };
-        return this.#answer({ id, answerId, index, model: info.id, promptIds, request: own, onChunk });
+        return this.#answer({ id, answerId, index, promptIds, badWords, request: own, onChunk });
       });
       const ended = await Promise.allSettled(answers);
       for (const answer of ended) if (answer.status === 'rejected') throw answer.reason;
@@ -143,14 +144,12 @@ export class Llm implements WorkerApi {
   }
 
   async #answer(answer: Answer): Promise<void> {
-    const { id, answerId, index, model, promptIds, request, onChunk } = answer;
+    const { id, answerId, index, promptIds, badWords, request, onChunk } = answer;
     const { engine, info, defaults } = this.#loaded();
-    const text = this.#text();
     const { contextLength, vocabSize } = info;
     const roomTokens = contextLength - promptIds.length;
-    const badWords = (request.bad_words ?? []).flatMap((word) => text.encodeWord(word));
     const stops = typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []);
-    const stream = new ChatStream(id, model, text, stops, onChunk, index);
+    const stream = new ChatStream(id, info.id, this.#text(), stops, onChunk, index);
     const work = engine.add({
       ...placeOf(request),
       id: answerId,

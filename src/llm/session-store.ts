@@ -1,8 +1,8 @@
 import { clear, createStore, del, get, set, type UseStore, values } from 'idb-keyval';
-import { TabmindError } from '../errors';
 import type { KvShape } from '../kvcache/kv-pool';
 import type { SavedConversations } from '../protocol';
 import { sha256 } from '../weights/digest';
+import { guardStorage } from '../weights/storage-guard';
 import type { WeightIdentity } from '../weights/weight-identity';
 
 /** To be raised whenever the contents of a KV block mean something else than before. */
@@ -93,23 +93,12 @@ async function hashOf(ids: Uint32Array<ArrayBuffer>, contents: Uint8Array<ArrayB
   return `${await sha256(new Uint8Array(ids.buffer))} ${await sha256(contents)}`;
 }
 
-async function guard<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    const isFull =
-      typeof cause === 'object' && cause !== null && 'name' in cause && cause.name === 'QuotaExceededError';
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TabmindError(
-      isFull ? 'quota' : 'storage',
-      isFull
-        ? 'The browser has no room left to keep this conversation.'
-        : `The browser storage failed: ${reason}`,
-      {
-        meaning: 'After a reload, the conversation will be computed again.',
-        remedy: 'Delete a stored model, or free disk space.',
-        cause,
-      },
-    );
-  }
+const COMPUTED_AGAIN = {
+  meaning: 'After a reload, the conversation will be computed again.',
+  remedy: 'Delete a stored model, or free disk space.',
+};
+
+function guard<T>(work: () => Promise<T>): Promise<T> {
+  const message = 'The browser has no room left to keep this conversation.';
+  return guardStorage(work, { quota: { message, ...COMPUTED_AGAIN }, storage: COMPUTED_AGAIN });
 }

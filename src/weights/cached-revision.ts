@@ -1,7 +1,8 @@
 import { TabmindError } from '../errors';
+import type { CachedModel } from '../model-ref';
 import type { OpenedModel } from './model-source';
 import type { WeightIdentity } from './weight-identity';
-import type { StoredModel, WeightStore } from './weight-store';
+import type { WeightStore } from './weight-store';
 
 /**
  * The revision that the cache keeps this model under: what was asked for, and which version of it the source has now
@@ -45,6 +46,6 @@ function joined(revision: string, version: string): string {
   return `${revision}@${version}`;
 }
 
-function isOf(model: StoredModel, id: string, revision: string): boolean {
+function isOf(model: CachedModel, id: string, revision: string): boolean {
   return model.id === id && (model.revision === revision || model.revision.startsWith(joined(revision, '')));
 }

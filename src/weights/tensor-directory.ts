@@ -78,11 +78,7 @@ async function openShard(
 ): Promise<SafetensorsFile> {
   const sizeBytes = await source.size(file, signal);
   if (sizeBytes !== null) return readSafetensors(source, file, sizeBytes, signal);
-  throw new TabmindError('not-found', `${source.id}: ${file} is missing, although ${indexFile} names it.`, {
-    meaning: 'A part of the weights is not there.',
-    remedy: 'Download the checkpoint again, completely.',
-    details: { file },
-  });
+  throw missingPart(`${source.id}: ${file} is missing, although ${indexFile} names it.`, file);
 }
 
 /** Tensor name → file. Only plain names inside the folder are let through: an index must not send us elsewhere. */
@@ -120,7 +116,8 @@ async function openListed(
   const set = [first, ...rest].filter(
     (name) => name.startsWith(`${stem}-`) && name.includes(`-of-${total}.`),
   );
-  if (set.length !== Number(total)) throw missingShards(source, first, set.length);
+  if (set.length !== Number(total))
+    throw missingPart(`${source.id}: of the files beside ${first}, only ${set.length} are there.`, first);
   const shards = await Promise.all(set.map((file) => openSingle(source, file, signal)));
   return joinShards(shards.filter((shard) => shard !== null));
 }
@@ -158,16 +155,12 @@ async function openNamed(
   return null;
 }
 
-function missingShards(source: ModelSource, first: string, found: number): TabmindError {
-  return new TabmindError(
-    'not-found',
-    `${source.id}: of the files beside ${first}, only ${found} are there.`,
-    {
-      meaning: 'A part of the weights is not there.',
-      remedy: 'Download the checkpoint again, completely.',
-      details: { file: first },
-    },
-  );
+function missingPart(message: string, file: string): TabmindError {
+  return new TabmindError('not-found', message, {
+    meaning: 'A part of the weights is not there.',
+    remedy: 'Download the checkpoint again, completely.',
+    details: { file },
+  });
 }
 
 /** Weights in a form that is not read, by the names that they go by, and what that form is. */

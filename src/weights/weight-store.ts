@@ -1,8 +1,8 @@
 import { createStore, del, delMany, get, getMany, keys, set, setMany, type UseStore } from 'idb-keyval';
-import { TabmindError } from '../errors';
 import type { CachedModel } from '../model-ref';
 import { sha256 } from './digest';
 import type { ModelTexts } from './source';
+import { guardStorage, type StorageWords } from './storage-guard';
 import { type PackedForms, sameIdentity, type WeightIdentity } from './weight-identity';
 
 /** A complete cached model. Written last: without it the chunks are only a conversion that may be resumed. */
@@ -24,10 +24,6 @@ export interface Manifest {
   readonly chunks: readonly string[];
   /** Unix ms; absent in manifests from before it was noted. */
   readonly convertedAt?: number;
-}
-
-export interface StoredModel extends CachedModel {
-  readonly revision: string;
 }
 
 interface ChunkRecord {
@@ -119,11 +115,11 @@ export class WeightStore {
       .sort((a, b) => a - b);
   }
 
-  async list(): Promise<readonly StoredModel[]> {
+  async list(): Promise<readonly CachedModel[]> {
     const chunkKeys = (await this.#keys()).filter(([kind]) => kind === 'chunk');
     const records = await guard(() => getMany<ChunkRecord>(chunkKeys, this.#parts));
     const manifests = new Map((await this.#manifests()).map((manifest) => [manifest.key, manifest]));
-    const models = new Map<string, StoredModel>();
+    const models = new Map<string, CachedModel>();
     for (const [i, [, key]] of chunkKeys.entries()) {
       const record = records[i];
       if (!record) continue;
@@ -184,27 +180,18 @@ function partKey(kind: Kind, key: string, index?: number): PartKey {
   return index === undefined ? [kind, key] : [kind, key, index];
 }
 
-async function guard<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (thrown) {
-    throw storageError(thrown);
-  }
-}
-
-function storageError(cause: unknown): TabmindError {
-  const isQuota =
-    typeof cause === 'object' && cause !== null && 'name' in cause && cause.name === 'QuotaExceededError';
-  if (isQuota)
-    return new TabmindError('quota', 'The browser has no room left to keep this model.', {
-      meaning: 'The converted weights could not be stored for the next visit.',
-      remedy: 'Delete a stored model, free disk space, or load with the cache switched off.',
-      cause,
-    });
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new TabmindError('storage', `The browser storage failed: ${reason}`, {
+const STORAGE_WORDS: StorageWords = {
+  quota: {
+    message: 'The browser has no room left to keep this model.',
+    meaning: 'The converted weights could not be stored for the next visit.',
+    remedy: 'Delete a stored model, free disk space, or load with the cache switched off.',
+  },
+  storage: {
     meaning: 'Models can be neither kept nor read from earlier visits.',
     remedy: 'Leave private browsing, allow this site to store data, or load with the cache switched off.',
-    cause,
-  });
+  },
+};
+
+function guard<T>(work: () => Promise<T>): Promise<T> {
+  return guardStorage(work, STORAGE_WORDS);
 }

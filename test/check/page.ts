@@ -89,9 +89,6 @@ function reached() {
   return progress;
 }
 
-/** GB/s of the ways to the GPU. Without a model: it takes the memory of a few pieces. */
-const uploads = (totalBytes: number) => uploadSpeeds(totalBytes);
-
 /** Removes whatever is cached of a model. */
 async function forget(id: string) {
   for (const cached of await engine.listCached()) if (cached.id === id) await engine.deleteCached(cached.key);
@@ -110,7 +107,7 @@ Object.assign(globalThis, {
     generate,
     time,
     profile,
-    uploads,
+    uploads: uploadSpeeds,
     negativeLogLikelihood,
     reached,
     forget,
