@@ -88,7 +88,7 @@ function ShareRow() {
             value={share}
             onChange={(event) => change({ cacheMaxEntryCount: event.currentTarget.valueAsNumber })}
           />
-          <output>{memory.shareValue(formatShare(share))}</output>
+          <output>{formatShare(share)}</output>
         </label>
       )}
       {now !== null && now.tokens !== null && (

@@ -5,7 +5,6 @@ export const chatEn = {
     set: 'Change the system prompt of this chat',
   },
   turn: {
-    actions: 'What to do with this message',
     copyQuestion: 'Copy message',
     edit: 'Edit',
     regenerate: 'Answer again',
@@ -54,14 +53,12 @@ export const chatEn = {
   context: {
     label: (used: string, max: string) => `${used} of ${max} tokens of context used`,
     short: (used: string, max: string) => `${used} / ${max}`,
-    fullTitle: 'The context is nearly full',
     full: 'The model can read only so much at once. When it is full:',
     drop: 'Leave out the oldest turns',
     stop: 'Stop and ask me',
   },
   engine: {
     title: 'Engine',
-    open: 'Engine numbers',
     gpu: 'Graphics card',
     weights: 'Weights',
     kv: 'KV cache',

@@ -4,7 +4,6 @@ export const chatZh: ChatDictionary = {
   goOn: '请从上一个回答中断的地方直接继续，不要重复，也不要添加说明。',
   prompt: { none: '为此对话设置系统提示', set: '修改此对话的系统提示' },
   turn: {
-    actions: '对此消息的操作',
     copyQuestion: '复制消息',
     edit: '编辑',
     regenerate: '重新回答',
@@ -49,14 +48,12 @@ export const chatZh: ChatDictionary = {
   context: {
     label: (used, max) => `上下文已用 ${used} / ${max} 个词元`,
     short: (used, max) => `${used} / ${max}`,
-    fullTitle: '上下文快满了',
     full: '模型一次能读的内容有限。装满之后：',
     drop: '略去最早的对话',
     stop: '停下来询问我',
   },
   engine: {
     title: '引擎',
-    open: '引擎数据',
     gpu: '显卡',
     weights: '权重',
     kv: 'KV 缓存',

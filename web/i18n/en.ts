@@ -168,7 +168,6 @@ export const en = {
     kvShort: (used: string, total: string) => `KV ${used} / ${total}`,
     kvHint: (tokens: string, size: string) =>
       `Attention memory in use. One block holds ${tokens} tokens; the pool is ${size}.`,
-    decodeHint: (rate: string) => `Prompt read at ${rate} tokens per second`,
   },
   load: {
     title: (name: string) => `Loading ${name}`,
@@ -194,7 +193,6 @@ export const en = {
     unreachable: 'This part of the page could not be fetched.',
   },
   settings: {
-    title: 'Settings',
     theme: 'Appearance',
     themes: { system: 'System', light: 'Light', dark: 'Dark' },
     language: 'Language',

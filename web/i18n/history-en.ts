@@ -1,6 +1,5 @@
 export const historyEn = {
   title: 'Chats',
-  open: 'Show the list of chats',
   hide: 'Hide the list of chats',
   none: 'Your chats will be listed here.',
   unnamed: 'New chat',

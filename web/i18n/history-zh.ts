@@ -2,7 +2,6 @@ import type { HistoryDictionary } from './history-en';
 
 export const historyZh: HistoryDictionary = {
   title: '对话',
-  open: '显示对话列表',
   hide: '隐藏对话列表',
   none: '您的对话会显示在这里。',
   unnamed: '新对话',

@@ -100,7 +100,6 @@ export const zh: Dictionary = {
     kv: (used, total) => `KV 块 ${used} / ${total}`,
     kvShort: (used, total) => `KV ${used} / ${total}`,
     kvHint: (tokens, size) => `注意力缓存的使用情况。每块可容纳 ${tokens} 个词元，缓存池共 ${size}。`,
-    decodeHint: (rate) => `读取提示的速度为每秒 ${rate} 个词元`,
   },
   load: {
     title: (name) => `正在加载 ${name}`,
@@ -126,7 +125,6 @@ export const zh: Dictionary = {
     unreachable: '页面的这一部分无法获取。',
   },
   settings: {
-    title: '设置',
     theme: '外观',
     themes: { system: '跟随系统', light: '浅色', dark: '深色' },
     language: '语言',

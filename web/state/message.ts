@@ -59,6 +59,3 @@ export type Messages = ReadonlyMap<string, Message>;
 /** Text is still to come. */
 export const isRunning = ({ status }: AnswerState): boolean =>
   status === 'waiting' || status === 'answering' || status === 'elsewhere';
-
-export const textOf = (message: Message): string =>
-  message.role === 'user' ? message.text : message.text.value;
