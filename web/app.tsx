@@ -1,5 +1,5 @@
 import { CapabilityHelp } from './components/capability-help';
-import { COMPOSER_ID, Composer } from './components/composer';
+import { Composer } from './components/composer';
 import { EmptyState } from './components/empty-state';
 import { LazyChat } from './components/lazy-chat';
 import { LazyDialog } from './components/lazy-dialog';
@@ -12,6 +12,7 @@ import { words } from './i18n/locale';
 import { LazyNotice } from './pwa/lazy-notices';
 import { obstacle } from './state/capability';
 import { isOpening, path } from './state/conversation';
+import { COMPOSER_ID } from './state/message-box';
 import { isNarrow } from './state/screen';
 import { isSidebarOpen } from './state/settings';
 

@@ -2,14 +2,13 @@ import { useEffect, useRef } from 'preact/hooks';
 import { words } from '../i18n/locale';
 import { editLast, isAnswering, openId, stop } from '../state/conversation';
 import { draft, setDraft } from '../state/drafts';
+import { COMPOSER_ID } from '../state/message-box';
 import { modelName, selectedModel } from '../state/models';
 import { isSendKey } from '../state/send-key';
 import { sendDraft } from '../state/sending';
 import { sendKey } from '../state/settings';
 import { Icon } from './icon';
 import { LazyChat } from './lazy-chat';
-
-export const COMPOSER_ID = 'message';
 
 function onKeyDown(event: KeyboardEvent): void {
   if (event.key === 'ArrowUp' && draft.value === '' && !event.isComposing) {

@@ -4,7 +4,7 @@ import { formatCount } from '../i18n/format';
 import { words } from '../i18n/locale';
 import { settingsWords } from '../i18n/settings';
 import { announce } from '../state/announcement';
-import { heads } from '../state/heads';
+import { storedHeads } from '../state/heads';
 import { hubName } from '../state/hub-name';
 import { models } from '../state/models';
 import { DRAWINGS } from './drawings';
@@ -86,7 +86,7 @@ function Wipe() {
   const [isAsking, setIsAsking] = useState(false);
   const box = useRef<HTMLElement>(null);
   const hasAsked = useRef(false);
-  const numChats = [...heads.value.values()].filter(({ leaf }) => leaf !== null).length;
+  const numChats = storedHeads().length;
   // the button that had the focus is replaced by others
   useEffect(() => {
     if (hasAsked.current) box.current?.querySelector<HTMLElement>('.wipe-focus')?.focus();

@@ -2,7 +2,7 @@ import { formatCount } from '../i18n/format';
 import { historyWords } from '../i18n/history';
 import { generating, openId } from '../state/conversation';
 import { isDrawerOpen } from '../state/dialog';
-import { type Head, heads } from '../state/heads';
+import { type Head, storedHeads } from '../state/heads';
 import { isListed, numUnknown, openConversation } from '../state/history';
 import { groupHeads } from '../state/history-groups';
 import { renaming } from '../state/history-menu';
@@ -39,8 +39,7 @@ function HistoryItem({ head }: { readonly head: Head }) {
 /** Every conversation, by date. */
 export function HistoryList() {
   const text = historyWords.value;
-  const stored = [...heads.value.values()].filter(({ leaf }) => leaf !== null);
-  const groups = groupHeads(stored, Date.now());
+  const groups = groupHeads(storedHeads(), Date.now());
   if (!isListed.value) return null;
   return (
     <div class="history">

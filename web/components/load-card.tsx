@@ -1,8 +1,8 @@
 import type { LoadProgress } from '../../src/index';
 import { formatBytes, formatTimeLeft } from '../i18n/format';
 import { words } from '../i18n/locale';
-import { path } from '../state/conversation';
 import { cancelLoad, interruptedBytes, loadModel, modelState, pauseLoad, resumeLoad } from '../state/engine';
+import { hasFailedAnswer } from '../state/error-action';
 import { modelName, type PageModel, selectedModel } from '../state/models';
 import { closeOffer, offer } from '../state/offer';
 import { ErrorCard } from './error-card';
@@ -103,9 +103,7 @@ export function LoadCard() {
   if (state.status === 'ready') return null;
   if (state.status === 'loading')
     return <LoadBar model={selectedModel.value} progress={state.progress} onCancel={cancelLoad} />;
-  const last = path.value.at(-1);
-  const shownBelowQuestion = last?.role === 'assistant' && last.state.value.status === 'failed';
-  if (shownBelowQuestion) return null;
+  if (hasFailedAnswer()) return null;
   if (state.status === 'failed') return <ErrorCard error={state.error} />;
   return <IdleCard />;
 }

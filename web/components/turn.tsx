@@ -7,6 +7,7 @@ import { editing, isAnswering, openId, path } from '../state/conversation';
 import { rewriteAnswer } from '../state/editing';
 import type { Answer, AnswerState, Question } from '../state/message';
 import { isRunning } from '../state/message';
+import { focusComposer } from '../state/message-box';
 import { removeMessage } from '../state/removal';
 import { splitThinking } from '../state/thinking';
 import { AnswerNumbers } from './answer-numbers';
@@ -75,7 +76,7 @@ export function QuestionTurn({ turn }: { readonly turn: Question }) {
           onCancel={stopEditing}
           onConfirm={(next) => {
             stopEditing();
-            document.getElementById('message')?.focus();
+            focusComposer();
             void ask(openId.value, next, turn.parent);
           }}
         />

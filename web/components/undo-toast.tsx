@@ -1,15 +1,12 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { chatWords } from '../i18n/chat';
 import { announce } from '../state/announcement';
+import { focusComposer } from '../state/message-box';
 import { removed, undo } from '../state/removal';
 import { IconButton } from './icon-button';
 
 /** Long enough to notice and to reach the button. */
 const SHOWN_MS = 12_000;
-
-function focusComposer(): void {
-  document.getElementById('message')?.focus();
-}
 
 /** What was deleted last, and the way back. It takes the focus, whose place was deleted, and hands it on when it goes. */
 export function UndoToast() {

@@ -29,7 +29,7 @@ const INLINE_START = /(?<![\p{L}\p{N}\\$])\$|\\[([]/u;
 const MONEY = /^\d[\d.,]*\s*(?:[kKmMbB]\b|\/\p{L}|[\s–—-]+\p{L}{2,})/u;
 
 /** A formula that stands at the start of `source` on lines of its own. */
-export function blockMath(source: string): Found | null {
+function blockMath(source: string): Found | null {
   for (const pattern of BLOCKS) {
     const match = pattern.exec(source);
     const tex = match?.[1]?.trim();

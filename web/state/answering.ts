@@ -5,7 +5,7 @@ import { announce } from './announcement';
 import { changeHead, keepMessages } from './archive';
 import { continuationOf, promptOf } from './chat-prompt';
 import { fitContext } from './context';
-import { isLoaded, messagesOf, openId, pathOf, type Run, runs } from './conversation';
+import { generating, isLoaded, messagesOf, openId, pathOf, type Run, runs } from './conversation';
 import { dropModel, engine, modelState } from './engine';
 import { watchStats } from './engine-numbers';
 import { headOf } from './heads';
@@ -30,8 +30,7 @@ const MODEL_IS_LOST: ReadonlySet<ErrorCode> = new Set([
   'internal',
 ]);
 
-const isBusy = (conversation: string): boolean =>
-  [...runs.value.values()].some((run) => run.conversation === conversation);
+const isBusy = (conversation: string): boolean => generating.value.has(conversation);
 
 /** Sends `text` in the open conversation and streams the answer under it; not while one is under way there. */
 export async function send(text: string): Promise<void> {
@@ -53,7 +52,7 @@ export async function ask(conversation: string, text: string, parent: string | n
 }
 
 /** The first line that says something, cut between words where it is long. */
-export function titleOf(text: string): string {
+function titleOf(text: string): string {
   const line = text.trim().split('\n', 1)[0]?.trim() ?? '';
   if (line.length <= TITLE_CHARS) return line;
   const cut = line.slice(0, TITLE_CHARS);

@@ -1,5 +1,5 @@
 import { computed, effect, type Signal, signal } from '@preact/signals';
-import { headOf, heads, newHead, putHead } from './heads';
+import { headOf, newHead, putHead } from './heads';
 import type { Message, Messages } from './message';
 import { indexChildren, pathTo } from './message-tree';
 
@@ -40,7 +40,7 @@ export function unload(conversation: string): void {
   loaded.delete(conversation);
 }
 
-export const openHead = computed(() => heads.value.get(openId.value) ?? newHead(openId.value));
+export const openHead = computed(() => headOf(openId.value));
 export const messages = computed(() => messagesOf(openId.value).value);
 export const children = computed(() => indexChildren(messages.value));
 

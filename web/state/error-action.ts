@@ -66,7 +66,8 @@ export function errorActions(error: TabmindError): readonly ErrorAction[] {
   return [firstAction(error), ...again, ...(fallback ? (['use-starter'] as const) : [])];
 }
 
-const hasFailedAnswer = (): boolean => {
+/** The branch on screen ends with an answer that failed, which says so below its question. */
+export const hasFailedAnswer = (): boolean => {
   const last = path.value.at(-1);
   return last?.role === 'assistant' && last.state.value.status === 'failed';
 };

@@ -1,13 +1,12 @@
-import type { MessageRecord } from '../storage/conversation-record';
+import { type MessageRecord, RECORD_VERSION } from '../storage/conversation-record';
 import { settled, store } from './archive';
-import type { Head } from './heads';
-import { heads } from './heads';
+import { type Head, storedHeads } from './heads';
 import { pathTo } from './message-tree';
 import { splitThinking } from './thinking';
 
 /** What an export file says of itself. */
 export const EXPORT_FORMAT = 'tabmind-conversations';
-export const EXPORT_VERSION = 1;
+const EXPORT_VERSION = 1;
 
 export interface ExportedConversation extends Head {
   readonly version: number;
@@ -17,10 +16,8 @@ export interface ExportedConversation extends Head {
 async function exported(head: Head): Promise<ExportedConversation> {
   await settled();
   const { items } = await store.messages(head.id);
-  return { version: 1, ...head, messages: items };
+  return { version: RECORD_VERSION, ...head, messages: items };
 }
-
-const storedHeads = (): readonly Head[] => [...heads.value.values()].filter(({ leaf }) => leaf !== null);
 
 /** Everything that is needed to read the conversations again, branches included. */
 export async function conversationsAsJson(which: readonly Head[] = storedHeads()): Promise<string> {
@@ -50,7 +47,7 @@ export async function conversationsAsMarkdown(
 }
 
 /** One conversation as Markdown: its title, then every message of its current branch under who said it. */
-export function markdownOf(
+function markdownOf(
   { title, systemPrompt, leaf, messages }: ExportedConversation,
   speakers: Speakers,
 ): string {

@@ -42,6 +42,10 @@ export function headOf(id: string): Head {
   return heads.value.get(id) ?? newHead(id);
 }
 
+/** Conversations in which something was said. */
+export const storedHeads = (): readonly Head[] =>
+  [...heads.value.values()].filter(({ leaf }) => leaf !== null);
+
 export function putHead(head: Head): void {
   heads.value = new Map(heads.value).set(head.id, head);
 }

@@ -12,14 +12,19 @@ export function rename(conversation: string, title: string): void {
   if (name !== '') changeHead(conversation, { title: name, isNamed: true });
 }
 
+/** Once the list is drawn anew. */
+function focusMenuButton(conversation: string): void {
+  setTimeout(() => document.getElementById(menuButtonId(conversation))?.focus());
+}
+
 /** The field is gone, so the button that led to it gets the focus. */
 export function finishRenaming(conversation: string): void {
   renaming.value = null;
-  setTimeout(() => document.getElementById(menuButtonId(conversation))?.focus());
+  focusMenuButton(conversation);
 }
 
 export function setPinned(conversation: string, isPinned: boolean): void {
   changeHead(conversation, { isPinned });
   // it moves to another group, and is drawn there anew
-  setTimeout(() => document.getElementById(menuButtonId(conversation))?.focus());
+  focusMenuButton(conversation);
 }

@@ -1,5 +1,6 @@
 import { TabmindError } from '../../src/index';
 import { type HeadRecord, type MessageRecord, readHead, readMessage } from '../storage/conversation-record';
+import { fieldsOf } from '../storage/local-record';
 import { settled, store, writeAll } from './archive';
 import { EXPORT_FORMAT } from './export-file';
 import { readAll } from './history';
@@ -56,9 +57,6 @@ export function parseExport(text: string): ImportedFile {
   });
   return { conversations: read, numSkipped };
 }
-
-const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null ? { ...value } : {};
 
 /**
  * Adds what a file holds to what is here: messages that are missing, and of a conversation that is here already the

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import type { LoadOptions } from '../../src/index';
-import { readLocalRecord, writeLocalRecord } from '../storage/local-record';
+import { fieldsOf, readLocalRecord, writeLocalRecord } from '../storage/local-record';
 
 export const KV_BITS = [4, 8, 16] as const;
 
@@ -13,9 +13,8 @@ const KEY = 'memory';
 const byModel = signal(readLocalRecord(KEY) ?? {});
 
 /** Fields that make no sense are left to the engine. */
-export function readLoadChoice(value: unknown): LoadChoice {
-  const fields: Readonly<Record<string, unknown>> =
-    typeof value === 'object' && value !== null ? { ...value } : {};
+function readLoadChoice(value: unknown): LoadChoice {
+  const fields = fieldsOf(value);
   const { contextLength, cacheMaxEntryCount: share } = fields;
   const kvBits = KV_BITS.find((bits) => bits === fields.kvBits);
   const isLength = typeof contextLength === 'number' && Number.isInteger(contextLength) && contextLength > 0;

@@ -11,6 +11,10 @@ export type Tree<Node extends TreeNode> = ReadonlyMap<string, Node>;
 /** Parent → its children, oldest first. */
 export type Children<Node extends TreeNode> = ReadonlyMap<string | null, readonly Node[]>;
 
+/** null at the start, and where the parent is missing. */
+const parentIn = <Node extends TreeNode>(tree: Tree<Node>, { parent }: Node): string | null =>
+  parent !== null && tree.has(parent) ? parent : null;
+
 /** A child whose parent is missing (a record that could not be read) counts as a start, so that nothing is out of reach. */
 export function indexChildren<Node extends TreeNode>(tree: Tree<Node>): Children<Node> {
   const children = new Map<string | null, Node[]>();
@@ -18,7 +22,7 @@ export function indexChildren<Node extends TreeNode>(tree: Tree<Node>): Children
     (one, other) => one.createdMs - other.createdMs || (one.id < other.id ? -1 : 1),
   );
   for (const node of ordered) {
-    const parent = node.parent !== null && tree.has(node.parent) ? node.parent : null;
+    const parent = parentIn(tree, node);
     const siblings = children.get(parent);
     if (siblings === undefined) children.set(parent, [node]);
     else siblings.push(node);
@@ -68,8 +72,7 @@ export function siblingsOf<Node extends TreeNode>(
   children: Children<Node>,
   node: Node,
 ): readonly Node[] {
-  const parent = node.parent !== null && tree.has(node.parent) ? node.parent : null;
-  return children.get(parent) ?? [];
+  return children.get(parentIn(tree, node)) ?? [];
 }
 
 /** Where the reader stands when the subtree at `id` is gone: on the nearest sibling's branch, else on the parent. */
@@ -84,7 +87,7 @@ export function leafWithout<Node extends TreeNode>(
   const at = siblings.findIndex((sibling) => sibling.id === id);
   const next = siblings[at - 1] ?? siblings[at + 1];
   if (next !== undefined) return deepestFrom(children, next.id);
-  return node.parent !== null && tree.has(node.parent) ? node.parent : null;
+  return parentIn(tree, node);
 }
 
 /** The end of the newest branch of the whole tree; null when it is empty. */

@@ -12,7 +12,7 @@ export interface CatalogModel {
   readonly shape: ModelShape;
 }
 
-export const FAMILIES = [
+const FAMILIES = [
   'Qwen3',
   'Qwen2.5',
   'Llama',

@@ -1,7 +1,7 @@
 import { computed, effect, signal } from '@preact/signals';
 import type { HubPreset, WeightBits } from '../../src/index';
 import { words } from '../i18n/locale';
-import { readLocalRecord, writeLocalRecord } from '../storage/local-record';
+import { fieldsOf, readLocalRecord, writeLocalRecord } from '../storage/local-record';
 
 interface Entry {
   readonly id: string;
@@ -49,8 +49,7 @@ const KEY = 'models';
 
 /** Null for what is no entry, such as one that was edited by hand. */
 function readEntry(value: unknown): PageModel | null {
-  const fields: Readonly<Record<string, unknown>> =
-    typeof value === 'object' && value !== null ? { ...value } : {};
+  const fields = fieldsOf(value);
   const { id, kind, url, host, revision, contextLength } = fields;
   if (typeof id !== 'string') return null;
   const weightBits = ([4, 8, 16] as const).find((bits) => bits === fields.weightBits) ?? DEFAULT_WEIGHT_BITS;

@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import { readLocalRecord, writeLocalRecord } from '../storage/local-record';
+import { fieldsOf, readLocalRecord, writeLocalRecord } from '../storage/local-record';
 
 /** A system prompt that the person keeps for other chats. */
 export interface Preset {
@@ -11,9 +11,7 @@ const KEY = 'presets';
 const NAME_CHARS = 32;
 
 function readPreset(value: unknown): readonly Preset[] {
-  const fields: Readonly<Record<string, unknown>> =
-    typeof value === 'object' && value !== null ? { ...value } : {};
-  const { name, text } = fields;
+  const { name, text } = fieldsOf(value);
   return typeof name === 'string' && typeof text === 'string' ? [{ name, text }] : [];
 }
 

@@ -1,6 +1,6 @@
 import { computed, signal } from '@preact/signals';
 import type { ChatRequest } from '../../src/index';
-import { readLocalRecord, writeLocalRecord } from '../storage/local-record';
+import { fieldsOf, readLocalRecord, writeLocalRecord } from '../storage/local-record';
 import { selectedModel } from './models';
 import { greedy } from './settings';
 
@@ -45,9 +45,8 @@ export const SAMPLING_NUMBERS = Object.keys(SAMPLING_RANGES) as readonly Samplin
 const KEY = 'sampling';
 
 /** Fields that are no numbers in their range are the model's own. */
-export function readSampling(value: unknown): Sampling {
-  const fields: Readonly<Record<string, unknown>> =
-    typeof value === 'object' && value !== null ? { ...value } : {};
+function readSampling(value: unknown): Sampling {
+  const fields = fieldsOf(value);
   const numbers = SAMPLING_NUMBERS.flatMap((name) => {
     const number = fields[name];
     const { min, max } = SAMPLING_RANGES[name];

@@ -19,7 +19,7 @@ const BEFORE_CHARS = 32;
 const AFTER_CHARS = 80;
 
 /** Text as it is compared: letters in one case, accents and widths made one. */
-export const folded = (text: string): string => text.normalize('NFKC').toLocaleLowerCase();
+const folded = (text: string): string => text.normalize('NFKC').toLocaleLowerCase();
 
 /** The place of `words` in `text`; null when it is not there. */
 export function excerptOf(text: string, words: string): Excerpt | null {

@@ -6,7 +6,7 @@ export const RECORD_VERSION = 1;
 const time = v.pipe(v.number(), v.finite());
 
 /** Loose, so that fields of a newer page survive being written by this one. */
-export const headSchema = v.looseObject({
+const headSchema = v.looseObject({
   version: v.literal(RECORD_VERSION),
   id: v.pipe(v.string(), v.minLength(1)),
   title: v.string(),
@@ -64,7 +64,7 @@ const endSchema = v.variant('status', [
   }),
 ]);
 
-export const messageSchema = v.variant('role', [
+const messageSchema = v.variant('role', [
   v.looseObject({ ...place, role: v.literal('user') }),
   v.looseObject({
     ...place,

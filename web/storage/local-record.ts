@@ -5,6 +5,10 @@
  */
 export type LocalRecord = Readonly<Record<string, unknown>>;
 
+/** The fields of a stored value; none where it is no object. */
+export const fieldsOf = (value: unknown): LocalRecord =>
+  typeof value === 'object' && value !== null ? { ...value } : {};
+
 const PREFIX = 'tabmind.';
 
 function report(action: string, key: string, thrown: unknown): void {
