@@ -10,18 +10,16 @@ import { models } from '../state/models';
 import { DRAWINGS } from './drawings';
 import { Icon } from './icon';
 
-const JSON_NAME = 'tabmind-chats.json';
-const MARKDOWN_NAME = 'tabmind-chats.md';
+const FILE_TITLE = 'tabmind-chats';
 
-async function exportJson(): Promise<void> {
-  const { conversationsAsJson, download } = await import('../state/export-file');
-  download(await conversationsAsJson(), JSON_NAME, 'application/json');
+async function saveJson(): Promise<void> {
+  const { exportJson } = await import('../state/export-file');
+  await exportJson(FILE_TITLE);
 }
 
-async function exportMarkdown(): Promise<void> {
-  const { conversationsAsMarkdown, download } = await import('../state/export-file');
-  const { you, model } = words.value.chat;
-  download(await conversationsAsMarkdown({ you, model }), MARKDOWN_NAME, 'text/markdown');
+async function saveMarkdown(): Promise<void> {
+  const { exportMarkdown } = await import('../state/export-file');
+  await exportMarkdown(FILE_TITLE, words.value.chat);
 }
 
 async function importFile(file: File): Promise<string> {
@@ -47,10 +45,10 @@ function Transfer() {
         <h3>{data.exportTitle}</h3>
         <p class="hint">{data.exportHint}</p>
         <div class="row">
-          <button type="button" class="button button-quiet" onClick={() => void exportJson()}>
+          <button type="button" class="button button-quiet" onClick={() => void saveJson()}>
             <Icon name={DRAWINGS.download} /> {data.json}
           </button>
-          <button type="button" class="button button-quiet" onClick={() => void exportMarkdown()}>
+          <button type="button" class="button button-quiet" onClick={() => void saveMarkdown()}>
             <Icon name={DRAWINGS.download} /> {data.markdown}
           </button>
         </div>

@@ -31,16 +31,14 @@ function Action({ icon, label, onClick, isBad = false }: ActionProps) {
   );
 }
 
-async function exportJson(head: Head): Promise<void> {
-  const { conversationsAsJson, download, fileName } = await import('../state/export-file');
-  download(await conversationsAsJson([head]), fileName(head.title, 'json'), 'application/json');
+async function saveJson(head: Head): Promise<void> {
+  const { exportJson } = await import('../state/export-file');
+  await exportJson(head.title, [head]);
 }
 
-async function exportMarkdown(head: Head): Promise<void> {
-  const { conversationsAsMarkdown, download, fileName } = await import('../state/export-file');
-  const { you, model } = words.value.chat;
-  const text = await conversationsAsMarkdown({ you, model }, [head]);
-  download(text, fileName(head.title, 'md'), 'text/markdown');
+async function saveMarkdown(head: Head): Promise<void> {
+  const { exportMarkdown } = await import('../state/export-file');
+  await exportMarkdown(head.title, words.value.chat, [head]);
 }
 
 function Actions({ head }: { readonly head: Head }) {
@@ -59,12 +57,8 @@ function Actions({ head }: { readonly head: Head }) {
         label={head.isPinned ? text.unpin : text.pin}
         onClick={() => setPinned(head.id, !head.isPinned)}
       />
-      <Action icon={DRAWINGS.download} label={text.exportJson} onClick={() => void exportJson(head)} />
-      <Action
-        icon={DRAWINGS.download}
-        label={text.exportMarkdown}
-        onClick={() => void exportMarkdown(head)}
-      />
+      <Action icon={DRAWINGS.download} label={text.exportJson} onClick={() => void saveJson(head)} />
+      <Action icon={DRAWINGS.download} label={text.exportMarkdown} onClick={() => void saveMarkdown(head)} />
       <Action icon="trash" label={text.remove} isBad onClick={() => void removeConversation(head)} />
     </>
   );

@@ -61,8 +61,22 @@ function markdownOf(
   return [`# ${title}`, ...system, ...turns].join('\n\n');
 }
 
-/** Hands a text to the browser as a download. */
-export function download(text: string, name: string, type: string): void {
+/** Hands conversations to the browser as a JSON file that is called `title`. */
+export async function exportJson(title: string, which?: readonly Head[]): Promise<void> {
+  download(await conversationsAsJson(which), fileName(title, 'json'), 'application/json');
+}
+
+/** Hands conversations to the browser as a Markdown file that is called `title`. */
+export async function exportMarkdown(
+  title: string,
+  speakers: Speakers,
+  which?: readonly Head[],
+): Promise<void> {
+  const text = await conversationsAsMarkdown(speakers, which);
+  download(text, fileName(title, 'md'), 'text/markdown');
+}
+
+function download(text: string, name: string, type: string): void {
   const url = URL.createObjectURL(new Blob([text], { type }));
   const link = document.createElement('a');
   link.href = url;
