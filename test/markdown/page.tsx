@@ -6,8 +6,8 @@ import '../../web/styles/shell.css';
 import '../../web/styles/chat.css';
 import { signal } from '@preact/signals';
 import { render } from 'preact';
-import { AnswerText } from '../../web/components/answer-text';
 import { loadRenderer } from '../../web/markdown/live-text';
+import { Markdown } from '../../web/markdown/markdown';
 import { guardScripts } from '../../web/trusted-types';
 import { frameTimes } from './frame-times';
 
@@ -29,14 +29,14 @@ function Page() {
               <p class="turn-text">{past}</p>
             ) : (
               <div class="turn-text">
-                <AnswerText text={past} isStreaming={false} />
+                <Markdown source={past} isStreaming={false} />
               </div>
             )}
           </article>
         ))}
         <article class="turn answer" id="answer">
           <div class="turn-text">
-            <AnswerText text={text} isStreaming={isStreaming.value} />
+            <Markdown source={text} isStreaming={isStreaming.value} />
           </div>
         </article>
       </div>

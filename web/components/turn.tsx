@@ -2,6 +2,7 @@ import { useComputed, useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { chatWords } from '../i18n/chat';
 import { words } from '../i18n/locale';
+import { Markdown } from '../markdown/markdown';
 import { ask, continueAnswer, regenerate } from '../state/answering';
 import { editing, isAnswering, openId, path } from '../state/conversation';
 import { rewriteAnswer } from '../state/editing';
@@ -11,7 +12,6 @@ import { focusComposer } from '../state/message-box';
 import { removeMessage } from '../state/removal';
 import { splitThinking } from '../state/thinking';
 import { AnswerNumbers } from './answer-numbers';
-import { AnswerText } from './answer-text';
 import { BranchArrows } from './branch-arrows';
 import { CopyButton } from './copy-button';
 import { DRAWINGS } from './drawings';
@@ -172,7 +172,7 @@ function AnswerBody({ turn }: { readonly turn: Answer }) {
       )}
       {text !== '' && (
         <div class="turn-text" dir="auto">
-          <AnswerText text={text} isStreaming={isStreaming} />
+          <Markdown source={text} isStreaming={isStreaming} />
         </div>
       )}
     </>

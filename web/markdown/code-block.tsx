@@ -1,6 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { CopyButton } from '../components/copy-button';
 import { markdownWords } from '../i18n/markdown';
+import { showText } from './plain-text';
 
 export interface CodeBlockProps {
   readonly text: string;
@@ -8,14 +9,6 @@ export interface CodeBlockProps {
   readonly language: string;
   /** The end has arrived, so it may be coloured. */
   readonly isClosed: boolean;
-}
-
-/** Grows by what is new, so that a selection in it lives on. */
-function showText(element: HTMLElement, text: string): void {
-  const node = element.firstChild;
-  const isPlain = node instanceof Text && node === element.lastChild;
-  if (isPlain && text.startsWith(node.data)) node.appendData(text.slice(node.data.length));
-  else element.textContent = text;
 }
 
 function whenIdle(work: () => void): () => void {

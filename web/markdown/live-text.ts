@@ -1,4 +1,5 @@
 import type { MarkdownView } from './markdown-view';
+import { showText } from './plain-text';
 
 type Renderer = typeof import('./markdown-view');
 
@@ -101,15 +102,9 @@ export class LiveText {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     const startMs = performance.now();
-    if (this.#view === null) showPlain(this.#host, this.#text);
+    if (this.#view === null) showText(this.#host, this.#text);
     else this.#view.update(this.#text, this.#isStreaming);
     const endMs = performance.now();
     this.#restUntilMs = endMs + (endMs - startMs) * (MAX_SHARE - 1);
   }
-}
-
-function showPlain(host: HTMLElement, text: string): void {
-  const node = host.firstChild;
-  if (node instanceof Text && text.startsWith(node.data)) node.appendData(text.slice(node.data.length));
-  else host.textContent = text;
 }

@@ -1,4 +1,5 @@
 import type { TokenizerAndRendererExtension, Tokens } from 'marked';
+import { escapeHtml } from './html-text';
 
 /** TeX in a text. `isOpen`: its end has not arrived yet. */
 export interface MathToken extends Tokens.Generic {
@@ -50,9 +51,6 @@ export function inlineMath(source: string): Found | null {
   if (!match || !tex || (match[0].startsWith('$') && MONEY.test(tex))) return null;
   return { raw: match[0], tex, isDisplay: false };
 }
-
-const escapeHtml = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 /** TeX waits in `data-math` for the renderer of formulas; an open one stays as it is. */
 function mathHtml(token: Tokens.Generic): string {

@@ -1,4 +1,5 @@
 import { Lexer, type Links, Marked, Parser, type Token } from 'marked';
+import { escapeHtml } from './html-text';
 import { mathExtensions } from './math-syntax';
 
 /** GitHub's markdown with formulas, read for a text that is complete or still grows. */
@@ -8,9 +9,6 @@ export interface Syntax {
   /** HTML of one token. It holds whatever HTML the source holds: not safe before the sanitiser. */
   html(token: Token): string;
 }
-
-const escapeHtml = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 /** The first word after a fence. */
 export function fenceLanguage(info: string | undefined): string {
