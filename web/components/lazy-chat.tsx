@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import type { FunctionComponent } from 'preact';
-import { words } from '../i18n/locale';
+import { Unreachable } from './unreachable';
 
 type Chat = typeof import('./chat-parts');
 type Part = { [Name in keyof Chat]: Chat[Name] extends FunctionComponent ? Name : never }[keyof Chat];
@@ -27,13 +27,5 @@ export function LazyChat({ part, isVital = false }: { readonly part: Part; reado
     const Component = loaded[part];
     return <Component />;
   }
-  if (!isVital) return null;
-  return (
-    <p class="hint hint-bad" role="alert">
-      {words.value.models.unreachable}{' '}
-      <button type="button" class="text-button" onClick={() => location.reload()}>
-        {words.value.error.actions.retry}
-      </button>
-    </p>
-  );
+  return isVital ? <Unreachable /> : null;
 }

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import type { FunctionComponent } from 'preact';
-import { words } from '../i18n/locale';
+import { Unreachable } from './unreachable';
 
 type Picker = typeof import('./picker');
 type Part = { [Name in keyof Picker]: Picker[Name] extends FunctionComponent ? Name : never }[keyof Picker];
@@ -26,13 +26,5 @@ export function LazyPicker({ part }: { readonly part: Part }) {
     return <Component />;
   }
   // without it nothing can be dropped, which needs no words
-  if (part === 'DropTarget') return null;
-  return (
-    <p class="hint hint-bad" role="alert">
-      {words.value.models.unreachable}{' '}
-      <button type="button" class="text-button" onClick={() => location.reload()}>
-        {words.value.error.actions.retry}
-      </button>
-    </p>
-  );
+  return part === 'DropTarget' ? null : <Unreachable />;
 }
