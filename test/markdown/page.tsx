@@ -4,6 +4,7 @@ import '../../web/styles/base.css';
 import '../../web/styles/controls.css';
 import '../../web/styles/shell.css';
 import '../../web/styles/chat.css';
+import '../../web/styles/turns.css';
 import { signal } from '@preact/signals';
 import { render } from 'preact';
 import { loadRenderer } from '../../web/markdown/live-text';
