@@ -13,6 +13,12 @@ const MODULES = join(REPOSITORY, 'node_modules');
 /** Signals that end the stage as well: it runs in a process group of its own, which they do not reach. */
 const ENDING = ['SIGINT', 'SIGTERM'];
 const STAGE_TIMEOUT_MS = 20 * 60_000;
+/**
+ * Stages that run beside the others, one after another: compiling leaves a fifth of two processors idle. They serve a page
+ * of their own. Whatever is not to be disturbed stands last.
+ */
+const BESIDE = ['check', 'quant', 'starter'];
+const ALONE = ['e2e'];
 /** Checkpoints of every architecture, and broken ones: with every cache. */
 const CHECKPOINTS = ['models', 'malformed'].flatMap((kind) => foldersIn(`test/fixtures/${kind}`));
 
@@ -85,8 +91,24 @@ function lastCount(name, output) {
   return { passed: Number(last[1]), failed: Number(last[2]) };
 }
 
+/** Ends each program that runs, with its children. */
+const running = new Set();
+for (const signal of ENDING)
+  process.on(signal, () => {
+    for (const kill of running) kill();
+    process.exit(130);
+  });
+
+/** Shows whole lines only, each with the name of its stage before it, because stages run beside one another. */
+function showLines(name, text, rest) {
+  const lines = (rest + text).split('\n');
+  const last = lines.pop() ?? '';
+  for (const line of lines) say(`${name} | ${line}`);
+  return last;
+}
+
 /** Runs one Node program, showing and keeping what it prints. A program that hangs is ended with its children. */
-function runNode(args, env) {
+function runNode(name, args, env) {
   return new Promise((done) => {
     const group = process.platform !== 'win32';
     const child = spawn(process.execPath, args, {
@@ -96,24 +118,22 @@ function runNode(args, env) {
       detached: group,
     });
     const kill = () => (group ? process.kill(-child.pid, 'SIGKILL') : child.kill('SIGKILL'));
-    const interrupt = () => {
-      kill();
-      process.exit(130);
-    };
-    for (const signal of ENDING) process.on(signal, interrupt);
+    running.add(kill);
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
       kill();
     }, STAGE_TIMEOUT_MS);
     let output = '';
-    child.stdout.on('data', (bytes) => {
-      output += bytes;
-      process.stdout.write(bytes);
+    let rest = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      output += text;
+      rest = showLines(name, text, rest);
     });
     child.once('close', (code, signal) => {
       clearTimeout(timer);
-      for (const signal of ENDING) process.off(signal, interrupt);
+      running.delete(kill);
+      if (rest !== '') showLines(name, '\n', rest);
       const problem = isLate ? `ended after ${STAGE_TIMEOUT_MS / 60_000} minutes` : `ended by ${signal}`;
       done({ output, code, problem: signal === null ? undefined : problem });
     });
@@ -121,9 +141,9 @@ function runNode(args, env) {
 }
 
 /** @returns {Promise<{ passed: number; failed: number; problem?: string }>} */
-async function runStage(stage, report) {
+async function runStage(name, stage, report) {
   const args = typeof stage.args === 'function' ? stage.args(report) : stage.args;
-  const { output, code, problem } = await runNode(args, stage.env?.(report) ?? {});
+  const { output, code, problem } = await runNode(name, args, stage.env?.(report) ?? {});
   if (problem !== undefined) return { passed: 0, failed: 1, problem };
   if (stage.count === undefined) return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
   let counts;
@@ -151,23 +171,30 @@ async function main() {
   if (stages.some(([, stage]) => stage.browser)) say(`Browser: ${await installChromium(say)}`);
 
   const reports = mkdtempSync(join(tmpdir(), 'tabmind-test-'));
-  const summary = [];
-  try {
-    for (const [name, stage] of stages) {
+  const results = new Map();
+  const runAll = async (some) => {
+    for (const [name, stage] of some) {
       say(`\n== ${name} ==`);
       const startedMs = performance.now();
-      const result = await runStage(stage, join(reports, `${name}.json`));
+      const result = await runStage(name, stage, join(reports, `${name}.json`));
       const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
       const problem = result.problem === undefined ? '' : ` (${result.problem})`;
-      summary.push({
-        ...result,
-        line: `${name}: ${result.passed} passed, ${result.failed} failed${problem}, ${seconds} s`,
-      });
-      say(summary.at(-1).line);
+      const line = `${name}: ${result.passed} passed, ${result.failed} failed${problem}, ${seconds} s`;
+      results.set(name, { ...result, line });
+      say(line);
     }
+  };
+  try {
+    const [beside, alone] = [BESIDE, ALONE].map((names) => stages.filter(([name]) => names.includes(name)));
+    await Promise.all([
+      runAll(stages.filter((stage) => ![...beside, ...alone].includes(stage))),
+      runAll(beside),
+    ]);
+    await runAll(alone);
   } finally {
     rmSync(reports, { recursive: true, force: true });
   }
+  const summary = stages.map(([name]) => results.get(name));
   const total = (key) => summary.reduce((sum, result) => sum + result[key], 0);
   say(`\n${summary.map(({ line }) => line).join('\n')}\n`);
   say(`${total('passed')} passed, ${total('failed')} failed`);
