@@ -145,8 +145,8 @@ export class Llm implements WorkerApi {
 
   async #answer(answer: Answer): Promise<void> {
     const { id, answerId, index, promptIds, badWords, request, onChunk } = answer;
-    const { engine, info, defaults } = this.#loaded();
-    const { contextLength, vocabSize } = info;
+    const { engine, info } = this.#loaded();
+    const { contextLength, vocabSize, defaults } = info;
     const roomTokens = contextLength - promptIds.length;
     const stops = typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []);
     const stream = new ChatStream(id, info.id, this.#text(), stops, onChunk, index);
@@ -165,8 +165,8 @@ export class Llm implements WorkerApi {
   }
 
   async generate(id: string, request: GenerateRequest, tokens?: MessagePort): Promise<GenerateResult> {
-    const { engine, defaults, info } = this.#loaded();
-    const { contextLength, vocabSize } = info;
+    const { engine, info } = this.#loaded();
+    const { contextLength, vocabSize, defaults } = info;
     checkIds('ids', request.ids, vocabSize);
     const roomTokens = contextLength - request.ids.length;
     const badWords = request.bad_words ?? [];

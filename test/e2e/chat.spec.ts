@@ -171,6 +171,12 @@ test.describe
       const { page } = chat;
       await chat.ready();
       await openSettings(page, 'Answers');
+      const placeholder = (name: string) =>
+        page.getByLabel(name, { exact: true }).getAttribute('placeholder');
+      expect(await placeholder('Top-p')).toBe('0.9');
+      expect(await placeholder('Repetition penalty')).toBe('1.05');
+      expect(await placeholder('Longest answer, in tokens')).toBe('256');
+      expect(await placeholder('Seed')).toBe('Random');
       await page.getByRole('spinbutton', { name: 'Longest answer, in tokens' }).fill('4');
       await page.getByRole('tab', { name: 'Memory' }).click();
       await page.getByLabel('Context length, in tokens').fill('256');

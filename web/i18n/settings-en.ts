@@ -38,6 +38,8 @@ export const settingsEn = {
   answers: {
     intro: (model: string) => `For ${model}. An empty field is the model’s own default.`,
     own: 'Default',
+    random: 'Random',
+    unlimited: 'No limit',
     reset: 'Reset all',
     resetOne: (name: string) => `Reset ${name}`,
     names: {

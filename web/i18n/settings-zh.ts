@@ -25,6 +25,8 @@ export const settingsZh: SettingsDictionary = {
   answers: {
     intro: (model) => `用于 ${model}。留空表示使用模型自带的默认值。`,
     own: '默认',
+    random: '随机',
+    unlimited: '不限',
     reset: '全部重置',
     resetOne: (name) => `重置${name}`,
     names: {
