@@ -1,17 +1,10 @@
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { generationDefaults } from '../../src/llm/generation-defaults';
+import { stubPage } from './stub-page';
 
-/** The page's modules look at the page when they are imported. */
 async function load() {
-  const kept = new Map<string, string>();
-  vi.stubGlobal('document', { baseURI: 'http://localhost/' });
-  vi.stubGlobal('localStorage', {
-    getItem: (key: string) => kept.get(key) ?? null,
-    setItem: (key: string, value: string) => void kept.set(key, value),
-  });
-  vi.stubGlobal('navigator', { languages: ['en'] });
-  vi.stubGlobal('addEventListener', () => undefined);
-  return { kept, ...(await import('../../web/state/sampling')) };
+  stubPage();
+  return await import('../../web/state/sampling');
 }
 
 let page: Awaited<ReturnType<typeof load>>;
