@@ -80,7 +80,7 @@ export function createEngine(): Engine {
     profile: (position) => call(api.profile(position)),
     measureReadSpeed: () => call(api.measureReadSpeed()),
     tokenize: (text) => call(api.tokenize(text)),
-    renderChat: (messages) => call(api.renderChat(messages)),
+    renderChat: (...conversation) => call(api.renderChat(...conversation)),
     dropSession: (session) => call(api.dropSession(session)),
     saveSession: (session) => call(api.saveSession(session)),
     restoreSession: (session) => call(api.restoreSession(session)),

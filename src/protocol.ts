@@ -55,6 +55,11 @@ export interface SamplingRequest {
 /** OpenAI's chat request, as far as this engine answers it. */
 export interface ChatRequest extends SamplingRequest {
   readonly messages: readonly ChatMessage[];
+  /**
+   * The last message is the assistant's, and the answer goes on right behind its text. Of a model that thinks, this text is
+   * all that it wrote, its thinking included. Default false.
+   */
+  readonly continue_final_message?: boolean;
   /** Longest completion, in tokens. */
   readonly max_tokens?: number;
   readonly stop?: string | readonly string[];
@@ -286,8 +291,8 @@ export interface WorkerApi {
   deleteSavedConversations(): Promise<void>;
   stats(): Promise<EngineStats>;
   tokenize(text: string): Promise<readonly number[]>;
-  /** Token ids of a rendered conversation, generation prompt included. */
-  renderChat(messages: readonly ChatMessage[]): Promise<readonly number[]>;
+  /** Token ids of a rendered conversation, generation prompt included; `continuesLast`: see `continue_final_message`. */
+  renderChat(messages: readonly ChatMessage[], continuesLast?: boolean): Promise<readonly number[]>;
   listCached(): Promise<readonly CachedModel[]>;
   deleteCached(key: string): Promise<void>;
 }

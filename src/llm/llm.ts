@@ -124,7 +124,7 @@ export class Llm implements WorkerApi {
   /** Streams the answers. Resolves after the last chunk; rejects with a TabmindError. */
   async chat(id: string, request: ChatRequest, onChunk: SendChunks): Promise<void> {
     const text = this.#text();
-    const promptIds = text.encodeChat(request.messages);
+    const promptIds = text.encodeChat(request.messages, request.continue_final_message);
     const ids = answerIds(id, request.n ?? 1);
     const badWords = (request.bad_words ?? []).flatMap((word) => text.encodeWord(word));
     const { session: _, ...common } = request;
@@ -149,7 +149,9 @@ export class Llm implements WorkerApi {
     const { contextLength, vocabSize, defaults } = info;
     const roomTokens = contextLength - promptIds.length;
     const stops = typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []);
-    const stream = new ChatStream(id, info.id, this.#text(), stops, onChunk, index);
+    const { tokenizer, continuesText: always } = this.#text();
+    const text = { tokenizer, continuesText: always || request.continue_final_message === true };
+    const stream = new ChatStream(id, info.id, text, stops, onChunk, index);
     const work = engine.add({
       ...placeOf(request),
       id: answerId,
@@ -230,8 +232,8 @@ export class Llm implements WorkerApi {
     return this.#text().tokenizer.encode(text, { addSpecialTokens: false });
   }
 
-  async renderChat(messages: readonly ChatMessage[]): Promise<readonly number[]> {
-    return this.#text().encodeChat(messages);
+  async renderChat(messages: readonly ChatMessage[], continuesLast = false): Promise<readonly number[]> {
+    return this.#text().encodeChat(messages, continuesLast);
   }
 
   async listCached(): Promise<readonly CachedModel[]> {

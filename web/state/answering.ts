@@ -3,7 +3,7 @@ import { type ChatChunk, type ErrorCode, type FinishReason, TabmindError } from 
 import { words } from '../i18n/locale';
 import { announce } from './announcement';
 import { changeHead, keepMessages } from './archive';
-import { continuationOf, promptOf } from './chat-prompt';
+import { promptOf } from './chat-prompt';
 import { fitContext } from './context';
 import { generating, isLoaded, messagesOf, openId, pathOf, type Run, runs } from './conversation';
 import { dropModel, engine, modelState } from './engine';
@@ -73,20 +73,27 @@ export async function regenerate(conversation: string, { parent }: Answer): Prom
   if (parent !== null && !isBusy(conversation)) await answer(conversation, parent);
 }
 
-/** Goes on where an answer ended; the new text is added to it. */
+/** Goes on where an answer ended, in the same message. */
 export async function continueAnswer(conversation: string, turn: Answer): Promise<void> {
   if (isBusy(conversation)) return;
+  // it stopped within a character, which the model writes once more
+  turn.text.value = turn.text.value.replace(/\uFFFD+$/, '');
   await run(conversation, turn, true);
 }
 
-/** Answers the last question on screen once more, in place of an answer that failed. */
+/**
+ * Answers the last question on screen once more, in place of an answer that failed; goes on with one that only had no room
+ * left.
+ */
 export async function retry(): Promise<void> {
   const conversation = openId.value;
   const last = pathOf(conversation).at(-1);
   if (last === undefined || isBusy(conversation)) return;
   if (last.role === 'user') return answer(conversation, last.id);
-  if (last.text.value !== '') return regenerate(conversation, last);
-  return run(conversation, last, false);
+  if (last.text.value === '') return run(conversation, last, false);
+  const state = last.state.value;
+  const hadNoRoom = state.status === 'failed' && state.error.code === 'context-full';
+  return hadNoRoom ? continueAnswer(conversation, last) : regenerate(conversation, last);
 }
 
 async function answer(conversation: string, parent: string): Promise<void> {
@@ -151,11 +158,11 @@ async function stream(
 ): Promise<void> {
   const branch = pathTo(messagesOf(conversation).value, isContinued ? turn.id : turn.parent);
   const { systemPrompt, dropsOldest } = headOf(conversation);
-  const prompt = promptOf(systemPrompt, branch);
-  const whole = isContinued ? continuationOf(prompt) : prompt;
+  const whole = promptOf(systemPrompt, branch, isContinued);
   const request = {
     ...samplingFields(sampling.value),
-    messages: await fitContext(whole, contextLength, dropsOldest),
+    messages: await fitContext(whole, contextLength, dropsOldest, isContinued),
+    continue_final_message: isContinued,
     session: conversation,
     // the one on screen is the one that is waited for
     priority: openId.value === conversation ? 1 : 0,
