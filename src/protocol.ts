@@ -274,6 +274,8 @@ export interface WorkerApi {
   /** Bytes per second at which the GPU reads memory when it does nothing else; needs a loaded model. */
   measureReadSpeed(): Promise<number>;
   abort(requestId: string): Promise<void>;
+  /** Changes the priority of a request on its way; one that has ended is left alone. */
+  setPriority(requestId: string, priority: number): Promise<void>;
   /** Gives up what a session holds on the GPU; what it has saved stays. */
   dropSession(session: string): Promise<void>;
   /** Keeps what a session holds on the GPU in the browser's storage; false when it holds nothing. */

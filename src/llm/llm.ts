@@ -200,6 +200,11 @@ export class Llm implements WorkerApi {
     for (const id of this.#answers.get(requestId) ?? [requestId]) this.#model?.engine.abort(id);
   }
 
+  async setPriority(requestId: string, priority: number): Promise<void> {
+    for (const id of this.#answers.get(requestId) ?? [requestId])
+      this.#model?.engine.setPriority(id, priority);
+  }
+
   async dropSession(session: string): Promise<void> {
     this.#model?.engine.sessions.drop(session);
   }

@@ -16,6 +16,7 @@ import { selectedModel } from './models';
 import { whenReady } from './readiness';
 import { sampling, samplingFields } from './sampling';
 import { splitThinking } from './thinking';
+import { followPriority, priorityOf } from './visible-priority';
 
 /** How often a growing answer is written to the storage. */
 const KEEP_MS = 800;
@@ -164,15 +165,16 @@ async function stream(
     messages: await fitContext(whole, contextLength, dropsOldest, isContinued),
     continue_final_message: isContinued,
     session: conversation,
-    // the one on screen is the one that is waited for
-    priority: openId.value === conversation ? 1 : 0,
+    priority: priorityOf(conversation),
   };
+  const requestId = crypto.randomUUID();
+  const unfollow = followPriority(conversation, (priority) => setPriority(requestId, priority));
   const unwatch = watchStats();
   const keeping = setInterval(() => keep(conversation, turn), KEEP_MS);
   try {
     let last: ChatChunk | null = null;
     const clock = thinkingClock(turn);
-    for await (const chunk of engine().chat(request, { signal: controller.signal })) {
+    for await (const chunk of engine().chat(request, { signal: controller.signal, requestId })) {
       const delta = chunk.choices[0].delta.content;
       if (delta !== undefined) {
         turn.text.value += delta;
@@ -184,7 +186,15 @@ async function stream(
   } finally {
     clearInterval(keeping);
     unwatch();
+    unfollow();
   }
+}
+
+/** A worker that has failed says so where the answer is waited for. */
+function setPriority(requestId: string, priority: number): void {
+  engine()
+    .setPriority(requestId, priority)
+    .catch((thrown: unknown) => console.warn('tabmind could not change the priority of an answer.', thrown));
 }
 
 function endOf(last: ChatChunk | null, isAborted: boolean): Answer['state']['value'] {
