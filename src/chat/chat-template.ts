@@ -119,27 +119,20 @@ export class ChatTemplate {
   renderContinued(messages: readonly ChatMessage[], options: RenderOptions = {}): string {
     const last = messages.at(-1);
     if (last?.role !== 'assistant')
-      throw new TabmindError('bad-request', 'continue_final_message: the last message is no answer.', {
-        remedy: "End the conversation with the assistant's message, or leave this out.",
+      throw new TabmindError('bad-request', 'The last message is no answer to go on with', {
+        remedy: "End with the assistant's message.",
       });
     const before = messages.slice(0, -1);
     if (before.length > 0) {
-      const opened = this.render(before, { ...options, addGenerationPrompt: true });
+      const opened = this.render(before, options);
       const thinks = THINK_TAG.test(last.content) || ENDS_IN_THINK_TAG.test(opened);
       if (thinks || this.kind === 'plain') return opened + last.content;
     }
     const marked = { ...last, content: last.content + END_MARK };
     const whole = this.render([...before, marked], { ...options, addGenerationPrompt: false });
-    const prompt = whole.slice(0, Math.max(0, whole.lastIndexOf(END_MARK)));
-    if (whole.includes(END_MARK) && prompt.endsWith(last.content.trimStart())) return prompt;
-    throw new TabmindError(
-      'bad-template',
-      "The model's chat template does not show the last answer as it is.",
-      {
-        meaning: 'This answer cannot be continued.',
-        remedy: 'Ask for another answer, or ask the model to go on.',
-      },
-    );
+    const end = whole.lastIndexOf(END_MARK);
+    if (end >= 0 && whole.slice(0, end).endsWith(last.content.trimStart())) return whole.slice(0, end);
+    throw badTemplate('cannot continue an answer', 'it does not show its text');
   }
 }
 
