@@ -201,6 +201,9 @@ test.describe
       await chat.box.fill('word '.repeat(300));
       await chat.box.press('Enter');
       await expect(page.locator('.error').getByText('This chat is too long for the model')).toBeVisible();
+      await page.locator('.error').getByRole('button', { name: 'Memory settings' }).click();
+      await expect(page.getByLabel('Context length, in tokens')).toHaveValue('256');
+      await page.keyboard.press('Escape');
       await page.locator('.question').last().getByRole('button', { name: 'Edit' }).click();
       await page.getByLabel('Edit message').fill('word '.repeat(20));
       await page.getByLabel('Edit message').press('Enter');

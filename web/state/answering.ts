@@ -31,6 +31,14 @@ const MODEL_IS_LOST: ReadonlySet<ErrorCode> = new Set([
   'internal',
 ]);
 
+/** Errors that leave what was written before as it should be. */
+const TEXT_IS_SOUND: ReadonlySet<ErrorCode> = new Set([
+  'context-full',
+  'device-lost',
+  'out-of-memory',
+  'no-model',
+]);
+
 const isBusy = (conversation: string): boolean => generating.value.has(conversation);
 
 /** Sends `text` in the open conversation and streams the answer under it; not while one is under way there. */
@@ -83,8 +91,8 @@ export async function continueAnswer(conversation: string, turn: Answer): Promis
 }
 
 /**
- * Answers the last question on screen once more, in place of an answer that failed; goes on with one that only had no room
- * left.
+ * Answers the last question on screen once more, in place of an answer that failed; goes on with one whose text is sound, as
+ * long as the same model answers.
  */
 export async function retry(): Promise<void> {
   const conversation = openId.value;
@@ -93,8 +101,9 @@ export async function retry(): Promise<void> {
   if (last.role === 'user') return answer(conversation, last.id);
   if (last.text.value === '') return run(conversation, last, false);
   const state = last.state.value;
-  const hadNoRoom = state.status === 'failed' && state.error.code === 'context-full';
-  return hadNoRoom ? continueAnswer(conversation, last) : regenerate(conversation, last);
+  const isSound = state.status === 'failed' && TEXT_IS_SOUND.has(state.error.code);
+  const goesOn = isSound && last.model === selectedModel.value.id;
+  return goesOn ? continueAnswer(conversation, last) : regenerate(conversation, last);
 }
 
 async function answer(conversation: string, parent: string): Promise<void> {
