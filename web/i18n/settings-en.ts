@@ -36,7 +36,8 @@ export const settingsEn = {
     ],
   },
   answers: {
-    intro: (model: string) => `For ${model}. An empty field is the model’s own default.`,
+    intro: (model: string) =>
+      `For ${model}. Grey numbers are the model’s own; they count until you enter another.`,
     own: 'Default',
     random: 'Random',
     unlimited: 'No limit',
