@@ -12,6 +12,8 @@ export interface LoadSettings extends LoadOptions {
 export interface ChatOptions {
   /** Aborting ends the iteration without an error, with finish_reason 'abort', and frees the sequence's KV blocks. */
   readonly signal?: AbortSignal;
+  /** Names the request for `setPriority`; no two live ones may have the same. Default: a name that nobody knows. */
+  readonly requestId?: string;
 }
 
 export interface GenerateOptions extends ChatOptions {
@@ -28,6 +30,7 @@ type Forwarded = Pick<
   | 'measureReadSpeed'
   | 'tokenize'
   | 'renderChat'
+  | 'setPriority'
   | 'dropSession'
   | 'saveSession'
   | 'restoreSession'
@@ -71,8 +74,7 @@ export function createEngine(): Engine {
     inspect: async (model, options = {}) => call(api.inspect(forWorker(model), options)),
     measureRoom: (mostBytes) => call(api.measureRoom(mostBytes)),
     chat: (request, options = {}) => chat(api, call, request, options),
-    generate: async (request, { signal, onTokens } = {}) => {
-      const requestId = crypto.randomUUID();
+    generate: async (request, { signal, onTokens, requestId = crypto.randomUUID() } = {}) => {
       const ports = onTokens ? [tokenPort(onTokens)] : [];
       return abortable(signal, () => api.abort(requestId), call(api.generate(requestId, request, ...ports)));
     },
@@ -80,7 +82,8 @@ export function createEngine(): Engine {
     profile: (position) => call(api.profile(position)),
     measureReadSpeed: () => call(api.measureReadSpeed()),
     tokenize: (text) => call(api.tokenize(text)),
-    renderChat: (messages) => call(api.renderChat(messages)),
+    renderChat: (...conversation) => call(api.renderChat(...conversation)),
+    setPriority: (requestId, priority) => call(api.setPriority(requestId, priority)),
     dropSession: (session) => call(api.dropSession(session)),
     saveSession: (session) => call(api.saveSession(session)),
     restoreSession: (session) => call(api.restoreSession(session)),
@@ -164,9 +167,8 @@ async function* chat(
   api: Remote<WorkerApi>,
   call: <T>(work: Promise<T>) => Promise<T>,
   request: ChatRequest,
-  { signal }: ChatOptions,
+  { signal, requestId = crypto.randomUUID() }: ChatOptions,
 ): AsyncGenerator<ChatChunk, void, undefined> {
-  const requestId = crypto.randomUUID();
   const arrived: ChatChunk[] = [];
   let wake: () => void = () => undefined;
   let ended = false;

@@ -15,6 +15,7 @@ export type {
   FitLimit,
   FolderFile,
   FolderModel,
+  GenerationDefaults,
   GpuRoom,
   HubModel,
   HubPreset,

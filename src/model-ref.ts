@@ -167,6 +167,20 @@ export interface CacheRead {
   readonly uploadMs: number;
 }
 
+/** What the model's generation_config.json says about sampling: what a request gets that does not say otherwise. */
+export interface GenerationDefaults {
+  /** 0 = greedy. */
+  readonly temperature: number;
+  /** 0 = off. */
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
+  readonly minNewTokens: number;
+  /** null: as long as the context has room. */
+  readonly maxNewTokens: number | null;
+}
+
 export interface ModelInfo {
   readonly id: string;
   readonly architecture: string;
@@ -177,6 +191,7 @@ export interface ModelInfo {
   readonly kvBits: KvBits;
   readonly weightBits: WeightBits;
   readonly math: 'f32' | 'f16';
+  readonly defaults: GenerationDefaults;
   readonly fromCache: boolean;
   /** null unless all weights came from the cache. */
   readonly cacheRead: CacheRead | null;

@@ -55,6 +55,11 @@ export interface SamplingRequest {
 /** OpenAI's chat request, as far as this engine answers it. */
 export interface ChatRequest extends SamplingRequest {
   readonly messages: readonly ChatMessage[];
+  /**
+   * The last message is the assistant's, and the answer goes on right behind its text. Of a model that thinks, this text is
+   * all that it wrote, its thinking included. Default false.
+   */
+  readonly continue_final_message?: boolean;
   /** Longest completion, in tokens. */
   readonly max_tokens?: number;
   readonly stop?: string | readonly string[];
@@ -269,6 +274,8 @@ export interface WorkerApi {
   /** Bytes per second at which the GPU reads memory when it does nothing else; needs a loaded model. */
   measureReadSpeed(): Promise<number>;
   abort(requestId: string): Promise<void>;
+  /** Changes the priority of a request on its way; one that has ended is left alone. */
+  setPriority(requestId: string, priority: number): Promise<void>;
   /** Gives up what a session holds on the GPU; what it has saved stays. */
   dropSession(session: string): Promise<void>;
   /** Keeps what a session holds on the GPU in the browser's storage; false when it holds nothing. */
@@ -286,8 +293,8 @@ export interface WorkerApi {
   deleteSavedConversations(): Promise<void>;
   stats(): Promise<EngineStats>;
   tokenize(text: string): Promise<readonly number[]>;
-  /** Token ids of a rendered conversation, generation prompt included. */
-  renderChat(messages: readonly ChatMessage[]): Promise<readonly number[]>;
+  /** Token ids of a rendered conversation, generation prompt included; `continuesLast`: see `continue_final_message`. */
+  renderChat(messages: readonly ChatMessage[], continuesLast?: boolean): Promise<readonly number[]>;
   listCached(): Promise<readonly CachedModel[]>;
   deleteCached(key: string): Promise<void>;
 }

@@ -20,6 +20,11 @@ export const CHATML_TEMPLATE =
 export const PLAIN_TEMPLATE =
   "{% for message in messages %}{{ message['content'] }}{% if not loop.last %}{{ '\\n' }}{% endif %}{% endfor %}";
 
+/** Stands behind a text to find its end again: of the private use area, so that no template looks for it or trims it. */
+const END_MARK = '\uF8FF';
+const THINK_TAG = /<\/?think>/;
+const ENDS_IN_THINK_TAG = /<\/?think>\s*$/;
+
 /** What the template needs to know of a tokenizer. */
 export type TemplateTokens = Pick<Tokenizer, 'config' | 'idOf'>;
 
@@ -102,6 +107,32 @@ export class ChatTemplate {
     };
     inputs.tools = tools;
     return renderTemplate(template, inputs);
+  }
+
+  /**
+   * The prompt behind which the last message goes on, whose text is its end. Templates take thinking out of messages, and
+   * base models know none: there the text stands behind what such an answer begins with, just as the model had it before it.
+   *
+   * @throws TabmindError as `render` does; 'bad-request' when the last message is not the assistant's; 'bad-template' when
+   *   the template does not show its text.
+   */
+  renderContinued(messages: readonly ChatMessage[], options: RenderOptions = {}): string {
+    const last = messages.at(-1);
+    if (last?.role !== 'assistant')
+      throw new TabmindError('bad-request', 'The last message is no answer to go on with', {
+        remedy: "End with the assistant's message.",
+      });
+    const before = messages.slice(0, -1);
+    if (before.length > 0) {
+      const opened = this.render(before, options);
+      const thinks = THINK_TAG.test(last.content) || ENDS_IN_THINK_TAG.test(opened);
+      if (thinks || this.kind === 'plain') return opened + last.content;
+    }
+    const marked = { ...last, content: last.content + END_MARK };
+    const whole = this.render([...before, marked], { ...options, addGenerationPrompt: false });
+    const end = whole.lastIndexOf(END_MARK);
+    if (end >= 0 && whole.slice(0, end).endsWith(last.content.trimStart())) return whole.slice(0, end);
+    throw badTemplate('cannot continue an answer', 'it does not show its text');
   }
 }
 

@@ -3,6 +3,7 @@ import { BlockAllocator } from '../kvcache/block-allocator';
 import type { FinishReason } from '../protocol';
 import type { StepRunner, TokenLogprob } from './batch';
 import { defect } from './defect';
+import { checkPriority } from './ranking';
 import type { Completion, EngineCounts, EngineOptions, EngineRequest } from './request';
 import { checkSamplingParams } from './sampling-params';
 import { Scheduler } from './scheduler';
@@ -95,6 +96,14 @@ export class Engine {
     return this.finish(id, 'abort');
   }
 
+  /** Ranks a request anew among the others; false when there is no such live request. */
+  setPriority(id: string, priority: number): boolean {
+    checkPriority(priority);
+    const live = this.#requests.get(id);
+    if (live !== undefined) this.#scheduler.setPriority(live.sequence, priority);
+    return live !== undefined;
+  }
+
   /** Nothing can be computed any more (the device is gone, or made an error): fails every request, now and later. */
   fail(error: TabmindError): void {
     this.#broken ??= error;
@@ -173,8 +182,7 @@ export class Engine {
       throw new TabmindError('no-model', 'The model was unloaded.', { remedy: 'Load a model first.' });
     if (this.#broken) throw this.#broken;
     checkSamplingParams(params);
-    if (!Number.isFinite(priority))
-      throw new TabmindError('bad-request', `The priority is ${priority}; it must be a number.`);
+    checkPriority(priority);
     if (promptIds.length === 0)
       throw new TabmindError('bad-request', 'The prompt is empty.', { remedy: 'Send at least one token.' });
     if (this.#requests.has(id))

@@ -1,3 +1,5 @@
+import { TabmindError } from '../errors';
+import { defect } from './defect';
 import type { Sequence } from './sequence';
 
 /** A sequence that so many later ones have been admitted before is served before all others. */
@@ -13,6 +15,18 @@ export function compareRank(a: Sequence, b: Sequence): number {
   const [urgencyA, urgencyB] = [urgencyOf(a), urgencyOf(b)];
   if (urgencyA !== urgencyB) return urgencyA > urgencyB ? -1 : 1;
   return a.order - b.order;
+}
+
+export function checkPriority(priority: number): void {
+  if (!Number.isFinite(priority))
+    throw new TabmindError('bad-request', `The priority is ${priority}; it must be a number.`);
+}
+
+/** Takes a sequence out of a list that must have it. */
+export function remove(list: Sequence[], sequence: Sequence): void {
+  const index = list.indexOf(sequence);
+  if (index < 0) throw defect(`sequence ${sequence.id} is not in the list of its status`);
+  list.splice(index, 1);
 }
 
 /** Puts a sequence where it belongs in a list kept by rank. */

@@ -5,7 +5,7 @@ import type { DecodeRow } from './batch';
 import { cutChunk } from './chunk';
 import { defect } from './defect';
 import { draftStep } from './draft-step';
-import { compareRank, insertRanked, urgencyOf } from './ranking';
+import { compareRank, insertRanked, remove, urgencyOf } from './ranking';
 import type { ScheduledStep, SchedulerLimits } from './scheduled-step';
 import { Seating } from './seating';
 import { type Sequence, seatOf } from './sequence';
@@ -146,10 +146,18 @@ export class Scheduler {
     if (prefilling !== null) this.#retireStep(prefilling, batch.prefill?.sample ? 1 : 0);
   }
 
+  /** Ranks an unfinished sequence anew: the next step goes by it. */
+  setPriority(sequence: Sequence, priority: number): void {
+    const list = this.#listOf(sequence);
+    remove(list, sequence);
+    sequence.priority = priority;
+    insertRanked(list, sequence);
+  }
+
   /** Ends a sequence in any state; false when it had ended before. */
   finish(sequence: Sequence, reason: FinishReason | 'error', nowMs: number): boolean {
     if (sequence.status === 'finished') return false;
-    remove(sequence.status === 'waiting' ? this.#waiting : this.#running, sequence);
+    remove(this.#listOf(sequence), sequence);
     sequence.finish(reason, nowMs);
     if (sequence.numStepsInFlight > 0) this.#draining.add(sequence);
     else if (sequence.seat !== null) this.#seating.leave(sequence);
@@ -168,6 +176,10 @@ export class Scheduler {
         if (next !== undefined && compareRank(sequence, next) > 0)
           throw defect(`sequence ${next.id} should come before ${sequence.id}`);
       }
+  }
+
+  #listOf({ status }: Sequence): Sequence[] {
+    return status === 'waiting' ? this.#waiting : this.#running;
   }
 
   get #maxSequenceTokens(): number {
@@ -284,10 +296,4 @@ export class Scheduler {
     }
     insertRanked(this.#running, sequence);
   }
-}
-
-function remove(list: Sequence[], sequence: Sequence): void {
-  const index = list.indexOf(sequence);
-  if (index < 0) throw defect(`sequence ${sequence.id} is not in the list of its status`);
-  list.splice(index, 1);
 }

@@ -31,8 +31,8 @@ export class Sequence {
   readonly id: string;
   readonly params: SamplingParams;
   readonly numPromptTokens: number;
-  /** Larger goes first. */
-  readonly priority: number;
+  /** Larger goes first. Lists are kept by it: see `Scheduler.setPriority`. */
+  priority: number;
   /** Keeps its blocks under this id when it ends; null: they are free then. */
   readonly session: string | null;
   /** False: it shares no blocks with others. */

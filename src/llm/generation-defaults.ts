@@ -1,17 +1,7 @@
 import type { SamplingParams } from '../engine/sampling-params';
 import { TabmindError } from '../errors';
+import type { GenerationDefaults } from '../model-ref';
 import type { SamplingRequest } from '../protocol';
-
-/** What a checkpoint's generation_config.json says about sampling. */
-export interface GenerationDefaults {
-  readonly temperature: number;
-  readonly topK: number;
-  readonly topP: number;
-  readonly minP: number;
-  readonly repetitionPenalty: number;
-  readonly minNewTokens: number;
-  readonly maxNewTokens: number | null;
-}
 
 /** Fields that are missing or no numbers take transformers' neutral values; `do_sample: false` means greedy. */
 export function generationDefaults(generationConfig: Readonly<Record<string, unknown>>): GenerationDefaults {

@@ -124,7 +124,7 @@ export class Llm implements WorkerApi {
   /** Streams the answers. Resolves after the last chunk; rejects with a TabmindError. */
   async chat(id: string, request: ChatRequest, onChunk: SendChunks): Promise<void> {
     const text = this.#text();
-    const promptIds = text.encodeChat(request.messages);
+    const promptIds = text.encodeChat(request.messages, request.continue_final_message);
     const ids = answerIds(id, request.n ?? 1);
     const badWords = (request.bad_words ?? []).flatMap((word) => text.encodeWord(word));
     const { session: _, ...common } = request;
@@ -145,11 +145,13 @@ export class Llm implements WorkerApi {
 
   async #answer(answer: Answer): Promise<void> {
     const { id, answerId, index, promptIds, badWords, request, onChunk } = answer;
-    const { engine, info, defaults } = this.#loaded();
-    const { contextLength, vocabSize } = info;
+    const { engine, info } = this.#loaded();
+    const { contextLength, vocabSize, defaults } = info;
     const roomTokens = contextLength - promptIds.length;
     const stops = typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []);
-    const stream = new ChatStream(id, info.id, this.#text(), stops, onChunk, index);
+    const { tokenizer, continuesText: always } = this.#text();
+    const text = { tokenizer, continuesText: always || request.continue_final_message === true };
+    const stream = new ChatStream(id, info.id, text, stops, onChunk, index);
     const work = engine.add({
       ...placeOf(request),
       id: answerId,
@@ -165,8 +167,8 @@ export class Llm implements WorkerApi {
   }
 
   async generate(id: string, request: GenerateRequest, tokens?: MessagePort): Promise<GenerateResult> {
-    const { engine, defaults, info } = this.#loaded();
-    const { contextLength, vocabSize } = info;
+    const { engine, info } = this.#loaded();
+    const { contextLength, vocabSize, defaults } = info;
     checkIds('ids', request.ids, vocabSize);
     const roomTokens = contextLength - request.ids.length;
     const badWords = request.bad_words ?? [];
@@ -196,6 +198,11 @@ export class Llm implements WorkerApi {
 
   async abort(requestId: string): Promise<void> {
     for (const id of this.#answers.get(requestId) ?? [requestId]) this.#model?.engine.abort(id);
+  }
+
+  async setPriority(requestId: string, priority: number): Promise<void> {
+    for (const id of this.#answers.get(requestId) ?? [requestId])
+      this.#model?.engine.setPriority(id, priority);
   }
 
   async dropSession(session: string): Promise<void> {
@@ -230,8 +237,8 @@ export class Llm implements WorkerApi {
     return this.#text().tokenizer.encode(text, { addSpecialTokens: false });
   }
 
-  async renderChat(messages: readonly ChatMessage[]): Promise<readonly number[]> {
-    return this.#text().encodeChat(messages);
+  async renderChat(messages: readonly ChatMessage[], continuesLast = false): Promise<readonly number[]> {
+    return this.#text().encodeChat(messages, continuesLast);
   }
 
   async listCached(): Promise<readonly CachedModel[]> {

@@ -16,7 +16,7 @@ import type { WeightIdentity } from '../weights/weight-identity';
 import { type LoadedWeights, loadWeights } from '../weights/weight-loader';
 import type { WeightStore } from '../weights/weight-store';
 import { openCheckpoint } from './checkpoint';
-import { type GenerationDefaults, generationDefaults } from './generation-defaults';
+import { generationDefaults } from './generation-defaults';
 import { findPoolRoom } from './gpu-room';
 import { lazyPart } from './lazy-part';
 import { loadShape } from './load-shape';
@@ -28,7 +28,6 @@ import type { TextModel } from './text-model';
 export class LoadedModel {
   readonly info: ModelInfo;
   readonly engine: Engine;
-  readonly defaults: GenerationDefaults;
   /** null for a checkpoint without tokenizer.json: it takes ids only. */
   readonly text: TextModel | null;
   readonly #gpu: Gpu;
@@ -40,10 +39,9 @@ export class LoadedModel {
   #isClosed = false;
 
   private constructor(parts: Parts, info: ModelInfo) {
-    const { gpu, config, generation, runner, pool, weights, text } = parts;
+    const { gpu, config, runner, pool, weights, text } = parts;
     this.info = info;
     this.text = text;
-    this.defaults = generationDefaults(generation);
     this.#gpu = gpu;
     this.#runner = runner;
     this.#pool = pool;
@@ -259,7 +257,7 @@ async function readText(texts: ModelTexts, tokenizer: string, vocabSize: number)
 }
 
 function describe(model: ModelRef, options: LoadOptions, parts: Parts, loadMs: number): ModelInfo {
-  const { config, weights, pool, gpu, contextLength, warnings } = parts;
+  const { config, generation, weights, pool, gpu, contextLength, warnings } = parts;
   let parameters = 0;
   for (const { rows, cols } of weights.placed.values()) parameters += rows * cols;
   return {
@@ -272,6 +270,7 @@ function describe(model: ModelRef, options: LoadOptions, parts: Parts, loadMs: n
     kvBits: pool.shape.kvBits,
     weightBits: options.weightBits ?? 4,
     math: gpu.math,
+    defaults: generationDefaults(generation),
     fromCache: weights.fromCache,
     cacheRead: weights.cacheRead,
     loadMs,

@@ -19,9 +19,9 @@ export class TextModel {
     return this.#template.kind === 'plain';
   }
 
-  /** Ids of the rendered conversation, ending where the assistant's answer begins. */
-  encodeChat(messages: readonly ChatMessage[]): readonly number[] {
-    const prompt = this.#template.render(messages);
+  /** Ids of the rendered conversation, ending where the answer begins, or where the last message goes on. */
+  encodeChat(messages: readonly ChatMessage[], continuesLast = false): readonly number[] {
+    const prompt = continuesLast ? this.#template.renderContinued(messages) : this.#template.render(messages);
     return this.tokenizer.encode(prompt, { addSpecialTokens: this.#template.addSpecialTokens });
   }
 

@@ -1,6 +1,7 @@
 /** The browser half of the batch check: many requests at once, through the engine as a page gets it. */
 
 import {
+  type ChatRequest,
   createEngine,
   type GenerateRequest,
   type GenerateResult,
@@ -101,6 +102,24 @@ async function answers(content: string, n: number, maxTokens: number, seed?: num
   return texts;
 }
 
+/** What a chat request gives: its text, and how many tokens of it there are. */
+async function said(content: string, wishes: Partial<ChatRequest>) {
+  const request = { messages: [{ role: 'user', content }], temperature: 0, max_tokens: 12 } as const;
+  let text = '';
+  let numTokens = 0;
+  for await (const { choices, usage } of engine.chat({ ...request, ...wishes })) {
+    text += choices[0].delta.content ?? '';
+    numTokens = usage?.completion_tokens ?? numTokens;
+  }
+  return { text, numTokens };
+}
+
+/** The ids of a greedy answer. */
+async function answerIds(content: string) {
+  const ids = await engine.renderChat([{ role: 'user', content }]);
+  return (await engine.generate({ ...GREEDY, ids, max_tokens: 12 })).ids;
+}
+
 /** The ids of requests of which each asks for something else, one after another or all at once. */
 async function asked(requests: readonly GenerateRequest[], atOnce: boolean) {
   const results: Promise<GenerateResult>[] = [];
@@ -165,6 +184,8 @@ Object.assign(globalThis, {
     turn,
     reload,
     answers,
+    said,
+    answerIds,
     asked,
     drafted,
     logprobError,

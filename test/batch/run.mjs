@@ -1,9 +1,9 @@
 // Sixteen sequences at once must give what each gives alone, in a real browser, through the normal load path.
 //   node test/batch/run.mjs [FOLDER…] [--kv 16] [--full] [--browser-flags "…"] [--built DIR]
-// A folder needs reference.json or expected.json: its prompts are the material. Without folders: the tiny llama. A model
-// of some size gets short requests only, once, unless --full: a software adapter is slow. Greedy ids must be equal; where
-// they are not, because kernels for more rows add up in another order, the model must have been undecided by the gap rule
-// of `npm run check`.
+// A folder needs reference.json or expected.json: its prompts are the material. Without folders: the tiny llama, and the
+// texts of the tiny storyteller. A model of some size gets short requests only, once, unless --full: a software adapter
+// is slow. Greedy ids must be equal; where they are not, because kernels for more rows add up in another order, the model
+// must have been undecided by the gap rule of `npm run check`.
 import { existsSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import { openPage } from '../browser.mjs';
 import { buildPage } from '../build-page.mjs';
 import { acceptedError } from '../check/compare.mjs';
 import { readReference } from '../check/reference.mjs';
+import { checkTexts } from './texts.mjs';
 
 const { values, positionals } = readArguments({
   kv: { type: 'string', default: '16' },
@@ -22,8 +23,13 @@ const { values, positionals } = readArguments({
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 const given = positionals.length > 0 ? positionals : [at('../fixtures/models/llama')];
 const folders = given.map((folder) => resolve(folder));
+/** Its texts alone are checked: all else is as with any llama. */
+const storyteller = positionals.length > 0 ? null : at('../fixtures/models/stories260k');
 const root = values.built ?? (await buildPage(at('.'), 'batch'));
-const roots = Object.fromEntries(folders.map((folder, i) => [`/models/${i}/`, folder]));
+const roots = Object.fromEntries([
+  ...folders.map((folder, i) => [`/models/${i}/`, folder]),
+  ...(storyteller ? [['/models/storyteller/', storyteller]] : []),
+]);
 const { page, url, close } = await openPage({ root, roots, flags: values['browser-flags'] });
 const kvBits = Number(values.kv);
 const accepted = acceptedError({ kv: kvBits, weights: 16, f16: false }) ?? 5e-3;
@@ -213,19 +219,10 @@ async function checkDrafts(name, requests) {
   report(`${name}: drafts change no token`, failures, `${numAccepted} of ${numDrafted} drafted tokens right`);
 }
 
-async function checkAnswers(name) {
-  const [one] = await call('answers', 'Tell me about the sea.', 1, 16);
-  const three = await call('answers', 'Tell me about the sea.', 3, 16);
-  const failures = three.flatMap((text, i) => (text === one ? [] : [`answer ${i}: ${text}, not ${one}`]));
-  report(`${name}: three greedy answers to one prompt are the same`, failures);
-  const drawn = await call('answers', 'Tell me about the sea.', 3, 12, 5);
-  const words = [];
-  for (const [i, text] of drawn.entries()) {
-    const [own] = await call('answers', 'Tell me about the sea.', 1, 12, 5 + i);
-    if (text !== own) words.push(`answer ${i}: ${text}, not ${own}`);
-  }
-  if (new Set(drawn).size === 1) words.push('all three are the same');
-  report(`${name}: three drawn answers are those of their seeds`, words);
+async function checkStoryteller() {
+  const model = { id: 'batch/storyteller', url: `${url}models/storyteller/` };
+  await call('load', model, { ...options, contextLength, kvPoolMiB: 32 });
+  await checkTexts('storyteller', { call, report });
 }
 
 try {
@@ -234,11 +231,12 @@ try {
     try {
       await checkFolder(folder, index);
       const hasText = existsSync(join(folder, 'tokenizer.json'));
-      if (hasText && !isLight(folder)) await checkAnswers(basename(folder));
+      if (hasText && !isLight(folder)) await checkTexts(basename(folder), { call, report });
     } catch (error) {
       report(basename(folder), [String(error.stack ?? error)]);
     }
   }
+  if (storyteller) await checkStoryteller();
 } finally {
   await close();
 }

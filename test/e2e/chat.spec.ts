@@ -171,6 +171,12 @@ test.describe
       const { page } = chat;
       await chat.ready();
       await openSettings(page, 'Answers');
+      const placeholder = (name: string) =>
+        page.getByLabel(name, { exact: true }).getAttribute('placeholder');
+      expect(await placeholder('Top-p')).toBe('0.9');
+      expect(await placeholder('Repetition penalty')).toBe('1.05');
+      expect(await placeholder('Longest answer, in tokens')).toBe('256');
+      expect(await placeholder('Seed')).toBe('Random');
       await page.getByRole('spinbutton', { name: 'Longest answer, in tokens' }).fill('4');
       await page.getByRole('tab', { name: 'Memory' }).click();
       await page.getByLabel('Context length, in tokens').fill('256');
@@ -195,6 +201,9 @@ test.describe
       await chat.box.fill('word '.repeat(300));
       await chat.box.press('Enter');
       await expect(page.locator('.error').getByText('This chat is too long for the model')).toBeVisible();
+      await page.locator('.error').getByRole('button', { name: 'Memory settings' }).click();
+      await expect(page.getByLabel('Context length, in tokens')).toHaveValue('256');
+      await page.keyboard.press('Escape');
       await page.locator('.question').last().getByRole('button', { name: 'Edit' }).click();
       await page.getByLabel('Edit message').fill('word '.repeat(20));
       await page.getByLabel('Edit message').press('Enter');

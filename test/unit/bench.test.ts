@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { GpuInfo, ModelInfo } from '../../src/index';
+import { generationDefaults } from '../../src/llm/generation-defaults';
 import { layOutBars } from '../../web/bench/bars';
 import { cellResult } from '../../web/bench/cell';
 import { compareReports, comparisonText } from '../../web/bench/comparison';
@@ -188,6 +189,7 @@ function reportOf(changes: Partial<BenchReport>): BenchReport {
     kvBits: 8,
     weightBits: 4,
     math: 'f32',
+    defaults: generationDefaults({}),
     fromCache: true,
     cacheRead: null,
     loadMs: 1,

@@ -27,6 +27,11 @@ function tokensOf(config: object, vocabulary: readonly string[] = []): TemplateT
   };
 }
 
+/** As a pattern. */
+function literal(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
 function render(
   template: string,
   messages: readonly ChatMessage[] = [{ role: 'user', content: 'Hi' }],
@@ -125,6 +130,74 @@ describe('ChatTemplate.create', () => {
     expect(() => ChatTemplate.create(tokensOf({}), '{% for %}')).toThrow(
       expect.objectContaining({ code: 'bad-template', message: expect.stringContaining('does not parse') }),
     );
+  });
+});
+
+describe('ChatTemplate.renderContinued', () => {
+  const question: ChatMessage = { role: 'user', content: 'Hi' };
+  const continued = (template: string, content: string, before: readonly ChatMessage[] = [question]) =>
+    ChatTemplate.create(
+      tokensOf({ bos_token: '<s>', eos_token: '</s>' }),
+      readFixture(`chat_templates/${template}.jinja`),
+    ).renderContinued([...before, { role: 'assistant', content }], { now: NOW });
+
+  it.each([
+    ['qwen2.5', '<|im_start|>assistant\n'],
+    ['phi-3-mini', '<|assistant|>\n'],
+    ['phi-3-medium', '<|assistant|>\n'],
+    ['microsoft-Phi-3.5-mini-instruct', '<|assistant|>\n'],
+    ['phi-4-mini', '<|assistant|>'],
+    ['mistral-nemo', '<extra_id_1>Assistant\n'],
+    ['gpt-oss', '<|start|>assistant<|message|>'],
+    ['smollm3', '<|im_start|>assistant\n'],
+    // a model that thinks, in an answer that has none
+    ['qwen3', '<|im_start|>assistant\n<think>\n\n</think>\n\n'],
+  ])('ends with the unfinished text in %s', (template, opening) => {
+    // the last is part of every end mark
+    for (const content of ['Hello the', 'One.\n\n', 'end', '|', 'a'])
+      expect(continued(template, content)).toMatch(new RegExp(`${literal(opening + content)}$`));
+  });
+
+  it('begins as the prompt of the answer did', () => {
+    for (const template of ['qwen2.5', 'phi-3-mini', 'phi-4-mini', 'mistral-nemo', 'smollm3']) {
+      const source = readFixture(`chat_templates/${template}.jinja`);
+      const before = [question, { role: 'assistant', content: 'Hello.' }, question] as const;
+      const prompt = ChatTemplate.create(tokensOf({ bos_token: '<s>', eos_token: '</s>' }), source).render(
+        before,
+        { now: NOW },
+      );
+      expect(continued(template, 'I am', before)).toBe(`${prompt}I am`);
+    }
+  });
+
+  it.each([
+    ['qwen3', '<|im_start|>assistant\n', '<think>\nThe user'],
+    ['qwen3', '<|im_start|>assistant\n', '<think>\nHm.\n</think>\n\nSo'],
+    ['smollm3', '<|im_start|>assistant\n', '<think>\nHm.\n</think>\nSo'],
+    // its prompt has opened the thinking
+    ['deepseek-r1-distill-qwen', '<｜Assistant｜><think>\n', 'The user'],
+    ['deepseek-r1-distill-qwen', '<｜Assistant｜><think>\n', 'Hm.\n</think>\n\nSo'],
+  ])('keeps the thinking of the answer in %s', (template, opening, content) => {
+    expect(continued(template, content)).toMatch(new RegExp(`${literal(opening + content)}$`));
+    expect(continued(template, content).split(content)).toHaveLength(2);
+  });
+
+  it('goes on without a break for a base model', () => {
+    const plain = ChatTemplate.create(tokensOf({}), null);
+    const answer: ChatMessage = { role: 'assistant', content: ' there was' };
+    expect(plain.renderContinued([question, answer])).toBe('Hi there was');
+    expect(plain.renderContinued([answer])).toBe(' there was');
+  });
+
+  it('refuses a conversation that ends otherwise, and a template that hides or changes the answer', () => {
+    const template = (source: string) => ChatTemplate.create(tokensOf({}), source);
+    const answer: ChatMessage = { role: 'assistant', content: 'Yes' };
+    const refused = (code: string) => expect.objectContaining({ code });
+    expect(() => template('x').renderContinued([answer, question])).toThrow(refused('bad-request'));
+    expect(() => template('x').renderContinued([])).toThrow(refused('bad-request'));
+    expect(() => template('x').renderContinued([question, answer])).toThrow(refused('bad-template'));
+    const loud = '{% for message in messages %}{{ message.content | upper }}{% endfor %}';
+    expect(() => template(loud).renderContinued([question, answer])).toThrow(refused('bad-template'));
   });
 });
 

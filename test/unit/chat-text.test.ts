@@ -1,8 +1,11 @@
+import { signal } from '@preact/signals';
 import { describe, expect, it } from 'vitest';
 import type { ChatMessage } from '../../src/index';
+import { promptOf } from '../../web/state/chat-prompt';
 import { trimToFit } from '../../web/state/context-trim';
 import { newHead } from '../../web/state/heads';
 import { groupHeads } from '../../web/state/history-groups';
+import type { Answer, AnswerState, Question } from '../../web/state/message';
 import { excerptOf } from '../../web/state/search';
 import { isSendKey } from '../../web/state/send-key';
 import { sendKey } from '../../web/state/settings';
@@ -41,6 +44,30 @@ describe('thinking', () => {
   });
 });
 
+describe('what the model is shown', () => {
+  const place = { parent: null, createdMs: 0 };
+  const question: Question = { ...place, role: 'user', id: 'q', text: 'Well?' };
+  const answer = (text: string): Answer => ({
+    ...place,
+    role: 'assistant',
+    id: text,
+    model: 'm',
+    text: signal(text),
+    state: signal<AnswerState>({ status: 'answering' }),
+    thinkingMs: signal(null),
+  });
+  const contents = (continuesLast: boolean, ...texts: readonly string[]) =>
+    promptOf(' Be brief. ', [question, ...texts.map(answer)], continuesLast).map(({ content }) => content);
+
+  it('has no thinking, but that of an answer which goes on', () => {
+    const thought = '<think>\nhm\n</think>\n\nYes';
+    expect(contents(false, thought)).toEqual(['Be brief.', 'Well?', 'Yes']);
+    expect(contents(true, thought, thought)).toEqual(['Be brief.', 'Well?', 'Yes', thought]);
+    expect(contents(true, '<think>\nh')).toEqual(['Be brief.', 'Well?', '<think>\nh']);
+    expect(contents(false, '<think>\nh')).toEqual(['Be brief.', 'Well?']);
+  });
+});
+
 describe('a conversation that is too long', () => {
   const say = (role: ChatMessage['role'], content: string): ChatMessage => ({ role, content });
   const count = async (messages: readonly ChatMessage[]) =>
@@ -58,6 +85,10 @@ describe('a conversation that is too long', () => {
     expect(await trimToFit(messages, 22, count)).toEqual(messages);
     expect(await trimToFit(messages, 21, count)).toEqual([messages[0], ...messages.slice(3)]);
     expect(await trimToFit(messages, 6, count)).toEqual([messages[0], messages[5]]);
+  });
+
+  it('keeps the answer that goes on, with its question', async () => {
+    expect(await trimToFit(messages.slice(0, -1), 10, count)).toEqual([messages[0], ...messages.slice(3, 5)]);
   });
 
   it('does not fit when the last question alone is too long', async () => {

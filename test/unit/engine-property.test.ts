@@ -54,6 +54,8 @@ const requestOf = fc.record({
   arrival: fc.nat({ max: 20 }),
   /** Turns of the event loop after arrival. */
   abort: fc.option(fc.nat({ max: 120 }), { freq: 3 }),
+  /** Another priority, so many turns after arrival. */
+  change: fc.option(fc.record({ after: fc.nat({ max: 60 }), priority: fc.nat({ max: 2 }) })),
 });
 
 const latenciesOf = fc.array(fc.nat({ max: 4 }), { minLength: 1, maxLength: 40 });
@@ -114,7 +116,9 @@ async function runOne(engine: Engine, id: string, request: Request): Promise<rea
     onTokens: (ids) => streamed.push(...ids),
   });
   const aborting = request.abort === null ? null : turns(request.abort).then(() => engine.abort(id));
-  const [result] = await Promise.allSettled([pending, aborting]);
+  const { change } = request;
+  const changing = change && turns(change.after).then(() => engine.setPriority(id, change.priority));
+  const [result] = await Promise.allSettled([pending, aborting, changing]);
   engine.checkIntegrity();
   const outcome = { request, result, streamed };
   const next = result.status === 'fulfilled' ? nextTurn(request, result.value) : null;

@@ -49,6 +49,21 @@ function alone(promptIds: readonly number[], numTokens: number, seed = 0): numbe
 const PROMPT = [11, 12, 13, 14, 15];
 
 describe('Engine', () => {
+  it('goes by a priority that changes on the way', async () => {
+    const { engine, add, expectEmpty } = setUp({}, { maxSlots: 1 });
+    const ended: string[] = [];
+    const all = ['a', 'b', 'c'].map(async (id, i) => {
+      const { ids } = await add(id, [...PROMPT, i]);
+      ended.push(id);
+      expect(ids).toEqual(alone([...PROMPT, i], 12));
+    });
+    expect(engine.setPriority('c', 1)).toBe(true);
+    await Promise.all(all);
+    expect(ended).toEqual(['c', 'a', 'b']);
+    expect(engine.setPriority('c', 1)).toBe(false);
+    expectEmpty();
+  });
+
   it('streams a completion of max_tokens, with its length known in advance: no surplus step', async () => {
     const { engine, runner, add, streamed, expectEmpty } = setUp();
     const completion = await add('a', PROMPT, { maxTokens: 6 });
@@ -189,6 +204,9 @@ describe('Engine refuses', () => {
     await expect(add('b', PROMPT, { topP: 2 })).rejects.toMatchObject({ code: 'bad-request' });
     await expect(add('b', [])).rejects.toMatchObject({ code: 'bad-request' });
     await expect(add('a', PROMPT)).rejects.toMatchObject({ code: 'bad-request' });
+    expect(() => engine.setPriority('a', Number.NaN)).toThrow(
+      expect.objectContaining({ code: 'bad-request' }),
+    );
     expect(await running).toMatchObject({ reason: 'length', ids: alone(PROMPT, 3) });
     await engine.close();
     expectEmpty();

@@ -125,6 +125,15 @@ describe('TextModel', () => {
   });
 });
 
+describe('an answer that goes on', () => {
+  it('has the prompt and the ids of the answer before it', () => {
+    const messages = [{ role: 'user', content: 'Tell me a story' }] as const;
+    const answer = { role: 'assistant', content: 'Once upon a time' } as const;
+    const ids = text.tokenizer.encode(answer.content, { addSpecialTokens: false });
+    expect(text.encodeChat([...messages, answer], true)).toEqual([...text.encodeChat(messages), ...ids]);
+  });
+});
+
 describe('TextModel.encodeWord', () => {
   it('gives the ids at the start of a text and behind a space, and no others', () => {
     const forms = text.encodeWord('sea');

@@ -1,15 +1,8 @@
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { stubPage } from './stub-page';
 
-/** The page's modules look at the page when they are imported. */
 async function load() {
-  const kept = new Map<string, string>();
-  vi.stubGlobal('document', { baseURI: 'http://localhost/' });
-  vi.stubGlobal('localStorage', {
-    getItem: (key: string) => kept.get(key) ?? null,
-    setItem: (key: string, value: string) => void kept.set(key, value),
-  });
-  vi.stubGlobal('navigator', { languages: ['en'] });
-  vi.stubGlobal('addEventListener', () => undefined);
+  const kept = stubPage();
   const { modelFromAddress } = await import('../../web/state/model-address');
   const hubs = await import('../../web/state/hub');
   const { hubName } = await import('../../web/state/hub-name');

@@ -326,6 +326,21 @@ describe('Scheduler, with priorities', () => {
     },
   );
 
+  it('goes by a priority that changes, in the queue and where a place is short', () => {
+    const { add, scheduler, schedule, readBack } = setUp({ maxSlots: 1 });
+    const [a, b, c] = ['a', 'b', 'c'].map((id) => add(id, 2, { maxTokens: 9 }, id === 'a' ? 1 : 0));
+    if (!a || !b || !c) throw new Error('three were added');
+    readBack(schedule());
+    // the one on screen is now another
+    scheduler.setPriority(c, 1);
+    expect(scheduler.live.map(({ id }) => id)).toEqual(['a', 'c', 'b']);
+    scheduler.setPriority(a, 0);
+    scheduler.checkIntegrity();
+    readBack(schedule());
+    expect(scheduler.numPreemptions).toBe(1);
+    expect([a, b, c].map(({ status }) => status)).toEqual(['waiting', 'waiting', 'running']);
+  });
+
   it('serves one that was overtaken often enough before all others', () => {
     const { add, schedule, readBack, scheduler } = setUp({ maxSlots: 1 });
     const patient = add('patient', 2, { maxTokens: 2 });

@@ -1,9 +1,11 @@
 import { formatCount } from '../i18n/format';
 import { words } from '../i18n/locale';
 import { settingsWords } from '../i18n/settings';
+import { modelState } from '../state/engine';
 import { modelName, selectedModel } from '../state/models';
 import {
   changeSampling,
+  ownSetting,
   resetSampling,
   SAMPLING_NUMBERS,
   SAMPLING_RANGES,
@@ -27,6 +29,15 @@ function change(name: SamplingNumber, field: HTMLInputElement): void {
   else if (isValid) changeSampling(name, number);
 }
 
+/** What an empty field stands for; without the model it is not known. */
+function ownText(name: SamplingNumber): string {
+  const { answers } = settingsWords.value;
+  const state = modelState.value;
+  if (state.status !== 'ready') return answers.own;
+  const own = ownSetting(name, state.info.defaults);
+  return typeof own === 'number' ? String(own) : answers[own];
+}
+
 function NumberRow({ name }: { readonly name: SamplingNumber }) {
   const { answers } = settingsWords.value;
   const { min, max, step } = SAMPLING_RANGES[name];
@@ -48,7 +59,7 @@ function NumberRow({ name }: { readonly name: SamplingNumber }) {
         max={max}
         step={step}
         disabled={isOff}
-        placeholder={isOff ? '0' : answers.own}
+        placeholder={isOff ? '0' : ownText(name)}
         title={answers.range(formatCount(min), formatCount(max))}
         aria-describedby={`${id}-hint`}
         value={isOff ? '' : (value ?? '')}

@@ -1,5 +1,7 @@
 import { chatWords } from '../i18n/chat';
+import { words } from '../i18n/locale';
 import { keepAgain, keepProblem } from '../state/archive';
+import { runErrorAction } from '../state/error-action';
 import { Icon } from './icon';
 
 /** Says that the browser refused to store the last change, instead of losing it in silence. */
@@ -19,6 +21,15 @@ export function KeepNotice() {
           <button type="button" class="button" onClick={keepAgain}>
             {keep.again}
           </button>
+          {problem.code === 'quota' && (
+            <button
+              type="button"
+              class="button button-quiet"
+              onClick={() => void runErrorAction('free-space')}
+            >
+              {words.value.error.actions['free-space']}
+            </button>
+          )}
         </div>
       </div>
     </section>

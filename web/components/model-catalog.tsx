@@ -6,6 +6,7 @@ import { pickerWords } from '../i18n/picker';
 import { cachedModels, modelState } from '../state/engine';
 import { hub } from '../state/hub';
 import { hubName } from '../state/hub-name';
+import { chooseContext, loadChoice } from '../state/load-settings';
 import { CATALOG, type CatalogModel, repoOn, WORTH_TRYING } from '../state/model-catalog';
 import { chooseNew } from '../state/model-choosing';
 import { fitIn, type ModelMemory, modelMemory } from '../state/model-memory';
@@ -17,7 +18,8 @@ import { ContextChoice, type ContextLength, DEFAULT_CONTEXT } from './model-cont
 
 /** Outlive the menu. */
 const search = signal('');
-const context = signal<ContextLength>(DEFAULT_CONTEXT);
+/** null: each model's own choice, which is the default where there is none. */
+const context = signal<ContextLength | null>(null);
 
 /** Models below this run on phones. */
 const MAX_PHONE_PARAMETERS = 0.7e9;
@@ -30,9 +32,10 @@ interface Candidate {
   readonly fit: Fit | null;
 }
 
-function candidates(): readonly Candidate[] {
+function candidates(host: string | null): readonly Candidate[] {
   return CATALOG.map((model) => {
-    const contextLength = Math.min(context.value, model.shape.maxPositions);
+    const own = host === null ? undefined : loadChoice(repoOn(host, model.repo)).contextLength;
+    const contextLength = Math.min(context.value ?? own ?? DEFAULT_CONTEXT, model.shape.maxPositions);
     const memory = modelMemory(model.shape, DEFAULT_WEIGHT_BITS, contextLength);
     return { model, memory, fit: fitIn(memory, gpuRoom.value) };
   });
@@ -67,14 +70,9 @@ function matches({ repo, family, licence }: CatalogModel, text: string): boolean
 }
 
 function choose(model: CatalogModel, host: string): void {
-  chooseNew({
-    kind: 'hub',
-    id: repoOn(host, model.repo),
-    host,
-    weightBits: DEFAULT_WEIGHT_BITS,
-    isComplete: false,
-    contextLength: context.value,
-  });
+  const id = repoOn(host, model.repo);
+  if (context.value !== null) chooseContext(id, context.value);
+  chooseNew({ kind: 'hub', id, host, weightBits: DEFAULT_WEIGHT_BITS, isComplete: false });
 }
 
 function Badges({ model, memory, isBest }: Candidate & { readonly isBest: boolean }) {
@@ -171,7 +169,7 @@ export function ModelCatalog() {
     // not while a load may need the memory
     if (status !== 'loading') void inPicker(findRoom, 'no-webgpu');
   }, [status]);
-  const all = candidates();
+  const all = candidates(host);
   const best = recommended(all);
   const found = all
     .filter(({ model }) => matches(model, search.value.trim()))
@@ -182,7 +180,7 @@ export function ModelCatalog() {
       <ContextChoice
         legend={text.context}
         name="catalog-context"
-        chosen={context.value}
+        chosen={context.value ?? DEFAULT_CONTEXT}
         onChoose={(chosen) => {
           context.value = chosen;
         }}

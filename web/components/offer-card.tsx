@@ -5,7 +5,7 @@ import { pickerWords } from '../i18n/picker';
 import { interruptedBytes } from '../state/engine';
 import { accept, openPicker } from '../state/model-choosing';
 import { modelName, type PageModel } from '../state/models';
-import { closeOffer, type Offer, offer, offerModel } from '../state/offer';
+import { closeOffer, type Offer, offer, offerContext, offerModel } from '../state/offer';
 import { Icon } from './icon';
 import { MemoryBar } from './memory-bar';
 import { ContextChoice, SHORTEST_CONTEXT } from './model-context';
@@ -81,7 +81,7 @@ function Context({ model, inspection }: { readonly model: PageModel } & Looked) 
         name="context-length"
         most={maxContextLength}
         chosen={chosen}
-        onChoose={(contextLength) => void offerModel({ ...model, contextLength })}
+        onChoose={(contextLength) => void offerContext(model, contextLength)}
       />
     </details>
   );

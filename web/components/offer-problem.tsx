@@ -67,6 +67,7 @@ function remediesOf(model: PageModel, { code, details }: TabmindError): readonly
     return [{ label: error.actions['open-folder'], run: () => void openAgain(model) }];
   if (code === 'not-found') return model.kind === 'hub' ? [change, hubRemedy()] : [change];
   if (ANOTHER_MODEL.has(code)) return [other];
+  if (code === 'bad-checkpoint') return [retry, other];
   const isUnreachable = code === 'network' && details.status === undefined;
   return isUnreachable && model.kind === 'hub' ? [retry, hubRemedy()] : [retry];
 }

@@ -1,5 +1,4 @@
 export const chatEn = {
-  goOn: 'Continue your last answer exactly where it stopped. Repeat nothing and add no remark.',
   prompt: {
     none: 'Give this chat a system prompt',
     set: 'Change the system prompt of this chat',

@@ -1,7 +1,6 @@
 import type { ChatDictionary } from './chat-en';
 
 export const chatZh: ChatDictionary = {
-  goOn: '请从上一个回答中断的地方直接继续，不要重复，也不要添加说明。',
   prompt: { none: '为此对话设置系统提示', set: '修改此对话的系统提示' },
   turn: {
     copyQuestion: '复制消息',

@@ -26,7 +26,7 @@ const errors: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   'device-limits': {
     title: 'This model does not fit this graphics card',
-    advice: 'It needs more than the card allows. Choose a smaller model.',
+    advice: 'It needs more than the card allows. Choose a smaller model or a shorter context.',
   },
   'device-lost': {
     title: 'The connection to the graphics card was lost',
@@ -34,7 +34,7 @@ const errors: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   'out-of-memory': {
     title: 'The graphics card ran out of memory',
-    advice: 'Close other tabs or programs that use it, or choose a smaller model.',
+    advice: 'Close other tabs or programs that use it, give the model less memory, or choose a smaller one.',
   },
   'wrong-arithmetic': {
     title: 'The graphics card gave wrong results',
@@ -84,7 +84,7 @@ const errors: Readonly<Record<ErrorCode, ErrorText>> = {
   'context-full': {
     title: 'This chat is too long for the model',
     advice:
-      'The model can read only a limited amount of text at once. Leave out the oldest turns, or start a new chat.',
+      'The model can read only a limited amount of text at once. Leave out the oldest turns, give the model a longer context, or start a new chat.',
   },
   'bad-request': {
     title: 'The engine refused this request',
@@ -212,7 +212,7 @@ export const en = {
       'convert-again': 'Convert again',
       'drop-oldest': 'Leave out the oldest turns',
       'new-chat': 'Start a new chat',
-      'webgpu-help': 'How to turn on WebGPU',
+      'memory-settings': 'Memory settings',
       'give-token': 'Enter an access token',
       'open-folder': 'Open the folder again',
     },

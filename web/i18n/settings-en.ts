@@ -36,8 +36,11 @@ export const settingsEn = {
     ],
   },
   answers: {
-    intro: (model: string) => `For ${model}. An empty field is the model’s own default.`,
+    intro: (model: string) =>
+      `For ${model}. Grey numbers are the model’s own; they count until you enter another.`,
     own: 'Default',
+    random: 'Random',
+    unlimited: 'No limit',
     reset: 'Reset all',
     resetOne: (name: string) => `Reset ${name}`,
     names: {

@@ -23,8 +23,10 @@ export const settingsZh: SettingsDictionary = {
     ],
   },
   answers: {
-    intro: (model) => `用于 ${model}。留空表示使用模型自带的默认值。`,
+    intro: (model) => `用于 ${model}。灰色数字是模型自带的默认值，填写后以填写的为准。`,
     own: '默认',
+    random: '随机',
+    unlimited: '不限',
     reset: '全部重置',
     resetOne: (name) => `重置${name}`,
     names: {

@@ -13,12 +13,18 @@ const phases: Readonly<Record<LoadPhase, string>> = {
 const errors: Readonly<Record<ErrorCode, ErrorText>> = {
   'no-webgpu': { title: '此浏览器没有 WebGPU', advice: 'tabmind 通过 WebGPU 使用您的显卡进行计算。' },
   'no-adapter': { title: '浏览器没有找到可用的显卡', advice: 'WebGPU 已存在，但没有提供适配器。' },
-  'device-limits': { title: '这块显卡装不下此模型', advice: '模型需要的超出显卡的限制，请选择更小的模型。' },
+  'device-limits': {
+    title: '这块显卡装不下此模型',
+    advice: '模型需要的超出显卡的限制，请选择更小的模型或更短的上下文。',
+  },
   'device-lost': {
     title: '与显卡的连接已断开',
     advice: '休眠或驱动重启后可能出现。对话已保留，重新加载模型即可继续。',
   },
-  'out-of-memory': { title: '显存不足', advice: '请关闭占用显卡的其他标签页或程序，或选择更小的模型。' },
+  'out-of-memory': {
+    title: '显存不足',
+    advice: '请关闭占用显卡的其他标签页或程序，减少模型占用的内存，或选择更小的模型。',
+  },
   'wrong-arithmetic': {
     title: '显卡的计算结果不正确',
     advice: '自检没有通过，回答不可信。请更新显卡驱动和浏览器。',
@@ -41,7 +47,7 @@ const errors: Readonly<Record<ErrorCode, ErrorText>> = {
   'corrupt-cache': { title: '已保存的模型副本损坏', advice: '请删除它并重新转换模型。' },
   'context-full': {
     title: '对话超出了模型的长度',
-    advice: '模型一次能读的文字有限。可以略去最早的对话，或开始新对话。',
+    advice: '模型一次能读的文字有限。可以略去最早的对话，给模型更长的上下文，或开始新对话。',
   },
   'bad-request': { title: '引擎拒绝了这个请求', advice: '某项设置超出了范围。' },
   'no-model': { title: '没有加载模型', advice: '请加载模型后再提问。' },
@@ -144,7 +150,7 @@ export const zh: Dictionary = {
       'convert-again': '重新转换',
       'drop-oldest': '略去最早的对话',
       'new-chat': '开始新对话',
-      'webgpu-help': '如何开启 WebGPU',
+      'memory-settings': '内存设置',
       'give-token': '输入访问令牌',
       'open-folder': '重新打开文件夹',
     },

@@ -3,7 +3,7 @@ import { type ChatChunk, type ErrorCode, type FinishReason, TabmindError } from 
 import { words } from '../i18n/locale';
 import { announce } from './announcement';
 import { changeHead, keepMessages } from './archive';
-import { continuationOf, promptOf } from './chat-prompt';
+import { promptOf } from './chat-prompt';
 import { fitContext } from './context';
 import { generating, isLoaded, messagesOf, openId, pathOf, type Run, runs } from './conversation';
 import { dropModel, engine, modelState } from './engine';
@@ -16,6 +16,7 @@ import { selectedModel } from './models';
 import { whenReady } from './readiness';
 import { sampling, samplingFields } from './sampling';
 import { splitThinking } from './thinking';
+import { followPriority, priorityOf } from './visible-priority';
 
 /** How often a growing answer is written to the storage. */
 const KEEP_MS = 800;
@@ -28,6 +29,14 @@ const MODEL_IS_LOST: ReadonlySet<ErrorCode> = new Set([
   'wrong-arithmetic',
   'no-model',
   'internal',
+]);
+
+/** Errors that leave what was written before as it should be. */
+const TEXT_IS_SOUND: ReadonlySet<ErrorCode> = new Set([
+  'context-full',
+  'device-lost',
+  'out-of-memory',
+  'no-model',
 ]);
 
 const isBusy = (conversation: string): boolean => generating.value.has(conversation);
@@ -73,20 +82,28 @@ export async function regenerate(conversation: string, { parent }: Answer): Prom
   if (parent !== null && !isBusy(conversation)) await answer(conversation, parent);
 }
 
-/** Goes on where an answer ended; the new text is added to it. */
+/** Goes on where an answer ended, in the same message. */
 export async function continueAnswer(conversation: string, turn: Answer): Promise<void> {
   if (isBusy(conversation)) return;
+  // it stopped within a character, which the model writes once more
+  turn.text.value = turn.text.value.replace(/\uFFFD+$/, '');
   await run(conversation, turn, true);
 }
 
-/** Answers the last question on screen once more, in place of an answer that failed. */
+/**
+ * Answers the last question on screen once more, in place of an answer that failed; goes on with one whose text is sound, as
+ * long as the same model answers.
+ */
 export async function retry(): Promise<void> {
   const conversation = openId.value;
   const last = pathOf(conversation).at(-1);
   if (last === undefined || isBusy(conversation)) return;
   if (last.role === 'user') return answer(conversation, last.id);
-  if (last.text.value !== '') return regenerate(conversation, last);
-  return run(conversation, last, false);
+  if (last.text.value === '') return run(conversation, last, false);
+  const state = last.state.value;
+  const isSound = state.status === 'failed' && TEXT_IS_SOUND.has(state.error.code);
+  const goesOn = isSound && last.model === selectedModel.value.id;
+  return goesOn ? continueAnswer(conversation, last) : regenerate(conversation, last);
 }
 
 async function answer(conversation: string, parent: string): Promise<void> {
@@ -151,21 +168,22 @@ async function stream(
 ): Promise<void> {
   const branch = pathTo(messagesOf(conversation).value, isContinued ? turn.id : turn.parent);
   const { systemPrompt, dropsOldest } = headOf(conversation);
-  const prompt = promptOf(systemPrompt, branch);
-  const whole = isContinued ? continuationOf(prompt) : prompt;
+  const whole = promptOf(systemPrompt, branch, isContinued);
   const request = {
     ...samplingFields(sampling.value),
-    messages: await fitContext(whole, contextLength, dropsOldest),
+    messages: await fitContext(whole, contextLength, dropsOldest, isContinued),
+    continue_final_message: isContinued,
     session: conversation,
-    // the one on screen is the one that is waited for
-    priority: openId.value === conversation ? 1 : 0,
+    priority: priorityOf(conversation),
   };
+  const requestId = crypto.randomUUID();
+  const unfollow = followPriority(conversation, (priority) => setPriority(requestId, priority));
   const unwatch = watchStats();
   const keeping = setInterval(() => keep(conversation, turn), KEEP_MS);
   try {
     let last: ChatChunk | null = null;
     const clock = thinkingClock(turn);
-    for await (const chunk of engine().chat(request, { signal: controller.signal })) {
+    for await (const chunk of engine().chat(request, { signal: controller.signal, requestId })) {
       const delta = chunk.choices[0].delta.content;
       if (delta !== undefined) {
         turn.text.value += delta;
@@ -177,7 +195,15 @@ async function stream(
   } finally {
     clearInterval(keeping);
     unwatch();
+    unfollow();
   }
+}
+
+/** A worker that has failed says so where the answer is waited for. */
+function setPriority(requestId: string, priority: number): void {
+  engine()
+    .setPriority(requestId, priority)
+    .catch((thrown: unknown) => console.warn('tabmind could not change the priority of an answer.', thrown));
 }
 
 function endOf(last: ChatChunk | null, isAborted: boolean): Answer['state']['value'] {

@@ -1,23 +1,26 @@
 import type { ChatMessage } from '../../src/index';
-import { chatWords } from '../i18n/chat';
 import type { Message } from './message';
 import { splitThinking } from './thinking';
 
-/** What the model is shown: the system prompt, every question, and every answer that has text, without its thinking. */
-export function promptOf(systemPrompt: string, branch: readonly Message[]): readonly ChatMessage[] {
+/**
+ * What the model is shown: the system prompt, every question, and every answer that has text, without its thinking. An answer
+ * that goes on (`continuesLast`) is shown as the model wrote it.
+ */
+export function promptOf(
+  systemPrompt: string,
+  branch: readonly Message[],
+  continuesLast: boolean,
+): readonly ChatMessage[] {
   const system = systemPrompt.trim();
   const messages: ChatMessage[] = system === '' ? [] : [{ role: 'system', content: system }];
   for (const message of branch) {
     if (message.role === 'user') messages.push({ role: 'user', content: message.text });
     else {
-      const { text } = splitThinking(message.text.value);
+      const whole = message.text.value;
+      const isWhole = continuesLast && message === branch.at(-1);
+      const text = isWhole ? whole : splitThinking(whole).text;
       if (text !== '') messages.push({ role: 'assistant', content: text });
     }
   }
   return messages;
-}
-
-/** Asks for the rest of the last answer. */
-export function continuationOf(messages: readonly ChatMessage[]): readonly ChatMessage[] {
-  return [...messages, { role: 'user', content: chatWords.value.goOn }];
 }

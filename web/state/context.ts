@@ -36,10 +36,12 @@ export async function fitContext(
   messages: readonly ChatMessage[],
   maxTokens: number,
   dropsOldest: boolean,
+  continuesLast: boolean,
 ): Promise<readonly ChatMessage[]> {
   const chars = messages.reduce((sum, { content }) => sum + content.length, 0);
   if (chars * MAX_TOKENS_PER_CHAR < maxTokens / 2) return messages;
-  const count = async (some: readonly ChatMessage[]) => (await engine().renderChat(some)).length;
+  const count = async (some: readonly ChatMessage[]) =>
+    (await engine().renderChat(some, continuesLast)).length;
   const numTokens = await count(messages);
   if (numTokens < maxTokens && !dropsOldest) return messages;
   const roomTokens = Math.floor(maxTokens * (1 - ANSWER_SHARE));

@@ -59,12 +59,9 @@ export async function modelRef(model: PageModel): Promise<ModelRef> {
 
 export function loadOptions(model: PageModel): LoadOptions {
   const token = tokenFor(model);
-  const { weightBits, contextLength } = model;
   return {
-    ...(contextLength === undefined ? {} : { contextLength }),
-    // the settings say it later than the offer did
     ...loadChoice(model.id),
-    weightBits,
+    weightBits: model.weightBits,
     ...(token === undefined ? {} : { token }),
   };
 }

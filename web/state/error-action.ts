@@ -1,6 +1,7 @@
 import { type ErrorCode, TabmindError } from '../../src/index';
-import { newChat, openId, path } from './conversation';
-import { deleteStored, failLoad, loadModel, refreshCached } from './engine';
+import { newChat, openHead, openId, path } from './conversation';
+import { openDialog, settingsSection } from './dialog';
+import { deleteStored, failLoad, loadModel, refreshCached, stats } from './engine';
 import { pickerView } from './model-view';
 import { STARTER, selectedModel } from './models';
 import { offerModel, startModel } from './offer';
@@ -14,14 +15,15 @@ export type ErrorAction =
   | 'convert-again'
   | 'new-chat'
   | 'drop-oldest'
-  | 'webgpu-help'
+  | 'memory-settings'
   | 'give-token'
   | 'open-folder';
 
 /** The one thing most worth doing after each error. */
 const ACTION_OF: Readonly<Record<ErrorCode, ErrorAction>> = {
-  'no-webgpu': 'webgpu-help',
-  'no-adapter': 'webgpu-help',
+  // while there is none, the help with it takes the place of the chat: what is shown here is over
+  'no-webgpu': 'retry',
+  'no-adapter': 'retry',
   'device-limits': 'choose-model',
   'device-lost': 'reload-model',
   'out-of-memory': 'reload-model',
@@ -36,7 +38,7 @@ const ACTION_OF: Readonly<Record<ErrorCode, ErrorAction>> = {
   quota: 'free-space',
   storage: 'retry',
   'corrupt-cache': 'convert-again',
-  'context-full': 'new-chat',
+  'context-full': 'drop-oldest',
   'bad-request': 'retry',
   'no-model': 'reload-model',
   cancelled: 'retry',
@@ -56,14 +58,35 @@ function firstAction(error: TabmindError): ErrorAction {
   return ACTION_OF[error.code];
 }
 
+/** What else may help, once there is room, or with another model. */
+const OTHERWISE: Partial<Readonly<Record<ErrorCode, ErrorAction>>> = {
+  quota: 'retry',
+  'out-of-memory': 'memory-settings',
+  'device-limits': 'memory-settings',
+  'bad-checkpoint': 'choose-model',
+  'bad-template': 'retry',
+};
+
+/** Leaving out turns helps once, more room only when the model was loaded again with it. */
+function contextActions({ details: { maxTokens } }: TabmindError): readonly ErrorAction[] {
+  const { model, kvBlocksTotal = 0, kvBlockTokens = 0 } = stats.value ?? {};
+  const roomTokens = Math.min(model?.contextLength ?? 0, kvBlocksTotal * kvBlockTokens);
+  if (typeof maxTokens === 'number' && roomTokens > maxTokens) return ['retry', 'new-chat'];
+  const first: readonly ErrorAction[] = openHead.value.dropsOldest ? [] : ['drop-oldest'];
+  return [...first, 'memory-settings', 'new-chat'];
+}
+
 /** With a model of their own that failed, the starter is the quick way back to a working chat. */
 export function errorActions(error: TabmindError): readonly ErrorAction[] {
   const { code } = error;
-  if (code === 'context-full') return ['drop-oldest', 'new-chat'];
+  if (code === 'context-full') return contextActions(error);
   const fallback = selectedModel.value.id !== STARTER.id && code !== 'bad-request';
-  // once there is room
-  const again: readonly ErrorAction[] = code === 'quota' ? ['retry'] : [];
-  return [firstAction(error), ...again, ...(fallback ? (['use-starter'] as const) : [])];
+  const otherwise = OTHERWISE[code];
+  return [
+    firstAction(error),
+    ...(otherwise ? [otherwise] : []),
+    ...(fallback ? (['use-starter'] as const) : []),
+  ];
 }
 
 /** The branch on screen ends with an answer that failed, which says so below its question. */
@@ -124,6 +147,7 @@ export async function runErrorAction(action: ErrorAction): Promise<void> {
       pickerView.value = 'storage';
       return document.getElementById(MODEL_MENU_ID)?.showPopover();
     case 'choose-model':
+      pickerView.value = 'catalog';
       return document.getElementById(MODEL_MENU_ID)?.showPopover();
     case 'use-starter':
       return useStarter();
@@ -133,8 +157,10 @@ export async function runErrorAction(action: ErrorAction): Promise<void> {
       return newChat();
     case 'drop-oldest':
       return dropOldest();
-    case 'webgpu-help':
-      return location.reload();
+    case 'memory-settings':
+      settingsSection.value = 'memory';
+      openDialog.value = 'settings';
+      return;
     case 'give-token':
       return offerModel(selectedModel.value);
     case 'open-folder':

@@ -29,6 +29,11 @@ function readLoadChoice(value: unknown): LoadChoice {
 /** What was chosen for the model with this id. */
 export const loadChoice = (model: string): LoadChoice => readLoadChoice(byModel.value[model]);
 
+/** Chooses the longest conversation, in tokens, and leaves the other choices as they are. */
+export function chooseContext(model: string, contextLength: number): void {
+  changeLoadChoice(model, { ...loadChoice(model), contextLength });
+}
+
 /** Takes effect when the model is loaded next. */
 export function changeLoadChoice(model: string, choice: LoadChoice): void {
   byModel.value = { ...readLocalRecord(KEY), [model]: choice };

@@ -26,9 +26,7 @@ export function choose(model: PageModel): void {
 export function chooseNew(model: PageModel): void {
   closePicker();
   const known = models.value.find(({ id }) => id === model.id);
-  const context = model.contextLength ?? known?.contextLength;
-  const chosen = context === undefined ? {} : { contextLength: context };
-  void startModel({ ...model, weightBits: known?.weightBits ?? model.weightBits, ...chosen }, beforeLoad);
+  void startModel({ ...model, weightBits: known?.weightBits ?? model.weightBits }, beforeLoad);
 }
 
 export function accept(): void {

@@ -9,8 +9,6 @@ interface Entry {
   readonly weightBits: WeightBits;
   /** It was loaded to the end with these bits before, so it is most likely in the cache. */
   readonly isComplete: boolean;
-  /** Longest conversation, in tokens, where the person chose one for this model. */
-  readonly contextLength?: number;
 }
 
 export interface UrlEntry extends Entry {
@@ -50,11 +48,10 @@ const KEY = 'models';
 /** Null for what is no entry, such as one that was edited by hand. */
 function readEntry(value: unknown): PageModel | null {
   const fields = fieldsOf(value);
-  const { id, kind, url, host, revision, contextLength } = fields;
+  const { id, kind, url, host, revision } = fields;
   if (typeof id !== 'string') return null;
   const weightBits = ([4, 8, 16] as const).find((bits) => bits === fields.weightBits) ?? DEFAULT_WEIGHT_BITS;
-  const chosen = Number.isSafeInteger(contextLength) ? { contextLength: Number(contextLength) } : {};
-  const entry = { id, weightBits, isComplete: fields.isComplete === true, ...chosen };
+  const entry = { id, weightBits, isComplete: fields.isComplete === true };
   if (kind === 'folder') return { ...entry, kind };
   const pinned = { ...entry, ...(typeof revision === 'string' ? { revision } : {}) };
   if (kind === 'url') return typeof url === 'string' ? { ...pinned, kind, url } : null;

@@ -3,6 +3,7 @@ import { type ErrorCode, type Inspection, TabmindError } from '../../src/index';
 import { words } from '../i18n/locale';
 import { announce } from './announcement';
 import { engine, failLoad, isAgreed, loadModel, loadOptions, modelRef, refreshCached } from './engine';
+import { chooseContext } from './load-settings';
 import { addModel, type PageModel } from './models';
 
 /** A model that the person is asked about before anything of it is downloaded. */
@@ -35,6 +36,12 @@ export async function startModel(model: PageModel, beforeLoad = () => {}): Promi
 export async function offerModel(model: PageModel): Promise<void> {
   const current = offer.value;
   await look(open(model, current?.model.id === model.id ? current.inspection : null));
+}
+
+/** Asks about it with another longest conversation, in tokens. */
+export async function offerContext(model: PageModel, contextLength: number): Promise<void> {
+  chooseContext(model.id, contextLength);
+  await offerModel(model);
 }
 
 /** Loads the model on offer. */

@@ -1,5 +1,5 @@
 import { computed, signal } from '@preact/signals';
-import type { ChatRequest } from '../../src/index';
+import type { ChatRequest, GenerationDefaults } from '../../src/index';
 import { fieldsOf, readLocalRecord, writeLocalRecord } from '../storage/local-record';
 import { selectedModel } from './models';
 import { greedy } from './settings';
@@ -78,6 +78,16 @@ export function resetSampling(): void {
 function keep(next: Sampling): void {
   byModel.value = { ...readLocalRecord(KEY), [selectedModel.value.id]: next };
   writeLocalRecord(KEY, byModel.value);
+}
+
+/** What a field that is left empty stands for: a number of the model, 'random', or 'unlimited' within the context. */
+export function ownSetting(
+  name: SamplingNumber,
+  defaults: GenerationDefaults,
+): number | 'random' | 'unlimited' {
+  if (name === 'seed') return 'random';
+  if (name === 'maxTokens') return defaults.maxNewTokens ?? 'unlimited';
+  return name === 'frequencyPenalty' || name === 'presencePenalty' ? 0 : defaults[name];
 }
 
 /** OpenAI's names for it. A penalty of 0 is none and is not sent. */
