@@ -114,10 +114,17 @@ test('search finds titles and texts and leads there, by keyboard alone', async (
   await page.keyboard.type('BETTER answer');
   await expect(page.getByRole('status').filter({ hasText: '3 found' })).toBeVisible();
   await field.fill('秋天');
-  await expect(page.locator('.hit')).toHaveCount(1);
+  await expect(page.locator('.hit strong')).toHaveCount(1);
+  // the newest message comes first, and the first version of the answer is on another branch
+  await field.fill('FIRST ANSWER ABOUT 写');
+  await expect(page.locator('.hit mark')).toHaveText('first answer about 写');
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await expect(page.getByRole('dialog')).toHaveCount(0);
+  await expect(page.locator('.branch-at')).toHaveText('1 / 2');
+  await expect(page.locator('.turn-found')).toContainText('The first answer about 写一首关于秋天的诗');
+  await expect(page.locator('.turn-found')).toBeFocused();
+  await expect(page.locator('.turn-found')).toHaveCount(0);
   await expect(page.locator('.question').first()).toContainText('写一首关于秋天的诗');
   await page.keyboard.press('Control+k');
   await field.fill('zebra');

@@ -2,6 +2,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { chatWords } from '../i18n/chat';
 import { words } from '../i18n/locale';
 import { openId, path } from '../state/conversation';
+import { revealed } from '../state/reveal';
+import { showFound, turnId } from './found-turn';
 import { IconButton } from './icon-button';
 import { AnswerTurn, QuestionTurn } from './turn';
 
@@ -20,6 +22,7 @@ function Scroller() {
   const scroller = useRef<HTMLElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const sticky = useRef(true);
+  const letGo = useRef(() => {});
   const [isAway, setIsAway] = useState(false);
   const [numShown, setNumShown] = useState(SHOWN_STEP);
   const turns = path.value;
@@ -33,6 +36,22 @@ function Scroller() {
 
   // A question of one's own always scrolls into view, also after reading further up; so does a branch that is switched to.
   useEffect(() => toLatest('instant'), [last]);
+
+  const target = revealed.value;
+  useEffect(() => {
+    const at = target === null ? -1 : turns.findIndex(({ id }) => id === target.message);
+    if (target === null || at === -1 || scroller.current === null || content.current === null) return;
+    // some of what comes before it is drawn as well
+    const numNeeded = turns.length - at + SHOWN_STEP / 2;
+    if (numShown < numNeeded) return setNumShown(numNeeded);
+    const turn = document.getElementById(turnId(target.message));
+    if (turn === null) return;
+    revealed.value = null;
+    sticky.current = false;
+    letGo.current();
+    letGo.current = showFound(turn, scroller.current, content.current);
+  }, [target, turns, numShown]);
+  useEffect(() => () => letGo.current(), []);
 
   useEffect(() => {
     if (content.current === null) return;

@@ -16,6 +16,7 @@ import { BranchArrows } from './branch-arrows';
 import { CopyButton } from './copy-button';
 import { DRAWINGS } from './drawings';
 import { ErrorCard } from './error-card';
+import { turnId } from './found-turn';
 import { IconButton } from './icon-button';
 import { MessageEditor } from './message-editor';
 import { ThinkingBlock } from './thinking-block';
@@ -67,7 +68,12 @@ export function QuestionTurn({ turn }: { readonly turn: Question }) {
   const { edit, turn: text } = chatWords.value;
   if (editing.value === turn.id) {
     return (
-      <article ref={article} class="turn question question-editing" aria-label={words.value.chat.you}>
+      <article
+        ref={article}
+        id={turnId(turn.id)}
+        class="turn question question-editing"
+        aria-label={words.value.chat.you}
+      >
         <MessageEditor
           label={edit.question}
           text={turn.text}
@@ -84,7 +90,7 @@ export function QuestionTurn({ turn }: { readonly turn: Question }) {
     );
   }
   return (
-    <article ref={article} class="turn question" aria-label={words.value.chat.you}>
+    <article ref={article} id={turnId(turn.id)} class="turn question" aria-label={words.value.chat.you}>
       <p class="turn-text question-text" dir="auto">
         {turn.text}
       </p>
@@ -187,6 +193,7 @@ export function AnswerTurn({ turn }: { readonly turn: Answer }) {
   return (
     <article
       ref={article}
+      id={turnId(turn.id)}
       class={`turn answer answer-${state.status}`}
       aria-label={words.value.chat.model}
       aria-busy={isRunning(state)}
