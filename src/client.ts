@@ -82,7 +82,7 @@ export function createEngine(): Engine {
     tokenize: (text) => call(api.tokenize(text)),
     renderChat: (messages) => call(api.renderChat(messages)),
     dropSession: (session) => call(api.dropSession(session)),
-    saveSession: (session) => call(api.saveSession(session)),
+    saveSession: (session, maxBytes) => call(api.saveSession(session, maxBytes)),
     restoreSession: (session) => call(api.restoreSession(session)),
     deleteSession: (session) => call(api.deleteSession(session)),
     savedConversations: () => call(api.savedConversations()),

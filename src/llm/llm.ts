@@ -202,8 +202,8 @@ export class Llm implements WorkerApi {
     this.#model?.engine.sessions.drop(session);
   }
 
-  async saveSession(session: string): Promise<boolean> {
-    return this.#loaded().saveSession(session);
+  async saveSession(session: string, maxBytes?: number): Promise<boolean> {
+    return this.#loaded().saveSession(session, maxBytes);
   }
 
   async restoreSession(session: string): Promise<number> {
@@ -211,7 +211,8 @@ export class Llm implements WorkerApi {
   }
 
   async deleteSession(session: string): Promise<void> {
-    await this.#loaded().deleteSession(session);
+    await this.dropSession(session);
+    await new SessionStore().delete(session);
   }
 
   async savedConversations(): Promise<SavedConversations> {

@@ -119,15 +119,15 @@ export class LoadedModel {
     return this.engine.borrow(1, () => measureReadSpeed(this.#gpu));
   }
 
-  /** Keeps what a session holds on the GPU for later visits; false when it holds nothing. */
-  async saveSession(id: string): Promise<boolean> {
-    const saved = await this.engine.sessions.read(id, async ({ blockTable, tokenIds }) => ({
-      tokenIds,
-      contents: await this.#pool.readBlocks(blockTable.blockIds),
-    }));
-    if (saved === null) return false;
-    await this.#sessions.write(id, this.#sessionKey, saved);
-    return true;
+  /** Keeps what a session holds on the GPU for later visits; false when it holds nothing, or more than `maxBytes`. */
+  async saveSession(id: string, maxBytes = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const saved = await this.engine.sessions.read(id, async ({ blockTable, tokenIds }) => {
+      const { blockIds } = blockTable;
+      // before anything of it is read back
+      if (blockIds.length * this.#pool.layout.blockBytes > maxBytes) return null;
+      return { tokenIds, contents: await this.#pool.readBlocks(blockIds) };
+    });
+    return saved !== null && this.#sessions.write(id, this.#sessionKey, saved, maxBytes);
   }
 
   /**
@@ -145,11 +145,6 @@ export class LoadedModel {
     const { tokenIds, contents } = saved;
     const write = (blockIds: readonly number[]) => this.#pool.writeBlocks(blockIds, contents);
     return sessions.restore(id, tokenIds, write) ? tokenIds.length : 0;
-  }
-
-  async deleteSession(id: string): Promise<void> {
-    this.engine.sessions.drop(id);
-    await this.#sessions.delete(id);
   }
 
   stats(): EngineStats {

@@ -1,6 +1,7 @@
 import '../styles/turns.css';
 import '../styles/history.css';
 import { startHistory } from '../state/history';
+import { keepSessions } from '../state/session-keeper';
 import { listenToShortcuts } from '../state/shortcuts';
 
 export { ContextMeter } from './context-meter';
@@ -15,5 +16,6 @@ export { UndoToast } from './undo-toast';
 /** Listens to the keyboard, and reads what is stored, which nothing waits for. */
 export function startChat(): void {
   listenToShortcuts();
+  keepSessions();
   void startHistory();
 }

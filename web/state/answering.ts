@@ -1,5 +1,11 @@
 import { batch, signal } from '@preact/signals';
-import { type ChatChunk, type ErrorCode, type FinishReason, TabmindError } from '../../src/index';
+import {
+  type ChatChunk,
+  type ErrorCode,
+  type FinishReason,
+  type ModelInfo,
+  TabmindError,
+} from '../../src/index';
 import { words } from '../i18n/locale';
 import { announce } from './announcement';
 import { changeHead, keepMessages } from './archive';
@@ -15,6 +21,7 @@ import { pathTo } from './message-tree';
 import { selectedModel } from './models';
 import { whenReady } from './readiness';
 import { sampling, samplingFields } from './sampling';
+import { bringSessionBack, sessionChanged } from './session-keeper';
 import { splitThinking } from './thinking';
 
 /** How often a growing answer is written to the storage. */
@@ -129,7 +136,7 @@ async function run(conversation: string, turn: Answer, isContinued: boolean): Pr
       const info = await whenReady(controller.signal);
       turn.state.value = { status: 'answering' };
       announce(words.value.chat.started);
-      await stream(conversation, turn, controller, info.contextLength, isContinued);
+      await stream(conversation, turn, controller, info, isContinued);
       announce(finished(turn) === 'abort' ? words.value.chat.stopped : words.value.chat.finished);
     } catch (thrown) {
       if (controller.signal.aborted || isAbort(thrown)) markStopped(turn);
@@ -146,7 +153,7 @@ async function stream(
   conversation: string,
   turn: Answer,
   controller: AbortController,
-  contextLength: number,
+  model: ModelInfo,
   isContinued: boolean,
 ): Promise<void> {
   const branch = pathTo(messagesOf(conversation).value, isContinued ? turn.id : turn.parent);
@@ -155,11 +162,13 @@ async function stream(
   const whole = isContinued ? continuationOf(prompt) : prompt;
   const request = {
     ...samplingFields(sampling.value),
-    messages: await fitContext(whole, contextLength, dropsOldest),
+    messages: await fitContext(whole, model.contextLength, dropsOldest),
     session: conversation,
     // the one on screen is the one that is waited for
     priority: openId.value === conversation ? 1 : 0,
   };
+  // a first turn has nothing that could come back
+  if (branch.length > 1) await bringSessionBack(conversation, model);
   const unwatch = watchStats();
   const keeping = setInterval(() => keep(conversation, turn), KEEP_MS);
   try {
@@ -174,6 +183,7 @@ async function stream(
       if (chunk.choices[0].finish_reason !== null) last = chunk;
     }
     turn.state.value = endOf(last, controller.signal.aborted);
+    sessionChanged(conversation);
   } finally {
     clearInterval(keeping);
     unwatch();
