@@ -173,7 +173,9 @@ test.describe
       await chat.page.locator('.history-title').filter({ hasText: '27 + 15' }).first().click();
       await chat.ask('Hi!');
       // of the four turns before this one
-      await expect(chat.answers.last().locator('.numbers')).toContainText(/tokens, (?:[3-9]\d|\d{3}) of them known/);
+      await expect(chat.answers.last().locator('.numbers')).toContainText(
+        /tokens, (?:[3-9]\d|\d{3}) of them known/,
+      );
     });
 
     test('the settings reach the engine: a longest answer, and a context after one click', async () => {

@@ -55,6 +55,8 @@ test('branches are switched with the arrows, which keep the focus', async ({ pag
   const before = page.getByRole('button', { name: 'Previous version' });
   await expect(page.locator('.branch-at')).toHaveText('2 / 2');
   await expect(page.locator('.thinking')).toContainText('Thought for 1.5 s');
+  await page.getByText('Tool call: look_up').click();
+  await expect(page.locator('.tool-call-body')).toHaveText('{\n  "words": "<b>more</b>",\n  "limit": 3\n}');
   await before.focus();
   await page.keyboard.press('Enter');
   await expect(page.locator('.branch-at')).toHaveText('1 / 2');

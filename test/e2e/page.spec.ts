@@ -138,6 +138,7 @@ for (const [language, width, scheme] of [
     await page.locator('.history-title').first().click();
     await expect(page.locator('.turn')).toHaveCount(4);
     await page.locator('.thinking summary').click();
+    await page.locator('.tool-call summary').click();
     await page.locator('.answer').last().locator('.numbers summary').click();
     await page.locator('.answer').last().locator('.remove').click();
     await expect(page.locator('.toast')).toBeVisible();

@@ -11,6 +11,7 @@ import { isRunning } from '../state/message';
 import { focusComposer } from '../state/message-box';
 import { removeMessage } from '../state/removal';
 import { splitThinking } from '../state/thinking';
+import { splitToolCalls } from '../state/tool-calls';
 import { AnswerNumbers } from './answer-numbers';
 import { BranchArrows } from './branch-arrows';
 import { CopyButton } from './copy-button';
@@ -20,6 +21,7 @@ import { turnId } from './found-turn';
 import { IconButton } from './icon-button';
 import { MessageEditor } from './message-editor';
 import { ThinkingBlock } from './thinking-block';
+import { ToolCallBlock } from './tool-call-block';
 
 /** The editor is gone with the focus in it; the button that opened it gets it back. */
 function useFocusBack(id: string) {
@@ -171,15 +173,20 @@ function BeforeFirstToken({ turn }: { readonly turn: Answer }) {
 function AnswerBody({ turn }: { readonly turn: Answer }) {
   const { thinking, text, isThinking } = splitThinking(turn.text.value);
   const isStreaming = isRunning(turn.state.value);
+  const parts = text === '' ? [] : splitToolCalls(text, isStreaming);
   return (
     <>
       {thinking !== null && (
         <ThinkingBlock text={thinking} isRunning={isThinking && isStreaming} timeMs={turn.thinkingMs.value} />
       )}
-      {text !== '' && (
-        <div class="turn-text" dir="auto">
-          <Markdown source={text} isStreaming={isStreaming} />
-        </div>
+      {parts.map((part, index) =>
+        part.kind === 'call' ? (
+          <ToolCallBlock key={index} call={part} />
+        ) : (
+          <div key={index} class="turn-text" dir="auto">
+            <Markdown source={part.text} isStreaming={isStreaming && index === parts.length - 1} />
+          </div>
+        ),
       )}
     </>
   );

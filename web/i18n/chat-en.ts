@@ -30,6 +30,12 @@ export const chatEn = {
     done: 'Thoughts',
     time: (time: string) => `Thought for ${time}`,
   },
+  toolCall: {
+    running: 'Calling a tool…',
+    runningNamed: (name: string) => `Calling ${name}…`,
+    done: 'Tool call',
+    named: (name: string) => `Tool call: ${name}`,
+  },
   removed: {
     message: 'Deleted',
     conversation: (title: string) => `“${title}” deleted`,

@@ -25,6 +25,12 @@ export const chatZh: ChatDictionary = {
     hint: '旧版本会保留在新版本旁边。',
   },
   thinking: { running: '正在思考…', done: '思考过程', time: (time) => `思考了 ${time}` },
+  toolCall: {
+    running: '正在调用工具…',
+    runningNamed: (name) => `正在调用 ${name}…`,
+    done: '工具调用',
+    named: (name) => `工具调用：${name}`,
+  },
   removed: {
     message: '已删除',
     conversation: (title) => `已删除“${title}”`,
