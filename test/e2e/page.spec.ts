@@ -151,6 +151,10 @@ for (const [language, width, scheme] of [
     await expect(page.locator('.hit').first()).toBeVisible();
     await look();
     await page.keyboard.press('Escape');
+    await chat.box.fill('/');
+    await expect(page.getByRole('option').first()).toBeVisible();
+    await look();
+    await chat.box.fill('');
     await page.evaluate(() => document.body.focus());
     await page.locator('.question').first().click();
     await page.keyboard.press('?');

@@ -52,6 +52,42 @@ test('a system prompt belongs to its chat, and presets to all', async ({ page })
   await expect(page.getByRole('button', { name: 'You are a pirate.', exact: true })).toHaveCount(0);
 });
 
+test('a slash offers prompts, and the person’s own are kept, changed and deleted', async ({ page }) => {
+  const chat = new ChatPage(page);
+  await chat.open();
+  await openSettings(page, 'Prompts');
+  await page.getByLabel('Name', { exact: true }).fill('Haiku');
+  await page.getByLabel('Text', { exact: true }).fill('Write a haiku about ');
+  await page.getByRole('button', { name: 'Save prompt' }).click();
+  await page.getByRole('button', { name: 'Edit prompt Haiku' }).click();
+  await page.getByLabel('Text', { exact: true }).fill('Write a short haiku about ');
+  await page.getByRole('button', { name: 'Save prompt' }).click();
+  await page.keyboard.press('Escape');
+  await page.reload();
+  await chat.box.focus();
+  await page.keyboard.type('/');
+  const options = page.getByRole('option');
+  await expect(options.first()).toHaveText(/^Haiku/);
+  await expect(options).toHaveCount(6);
+  await page.keyboard.press('ArrowDown');
+  await expect(page.getByRole('option', { selected: true })).toHaveText(/^Summarize/);
+  await page.keyboard.press('Escape');
+  await expect(options).toHaveCount(0);
+  await page.keyboard.type('h');
+  await page.keyboard.press('Enter');
+  await expect(chat.box).toHaveValue('Write a short haiku about ');
+  await page.keyboard.type('rain');
+  await expect(chat.box).toHaveValue('Write a short haiku about rain');
+  await chat.box.fill('/review');
+  await page.getByRole('option', { name: 'Review code' }).click();
+  await expect(chat.box).toHaveValue(/^Find mistakes/);
+  await expect(chat.box).toBeFocused();
+  await chat.box.fill('/');
+  await page.getByRole('button', { name: 'Manage prompts…' }).click();
+  await page.getByRole('button', { name: 'Delete prompt Haiku' }).click();
+  await expect(page.getByRole('button', { name: 'Edit prompt Haiku' })).toHaveCount(0);
+});
+
 test('the text size is chosen and kept', async ({ page }) => {
   await new ChatPage(page).open();
   const sizePx = () => page.evaluate(() => Number.parseFloat(getComputedStyle(document.body).fontSize));

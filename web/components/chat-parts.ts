@@ -1,4 +1,5 @@
 import '../styles/turns.css';
+import '../styles/composer.css';
 import '../styles/history.css';
 import { startHistory } from '../state/history';
 import { keepSessions } from '../state/session-keeper';
@@ -9,6 +10,7 @@ export { EnginePanel } from './engine-panel';
 export { KeepNotice } from './keep-notice';
 export { LoadCard } from './load-card';
 export { PromptButton } from './prompt-button';
+export { PromptMenu } from './prompt-menu';
 export { Sidebar } from './sidebar';
 export { Transcript } from './transcript';
 export { UndoToast } from './undo-toast';

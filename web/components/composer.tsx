@@ -66,6 +66,7 @@ export function Composer() {
         sendDraft();
       }}
     >
+      <LazyChat part="PromptMenu" />
       <LazyChat part="PromptButton" />
       <textarea
         ref={box}

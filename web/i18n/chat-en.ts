@@ -4,6 +4,20 @@ export const chatEn = {
     none: 'Give this chat a system prompt',
     set: 'Change the system prompt of this chat',
   },
+  prompts: {
+    list: 'Prompts',
+    manage: 'Manage prompts…',
+    builtIn: [
+      { name: 'Summarize', text: 'Summarize the following text in a few sentences:\n\n' },
+      { name: 'Explain', text: 'Explain the following in simple words, with one example:\n\n' },
+      { name: 'Rewrite', text: 'Rewrite the following text so that it is clear and friendly:\n\n' },
+      {
+        name: 'Translate',
+        text: 'Translate the following text: Chinese into English, anything else into Chinese.\n\n',
+      },
+      { name: 'Review code', text: 'Find mistakes in the following code and show how to mend them:\n\n' },
+    ],
+  },
   turn: {
     copyQuestion: 'Copy message',
     edit: 'Edit',

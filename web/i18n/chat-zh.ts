@@ -3,6 +3,17 @@ import type { ChatDictionary } from './chat-en';
 export const chatZh: ChatDictionary = {
   goOn: '请从上一个回答中断的地方直接继续，不要重复，也不要添加说明。',
   prompt: { none: '为此对话设置系统提示', set: '修改此对话的系统提示' },
+  prompts: {
+    list: '提示词',
+    manage: '管理提示词…',
+    builtIn: [
+      { name: '总结', text: '请用几句话总结下面的内容：\n\n' },
+      { name: '解释', text: '请用简单的语言解释下面的内容，并举一个例子：\n\n' },
+      { name: '润色', text: '请改写下面的文字，使其清楚、友好：\n\n' },
+      { name: '翻译', text: '请翻译下面的文字：中文译成英文，其他语言译成中文。\n\n' },
+      { name: '检查代码', text: '请找出下面代码中的错误，并说明如何修改：\n\n' },
+    ],
+  },
   turn: {
     copyQuestion: '复制消息',
     edit: '编辑',
