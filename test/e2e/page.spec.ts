@@ -151,6 +151,10 @@ for (const [language, width, scheme] of [
     await expect(page.locator('.hit').first()).toBeVisible();
     await look();
     await page.keyboard.press('Escape');
+    const chooser = page.waitForEvent('filechooser');
+    await page.locator('.attach-button').click();
+    await (await chooser).setFiles({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('text') });
+    await expect(page.locator('.attached-name')).toHaveText('a.txt');
     await chat.box.fill('/');
     await expect(page.getByRole('option').first()).toBeVisible();
     await look();

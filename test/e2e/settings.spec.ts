@@ -128,6 +128,31 @@ test('drafts are kept, each with its chat', async ({ page }) => {
   await expect(chat.box).toHaveValue('half a question');
   await chat.newChatButton.click();
   await expect(chat.box).toHaveValue('a new thought');
+  // a temporary chat takes the draft along, and text files as any other chat
+  const temporary = page.getByRole('button', { name: 'Temporary chat' });
+  await temporary.click();
+  await expect(temporary).toHaveAttribute('aria-pressed', 'true');
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Attach text files' }).click();
+  await (await chooser).setFiles([
+    { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('Buy milk.') },
+    { name: 'photo.jpg', mimeType: 'image/jpeg', buffer: Buffer.from([0, 1]) },
+  ]);
+  await expect(page.locator('.attached-name')).toHaveText(['notes.txt']);
+  await expect(page.locator('.attach-problem')).toHaveText(
+    'photo.jpg is not a text file and was not attached.',
+  );
+  await expect(chat.box).toHaveValue('a new thought');
+  const numListed = await page.locator('.history-name').count();
+  await chat.box.press('Enter');
+  await expect(page.locator('.attached')).toHaveCount(0);
+  await page.locator('.question-file summary').click();
+  await expect(page.locator('.question-file pre')).toHaveText('Buy milk.');
+  await expect(page.locator('.history-name')).toHaveCount(numListed);
+  await chat.newChatButton.click();
+  await page.reload();
+  await expect(page.locator('.history-name')).toHaveCount(numListed);
+  await expect(page.locator('.turn')).toHaveCount(0);
 });
 
 test('tabs move with the arrow keys, and the dialog gives the focus back', async ({ page }) => {

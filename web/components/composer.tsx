@@ -67,6 +67,7 @@ export function Composer() {
       }}
     >
       <LazyChat part="PromptMenu" />
+      <LazyChat part="AttachedFiles" />
       <LazyChat part="PromptButton" />
       <textarea
         ref={box}
@@ -80,6 +81,7 @@ export function Composer() {
         onInput={(event) => setDraft(event.currentTarget.value)}
         onKeyDown={onKeyDown}
       />
+      <LazyChat part="AttachButton" />
       <StopOrSend />
     </form>
   );

@@ -3,7 +3,7 @@ import { formatCount } from '../i18n/format';
 import { historyWords } from '../i18n/history';
 import { words } from '../i18n/locale';
 import { isDrawerOpen } from '../state/dialog';
-import { heads } from '../state/heads';
+import { storedHeads } from '../state/heads';
 import { openConversation } from '../state/history';
 import { revealMessage } from '../state/reveal';
 import { type Excerpt, type Hit, searchConversations } from '../state/search';
@@ -64,7 +64,7 @@ export function SearchDialog() {
   useEffect(() => {
     let isStale = false;
     const timer = setTimeout(() => {
-      searchConversations([...heads.value.values()], wanted).then(
+      searchConversations(storedHeads(), wanted).then(
         (found) => !isStale && setHits(found),
         (thrown: unknown) => {
           console.warn('tabmind could not search the chats.', thrown);

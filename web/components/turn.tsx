@@ -13,6 +13,7 @@ import { removeMessage } from '../state/removal';
 import { splitThinking } from '../state/thinking';
 import { splitToolCalls } from '../state/tool-calls';
 import { AnswerNumbers } from './answer-numbers';
+import { QuestionFiles } from './attached-files';
 import { BranchArrows } from './branch-arrows';
 import { CopyButton } from './copy-button';
 import { DRAWINGS } from './drawings';
@@ -85,7 +86,7 @@ export function QuestionTurn({ turn }: { readonly turn: Question }) {
           onConfirm={(next) => {
             stopEditing();
             focusComposer();
-            void ask(openId.value, next, turn.parent);
+            void ask(openId.value, next, turn.parent, turn.files);
           }}
         />
       </article>
@@ -93,6 +94,7 @@ export function QuestionTurn({ turn }: { readonly turn: Question }) {
   }
   return (
     <article ref={article} id={turnId(turn.id)} class="turn question" aria-label={words.value.chat.you}>
+      {turn.files !== undefined && <QuestionFiles files={turn.files} />}
       <p class="turn-text question-text" dir="auto">
         {turn.text}
       </p>

@@ -18,6 +18,21 @@ export const chatEn = {
       { name: 'Review code', text: 'Find mistakes in the following code and show how to mend them:\n\n' },
     ],
   },
+  files: {
+    attach: 'Attach text files',
+    list: 'Attached files',
+    remove: (name: string) => `Do not send ${name}`,
+    tooLarge: (name: string, limit: string) => `${name} is larger than ${limit} and was not attached.`,
+    notText: (name: string) => `${name} is not a text file and was not attached.`,
+    tooMany: (name: string, limit: string) =>
+      `${name} was not attached: no more than ${limit} files go with a message.`,
+  },
+  temporary: {
+    label: 'Temporary chat',
+    off: 'Do not save this chat: it will be gone when you leave it.',
+    on: 'This chat will not be saved. Click to save it after all.',
+    keep: 'This chat is not saved and gone when you leave it. Click to save it.',
+  },
   turn: {
     copyQuestion: 'Copy message',
     edit: 'Edit',

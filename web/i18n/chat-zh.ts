@@ -14,6 +14,20 @@ export const chatZh: ChatDictionary = {
       { name: '检查代码', text: '请找出下面代码中的错误，并说明如何修改：\n\n' },
     ],
   },
+  files: {
+    attach: '附加文本文件',
+    list: '已附加的文件',
+    remove: (name) => `不发送 ${name}`,
+    tooLarge: (name, limit) => `${name} 超过 ${limit}，未附加。`,
+    notText: (name) => `${name} 不是文本文件，未附加。`,
+    tooMany: (name, limit) => `${name} 未附加：每条消息最多附加 ${limit} 个文件。`,
+  },
+  temporary: {
+    label: '临时对话',
+    off: '不保存此对话：离开后即消失。',
+    on: '此对话不会保存。点击改为保存。',
+    keep: '此对话未保存，离开后即消失。点击保存。',
+  },
   turn: {
     copyQuestion: '复制消息',
     edit: '编辑',

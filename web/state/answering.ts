@@ -9,6 +9,7 @@ import {
 import { words } from '../i18n/locale';
 import { announce } from './announcement';
 import { changeHead, keepMessages } from './archive';
+import { takeAttached } from './attachments';
 import { continuationOf, promptOf } from './chat-prompt';
 import { fitContext } from './context';
 import { generating, isLoaded, messagesOf, openId, pathOf, type Run, runs } from './conversation';
@@ -16,7 +17,7 @@ import { dropModel, engine, modelState } from './engine';
 import { watchStats } from './engine-numbers';
 import { headOf } from './heads';
 import { holdAnswer } from './history';
-import type { Answer, Message } from './message';
+import type { Answer, AttachedFile, Message } from './message';
 import { pathTo } from './message-tree';
 import { selectedModel } from './models';
 import { whenReady } from './readiness';
@@ -39,18 +40,25 @@ const MODEL_IS_LOST: ReadonlySet<ErrorCode> = new Set([
 
 const isBusy = (conversation: string): boolean => generating.value.has(conversation);
 
-/** Sends `text` in the open conversation and streams the answer under it; not while one is under way there. */
+/** Sends `text` in the open conversation, with the files that are attached, and streams the answer under it; not while one is under way there. */
 export async function send(text: string): Promise<void> {
   const conversation = openId.value;
-  await ask(conversation, text, pathOf(conversation).at(-1)?.id ?? null);
+  if (text.trim() === '' || isBusy(conversation)) return;
+  await ask(conversation, text, pathOf(conversation).at(-1)?.id ?? null, takeAttached(conversation));
 }
 
 /** Asks `text` after `parent`: at the end, or beside a question that it replaces, as a new branch. */
-export async function ask(conversation: string, text: string, parent: string | null): Promise<void> {
+export async function ask(
+  conversation: string,
+  text: string,
+  parent: string | null,
+  files: readonly AttachedFile[] = [],
+): Promise<void> {
   const content = text.trim();
   if (content === '' || isBusy(conversation)) return;
   const place = { id: crypto.randomUUID(), parent, createdMs: Date.now() };
-  const question: Message = { ...place, role: 'user', text: content };
+  const attachments = files.length === 0 ? {} : { files };
+  const question: Message = { ...place, role: 'user', text: content, ...attachments };
   batch(() => {
     add(conversation, question);
     if (headOf(conversation).title === '') changeHead(conversation, { title: titleOf(content) });

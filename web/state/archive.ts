@@ -5,6 +5,7 @@ import { ConversationStore } from '../storage/conversation-store';
 import { type Head, type HeadPatch, headOf, putHead } from './heads';
 import type { Message } from './message';
 import { toRecord } from './message-record';
+import { isTemporary } from './temporary';
 
 /** What tabs tell each other: look again at this conversation, or at all. */
 export interface Note {
@@ -74,16 +75,17 @@ export function watchStore(look: (note: Note) => void): void {
   listen(look);
 }
 
-/** Changes a head here and, when anything was said in it, in the storage. */
+/** Changes a head here and, when anything was said in it and it is not temporary, in the storage. */
 export function changeHead(id: string, patch: HeadPatch): void {
   const whole: Head = { ...headOf(id), ...patch };
   putHead(whole);
-  if (whole.leaf === null) return;
+  if (whole.leaf === null || isTemporary(id)) return;
   const record = { ...whole, version: RECORD_VERSION } as const;
   void write({ kind: 'changed', conversation: id, ids: [] }, () => store.changeHead(record, patch));
 }
 
 export function keepMessages(conversation: string, messages: readonly Message[]): void {
+  if (isTemporary(conversation)) return;
   const records = messages.map((message) => toRecord(conversation, message));
   const ids = records.map(({ id }) => id);
   void write({ kind: 'changed', conversation, ids }, () => store.putMessages(records));
@@ -99,10 +101,12 @@ export function restore(head: Head, records: readonly MessageRecord[]): Promise<
 }
 
 export function dropMessages(conversation: string, ids: readonly string[]): void {
+  if (isTemporary(conversation)) return;
   void write({ kind: 'changed', conversation, ids }, () => store.deleteMessages(conversation, ids));
 }
 
 export function dropConversation(conversation: string): void {
+  if (isTemporary(conversation)) return;
   void write({ kind: 'deleted', conversation }, () => store.delete(conversation));
 }
 

@@ -1,6 +1,7 @@
 import type { ChatMessage } from '../../src/index';
 import { chatWords } from '../i18n/chat';
 import type { Message } from './message';
+import { questionText } from './question-text';
 import { splitThinking } from './thinking';
 
 /** What the model is shown: the system prompt, every question, and every answer that has text, without its thinking. */
@@ -8,7 +9,8 @@ export function promptOf(systemPrompt: string, branch: readonly Message[]): read
   const system = systemPrompt.trim();
   const messages: ChatMessage[] = system === '' ? [] : [{ role: 'system', content: system }];
   for (const message of branch) {
-    if (message.role === 'user') messages.push({ role: 'user', content: message.text });
+    if (message.role === 'user')
+      messages.push({ role: 'user', content: questionText(message.text, message.files) });
     else {
       const { text } = splitThinking(message.text.value);
       if (text !== '') messages.push({ role: 'assistant', content: text });

@@ -3,6 +3,7 @@ import { settled, store } from './archive';
 import { type Head, storedHeads } from './heads';
 import { pathTo } from './message-tree';
 import { storedPrompts } from './prompts';
+import { questionText } from './question-text';
 import { splitThinking } from './thinking';
 
 /** What an export file says of itself. */
@@ -59,7 +60,7 @@ function markdownOf(
   const tree = new Map(messages.map((message) => [message.id, message]));
   const turns = pathTo(tree, leaf).map((message) =>
     message.role === 'user'
-      ? `## ${speakers.you}\n\n${message.text}`
+      ? `## ${speakers.you}\n\n${questionText(message.text, message.files)}`
       : `## ${speakers.model} (${message.model})\n\n${splitThinking(message.text).text}`,
   );
   const system = systemPrompt.trim() === '' ? [] : [`> ${systemPrompt.trim().replaceAll('\n', '\n> ')}`];
