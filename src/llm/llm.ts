@@ -31,7 +31,7 @@ import { lazyPart } from './lazy-part';
 import type { LoadedModel } from './loaded-model';
 import { NOTHING_LOADED } from './nothing-loaded';
 import { type LoadStep, ProgressMeter } from './progress-meter';
-import { SessionStore } from './session-store';
+import { savedSessions } from './saved-sessions';
 
 interface Loading {
   readonly stop: AbortController;
@@ -212,15 +212,15 @@ export class Llm implements WorkerApi {
 
   async deleteSession(session: string): Promise<void> {
     await this.dropSession(session);
-    await new SessionStore().delete(session);
+    await (await savedSessions()).delete(session);
   }
 
   async savedConversations(): Promise<SavedConversations> {
-    return new SessionStore().size();
+    return (await savedSessions()).size();
   }
 
   async deleteSavedConversations(): Promise<void> {
-    await new SessionStore().clear();
+    await (await savedSessions()).clear();
   }
 
   async stats(): Promise<EngineStats> {

@@ -21,7 +21,8 @@ import { findPoolRoom } from './gpu-room';
 import { lazyPart } from './lazy-part';
 import { loadShape } from './load-shape';
 import type { LoadStep } from './progress-meter';
-import { SessionStore, sessionKey } from './session-store';
+import { savedSessions } from './saved-sessions';
+import { sessionKey } from './session-key';
 import type { TextModel } from './text-model';
 
 /** Everything that one model in memory consists of. */
@@ -36,7 +37,6 @@ export class LoadedModel {
   readonly #pool: KvPool;
   readonly #weights: LoadedWeights;
   readonly #sessionKey: string;
-  readonly #sessions = new SessionStore();
   #isClosed = false;
 
   private constructor(parts: Parts, info: ModelInfo) {
@@ -127,7 +127,7 @@ export class LoadedModel {
       if (blockIds.length * this.#pool.layout.blockBytes > maxBytes) return null;
       return { tokenIds, contents: await this.#pool.readBlocks(blockIds) };
     });
-    return saved !== null && this.#sessions.write(id, this.#sessionKey, saved, maxBytes);
+    return saved !== null && (await savedSessions()).write(id, this.#sessionKey, saved, maxBytes);
   }
 
   /**
@@ -136,7 +136,7 @@ export class LoadedModel {
    */
   async restoreSession(id: string): Promise<number> {
     const { sessions } = this.engine;
-    const saved = await this.#sessions.read(id, this.#sessionKey);
+    const saved = await (await savedSessions()).read(id, this.#sessionKey);
     if (this.#isClosed) return 0;
     // What is there is newer than what was saved.
     const present = sessions.find(id);

@@ -1,13 +1,8 @@
 import { clear, createStore, del, entries, get, set, type UseStore, values } from 'idb-keyval';
 import { TabmindError } from '../errors';
-import type { KvShape } from '../kvcache/kv-pool';
 import type { SavedConversations } from '../protocol';
 import { sha256 } from '../weights/digest';
 import { guardStorage } from '../weights/storage-guard';
-import type { WeightIdentity } from '../weights/weight-identity';
-
-/** To be raised whenever the contents of a KV block mean something else than before. */
-const CONTENTS_VERSION = 2;
 
 /** A conversation as it lies on the GPU. */
 export interface SavedSession {
@@ -31,17 +26,6 @@ interface SessionRecord {
 interface Stored {
   readonly id: string;
   readonly bytes: number;
-}
-
-/** Model and layout in one string: a session restored under another one would be noise. */
-export function sessionKey(identity: WeightIdentity, randomSeed: number | null, shape: KvShape): string {
-  const { id, revision, weightBits, headBits, groupSize } = identity;
-  const { numLayers, numKvHeads, headDim, kvBits, blockTokens } = shape;
-  return JSON.stringify([
-    CONTENTS_VERSION,
-    ...[id, revision, weightBits, headBits, groupSize, randomSeed],
-    ...[numLayers, numKvHeads, headDim, kvBits, blockTokens],
-  ]);
 }
 
 /**

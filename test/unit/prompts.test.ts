@@ -1,13 +1,20 @@
 import 'fake-indexeddb/auto';
+import { effect } from '@preact/signals';
 import { describe, expect, it, vi } from 'vitest';
 import { keepPrompt, loadPrompts, ownPrompts, removePrompt } from '../../web/state/prompts';
 
 vi.hoisted(() => vi.stubGlobal('navigator', { languages: ['en'], userAgent: '' }));
 vi.hoisted(() => vi.stubGlobal('addEventListener', () => undefined));
 
-const { closePromptMenu, isPromptWanted, offeredPrompts, promptsFor } = await import(
-  '../../web/state/prompt-menu'
-);
+const {
+  chosenIndex,
+  closePromptMenu,
+  forgetClosing,
+  isPromptWanted,
+  moveChoice,
+  offeredPrompts,
+  promptsFor,
+} = await import('../../web/state/prompt-menu');
 const { setDraft } = await import('../../web/state/drafts');
 
 const offered = () => offeredPrompts.value.map(({ name }) => name);
@@ -64,13 +71,33 @@ describe('the list behind a slash', () => {
     ]);
   });
 
+  it('is gone through with the arrow keys, and begins anew with another text', () => {
+    setDraft('/');
+    const count = offered().length;
+    expect(count).toBeGreaterThan(2);
+    moveChoice(1);
+    moveChoice(1);
+    expect(chosenIndex.value).toBe(2);
+    for (let step = 0; step < 3; step++) moveChoice(-1);
+    expect(chosenIndex.value).toBe(count - 1);
+    moveChoice(1);
+    expect(chosenIndex.value).toBe(0);
+    moveChoice(1);
+    setDraft('/t');
+    expect(chosenIndex.value).toBe(0);
+  });
+
   it('stays closed until something else is typed', () => {
+    const stop = effect(forgetClosing);
     setDraft('/s');
     expect(offered()).not.toEqual([]);
     closePromptMenu();
     expect(offered()).toEqual([]);
     setDraft('/su');
     expect(offered()).toEqual(['Summarize']);
+    setDraft('/s');
+    expect(offered()).not.toEqual([]);
+    stop();
     setDraft('');
   });
 });

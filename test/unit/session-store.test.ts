@@ -1,7 +1,8 @@
 import 'fake-indexeddb/auto';
 import { createStore, get, set } from 'idb-keyval';
 import { describe, expect, it, vi } from 'vitest';
-import { SessionStore, sessionKey } from '../../src/llm/session-store';
+import { sessionKey } from '../../src/llm/session-key';
+import { SessionStore } from '../../src/llm/session-store';
 import { weightIdentity } from '../../src/weights/weight-identity';
 
 const identity = weightIdentity({ id: 'org/model', url: '' }, {});

@@ -1,9 +1,18 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useSignalEffect } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import { chatWords } from '../i18n/chat';
 import { openDialog, settingsSection } from '../state/dialog';
-import { setDraft } from '../state/drafts';
 import { COMPOSER_ID } from '../state/message-box';
-import { closePromptMenu, isPromptWanted, type OfferedPrompt, offeredPrompts } from '../state/prompt-menu';
+import {
+  chosenIndex,
+  closePromptMenu,
+  forgetClosing,
+  isPromptWanted,
+  moveChoice,
+  type OfferedPrompt,
+  offeredPrompts,
+  takePrompt,
+} from '../state/prompt-menu';
 import { loadPrompts } from '../state/prompts';
 
 const LIST_ID = 'prompt-list';
@@ -12,54 +21,46 @@ const optionId = (index: number): string => `${LIST_ID}-${index}`;
 const messageBox = (): HTMLTextAreaElement | null =>
   document.querySelector<HTMLTextAreaElement>(`#${COMPOSER_ID}`);
 
-/** The text takes the place of what was typed, with the caret behind it. */
-function choose({ text }: OfferedPrompt): void {
-  setDraft(text);
+/** With the caret behind it. */
+function choose(prompt: OfferedPrompt): void {
+  takePrompt(prompt);
   const box = messageBox();
   box?.focus();
   // once the box holds the new text
-  setTimeout(() => box?.setSelectionRange(text.length, text.length));
+  setTimeout(() => box?.setSelectionRange(prompt.text.length, prompt.text.length));
 }
 
-/** Keys in the message box that belong to the open list, heard before the box itself hears them. */
-function actOf(event: KeyboardEvent, at: number, offered: readonly OfferedPrompt[]): (() => number) | null {
-  const { key } = event;
-  if (key === 'ArrowDown') return () => (at + 1) % offered.length;
-  if (key === 'ArrowUp') return () => (at + offered.length - 1) % offered.length;
-  const close = (act: () => void) => () => {
-    act();
-    return 0;
-  };
-  if (key === 'Escape') return close(closePromptMenu);
-  const prompt = offered[at];
-  const isChoice = (key === 'Enter' || key === 'Tab') && !event.shiftKey && !event.ctrlKey && !event.metaKey;
-  return isChoice && prompt !== undefined ? close(() => choose(prompt)) : null;
+/** What a key does in the list; null where it is the message box's own. */
+function actOf(event: KeyboardEvent): (() => void) | null {
+  const prompt = offeredPrompts.value[chosenIndex.value];
+  // keyCode 229: the input method has the key, which Safari says only so
+  if (prompt === undefined || event.isComposing || event.keyCode === 229) return null;
+  if (event.key === 'ArrowDown') return () => moveChoice(1);
+  if (event.key === 'ArrowUp') return () => moveChoice(-1);
+  if (event.key === 'Escape') return closePromptMenu;
+  const isChoice = event.key === 'Enter' || event.key === 'Tab';
+  return isChoice && !event.shiftKey && !event.ctrlKey && !event.metaKey ? () => choose(prompt) : null;
 }
 
-/** Tells the message box which list it leads, and hears its keys, while the list is open. */
-function useMessageBox(offered: readonly OfferedPrompt[], at: number, setAt: (index: number) => void): void {
-  useEffect(() => {
-    const box = messageBox();
-    if (box === null || offered.length === 0) return;
-    const onKeyDown = (event: KeyboardEvent): void => {
-      // keyCode 229: the input method has the key, which Safari says only so
-      if (event.isComposing || event.keyCode === 229) return;
-      const act = actOf(event, at, offered);
-      if (act === null) return;
-      event.preventDefault();
-      event.stopPropagation();
-      setAt(act());
-    };
-    box.addEventListener('keydown', onKeyDown, { capture: true });
-    box.setAttribute('aria-autocomplete', 'list');
-    box.setAttribute('aria-controls', LIST_ID);
-    box.setAttribute('aria-activedescendant', optionId(at));
-    return () => {
-      box.removeEventListener('keydown', onKeyDown, { capture: true });
-      for (const name of ['autocomplete', 'controls', 'activedescendant'])
-        box.removeAttribute(`aria-${name}`);
-    };
-  }, [offered, at]);
+/** Heard before the box hears it, and by what is typed rather than what is drawn: keys may be faster than frames. */
+function onKeyDown(event: KeyboardEvent): void {
+  const act = actOf(event);
+  if (act === null) return;
+  event.preventDefault();
+  event.stopPropagation();
+  act();
+}
+
+/** Tells the message box which list it leads, while the list is open. */
+function markBox(index: number | null): void {
+  const box = messageBox();
+  if (index === null) {
+    for (const name of ['autocomplete', 'controls', 'activedescendant']) box?.removeAttribute(`aria-${name}`);
+    return;
+  }
+  box?.setAttribute('aria-autocomplete', 'list');
+  box?.setAttribute('aria-controls', LIST_ID);
+  box?.setAttribute('aria-activedescendant', optionId(index));
 }
 
 function openPromptSettings(): void {
@@ -72,14 +73,18 @@ export function PromptMenu() {
   const { prompts } = chatWords.value;
   const offered = offeredPrompts.value;
   const isWanted = isPromptWanted.value;
-  const [chosen, setChosen] = useState(0);
-  const at = Math.min(chosen, Math.max(0, offered.length - 1));
-  useEffect(() => setChosen(0), [offered]);
+  const at = offered.length === 0 ? null : chosenIndex.value;
+  useSignalEffect(forgetClosing);
+  useEffect(() => {
+    const box = messageBox();
+    box?.addEventListener('keydown', onKeyDown, { capture: true });
+    return () => box?.removeEventListener('keydown', onKeyDown, { capture: true });
+  }, []);
   useEffect(() => {
     if (!isWanted) return;
     loadPrompts().catch((thrown: unknown) => console.warn('tabmind could not read the prompts.', thrown));
   }, [isWanted]);
-  useMessageBox(offered, at, setChosen);
+  useEffect(() => markBox(at), [at]);
   if (offered.length === 0) return null;
   return (
     // a click must leave the focus in the message box

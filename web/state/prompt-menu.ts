@@ -1,6 +1,6 @@
 import { computed, signal } from '@preact/signals';
 import { chatWords } from '../i18n/chat';
-import { draft } from './drafts';
+import { draft, setDraft } from './drafts';
 import { folded } from './folding';
 import { ownPrompts } from './prompts';
 
@@ -43,7 +43,29 @@ export function promptsFor(prompts: readonly OfferedPrompt[], typed: string): re
   return [...begin, ...hold].map(({ prompt }) => prompt);
 }
 
+/** Where the arrow keys went while this draft stood; any other draft begins at the first. */
+const moved = signal({ draft: '', index: 0 });
+
+/** Place of the prompt that Enter takes. */
+export const chosenIndex = computed(() => (moved.value.draft === draft.value ? moved.value.index : 0));
+
+/** Goes to the next prompt, or the one before (-1), round and round. */
+export function moveChoice(step: 1 | -1): void {
+  const count = offeredPrompts.value.length;
+  moved.value = { draft: draft.value, index: (chosenIndex.value + step + count) % count };
+}
+
+/** The text takes the place of what was typed. */
+export function takePrompt({ text }: OfferedPrompt): void {
+  setDraft(text);
+}
+
 /** Closes the list until something else is typed. */
 export function closePromptMenu(): void {
   closedFor.value = draft.value;
+}
+
+/** To be run with every change of the draft: the same start typed once more opens the list again. */
+export function forgetClosing(): void {
+  if (closedFor.peek() !== draft.value) closedFor.value = null;
 }
