@@ -153,8 +153,9 @@ for (const [language, width, scheme] of [
     await page.keyboard.press('Escape');
     const chooser = page.waitForEvent('filechooser');
     await page.locator('.attach-button').click();
-    await (await chooser).setFiles({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('text') });
-    await expect(page.locator('.attached-name')).toHaveText('a.txt');
+    const name = `${'long-'.repeat(20)}name.txt`;
+    await (await chooser).setFiles({ name, mimeType: 'text/plain', buffer: Buffer.from('text') });
+    await expect(page.locator('.attached-name')).toHaveText(name);
     await chat.box.fill('/');
     await expect(page.getByRole('option').first()).toBeVisible();
     await look();

@@ -1,6 +1,6 @@
 import { GREEDY } from '../../src/engine/sampling-params';
 import { LoadedModel } from '../../src/llm/loaded-model';
-import { SessionStore } from '../../src/llm/session-store';
+import { savedSessions } from '../../src/llm/saved-sessions';
 import { LoadGate } from '../../src/weights/load-gate';
 import { tinyFolder } from '../reference/tiny-folder';
 import { assertEqual, gpuTest } from './harness';
@@ -21,5 +21,5 @@ gpuTest('a saved session comes back, and does not once its model is being closed
   const restored = model.restoreSession(session);
   await model.close();
   assertEqual(await restored, 0, 'tokens that came back to a closed model');
-  await new SessionStore().delete(session);
+  await (await savedSessions()).delete(session);
 });

@@ -27,7 +27,7 @@ function PromptForm({ known, onDone, act }: FormProps) {
   };
   return (
     <form
-      class="data-part"
+      class="data-part prompt-form"
       onSubmit={(event) => {
         event.preventDefault();
         void save();

@@ -44,6 +44,7 @@ export const chatEn = {
     before: 'Previous version',
     after: 'Next version',
     earlier: 'Show earlier messages',
+    later: 'Show later messages',
     elsewhere: 'Being answered in another tab…',
   },
   edit: {

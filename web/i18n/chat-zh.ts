@@ -39,6 +39,7 @@ export const chatZh: ChatDictionary = {
     before: '上一个版本',
     after: '下一个版本',
     earlier: '显示更早的消息',
+    later: '显示更新的消息',
     elsewhere: '正在另一个标签页中回答…',
   },
   edit: {
