@@ -85,7 +85,7 @@ export function createEngine(): Engine {
     renderChat: (...conversation) => call(api.renderChat(...conversation)),
     setPriority: (requestId, priority) => call(api.setPriority(requestId, priority)),
     dropSession: (session) => call(api.dropSession(session)),
-    saveSession: (session) => call(api.saveSession(session)),
+    saveSession: (session, maxBytes) => call(api.saveSession(session, maxBytes)),
     restoreSession: (session) => call(api.restoreSession(session)),
     deleteSession: (session) => call(api.deleteSession(session)),
     savedConversations: () => call(api.savedConversations()),

@@ -278,14 +278,17 @@ export interface WorkerApi {
   setPriority(requestId: string, priority: number): Promise<void>;
   /** Gives up what a session holds on the GPU; what it has saved stays. */
   dropSession(session: string): Promise<void>;
-  /** Keeps what a session holds on the GPU in the browser's storage; false when it holds nothing. */
-  saveSession(session: string): Promise<boolean>;
+  /**
+   * Keeps what a session holds on the GPU in the browser's storage. All that is kept takes at most `maxBytes` afterwards:
+   * what was saved longest ago makes room. False when the session holds nothing, or more than that by itself.
+   */
+  saveSession(session: string, maxBytes?: number): Promise<boolean>;
   /**
    * Brings a saved session back to the GPU. Resolves to the tokens that need not be computed again: 0 when it was not
    * saved, by another model or with other bits, or is damaged, or there is no room. The next turn works all the same.
    */
   restoreSession(session: string): Promise<number>;
-  /** Removes a session from the GPU and from the storage. */
+  /** Removes a session from the GPU and from the storage; needs no loaded model. */
   deleteSession(session: string): Promise<void>;
   /** What saveSession has kept, of whatever model. */
   savedConversations(): Promise<SavedConversations>;

@@ -5,6 +5,8 @@ import type { Tokenizer } from './tokenizer';
 export interface DetokenizerOptions {
   /** Leave markup such as `<|im_end|>` out of the text. Default true. */
   readonly skipSpecialTokens?: boolean;
+  /** Special tokens that are text all the same. Default none. */
+  readonly keptIds?: ReadonlySet<number>;
   /**
    * The ids go on in the middle of a text: keep the space that SentencePiece models put before the first word.
    * Default false.
@@ -20,6 +22,7 @@ export interface DetokenizerOptions {
 export class Detokenizer {
   readonly #tokenizer: Tokenizer;
   readonly #skipSpecialTokens: boolean;
+  readonly #keptIds: ReadonlySet<number>;
   readonly #utf8: TextDecoder;
   #isFirst: boolean;
   /** How many characters may still be cut from the head of the text. */
@@ -28,6 +31,7 @@ export class Detokenizer {
   constructor(tokenizer: Tokenizer, options: DetokenizerOptions = {}) {
     this.#tokenizer = tokenizer;
     this.#skipSpecialTokens = options.skipSpecialTokens ?? true;
+    this.#keptIds = options.keptIds ?? new Set();
     // "Ignore" means that U+FEFF is text like any other character.
     this.#utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
     const continuesText = options.continuesText ?? false;
@@ -50,7 +54,8 @@ export class Detokenizer {
   #decode(id: number): string {
     const piece = this.#tokenizer.pieceOf(id);
     if (piece === null) return '';
-    if (this.#skipSpecialTokens && this.#tokenizer.specialIds.has(id)) return '';
+    const isMarkup = this.#tokenizer.specialIds.has(id) && !this.#keptIds.has(id);
+    if (this.#skipSpecialTokens && isMarkup) return '';
     const { kind } = this.#tokenizer.decoder;
     if (kind === 'text') return this.#decodeText(piece);
     if (this.#tokenizer.addedIds.has(id)) return this.#utf8.decode() + piece;

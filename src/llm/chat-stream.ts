@@ -2,6 +2,7 @@ import { Detokenizer } from '../chat/detokenizer';
 import { StopStrings } from '../chat/stop-strings';
 import { bytesOfToken } from '../chat/token-bytes';
 import type { Tokenizer } from '../chat/tokenizer';
+import { toolMarkIds } from '../chat/tool-marks';
 import type { TokenLogprob } from '../engine/batch';
 import type { ChatChunk, FinishReason, Timings, TokenChoice, TokenReport, Usage } from '../protocol';
 import type { TextModel } from './text-model';
@@ -31,7 +32,8 @@ export class ChatStream {
   ) {
     this.#head = { id, object: 'chat.completion.chunk', created: Math.floor(Date.now() / 1000), model };
     this.#tokenizer = text.tokenizer;
-    this.#detokenizer = new Detokenizer(text.tokenizer, { continuesText: text.continuesText });
+    const { tokenizer, continuesText } = text;
+    this.#detokenizer = new Detokenizer(tokenizer, { continuesText, keptIds: toolMarkIds(tokenizer) });
     this.#stops = new StopStrings(stops);
     this.#send = send;
     this.#index = index;

@@ -31,7 +31,7 @@ import { lazyPart } from './lazy-part';
 import type { LoadedModel } from './loaded-model';
 import { NOTHING_LOADED } from './nothing-loaded';
 import { type LoadStep, ProgressMeter } from './progress-meter';
-import { SessionStore } from './session-store';
+import { savedSessions } from './saved-sessions';
 
 interface Loading {
   readonly stop: AbortController;
@@ -209,8 +209,8 @@ export class Llm implements WorkerApi {
     this.#model?.engine.sessions.drop(session);
   }
 
-  async saveSession(session: string): Promise<boolean> {
-    return this.#loaded().saveSession(session);
+  async saveSession(session: string, maxBytes?: number): Promise<boolean> {
+    return this.#loaded().saveSession(session, maxBytes);
   }
 
   async restoreSession(session: string): Promise<number> {
@@ -218,15 +218,16 @@ export class Llm implements WorkerApi {
   }
 
   async deleteSession(session: string): Promise<void> {
-    await this.#loaded().deleteSession(session);
+    await this.dropSession(session);
+    await (await savedSessions()).delete(session);
   }
 
   async savedConversations(): Promise<SavedConversations> {
-    return new SessionStore().size();
+    return (await savedSessions()).size();
   }
 
   async deleteSavedConversations(): Promise<void> {
-    await new SessionStore().clear();
+    await (await savedSessions()).clear();
   }
 
   async stats(): Promise<EngineStats> {

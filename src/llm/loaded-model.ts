@@ -21,7 +21,8 @@ import { findPoolRoom } from './gpu-room';
 import { lazyPart } from './lazy-part';
 import { loadShape } from './load-shape';
 import type { LoadStep } from './progress-meter';
-import { SessionStore, sessionKey } from './session-store';
+import { savedSessions } from './saved-sessions';
+import { sessionKey } from './session-key';
 import type { TextModel } from './text-model';
 
 /** Everything that one model in memory consists of. */
@@ -35,7 +36,6 @@ export class LoadedModel {
   readonly #pool: KvPool;
   readonly #weights: LoadedWeights;
   readonly #sessionKey: string;
-  readonly #sessions = new SessionStore();
   #isClosed = false;
 
   private constructor(parts: Parts, info: ModelInfo) {
@@ -117,15 +117,15 @@ export class LoadedModel {
     return this.engine.borrow(1, () => measureReadSpeed(this.#gpu));
   }
 
-  /** Keeps what a session holds on the GPU for later visits; false when it holds nothing. */
-  async saveSession(id: string): Promise<boolean> {
-    const saved = await this.engine.sessions.read(id, async ({ blockTable, tokenIds }) => ({
-      tokenIds,
-      contents: await this.#pool.readBlocks(blockTable.blockIds),
-    }));
-    if (saved === null) return false;
-    await this.#sessions.write(id, this.#sessionKey, saved);
-    return true;
+  /** Keeps what a session holds on the GPU for later visits; false when it holds nothing, or more than `maxBytes`. */
+  async saveSession(id: string, maxBytes = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const saved = await this.engine.sessions.read(id, async ({ blockTable, tokenIds }) => {
+      const { blockIds } = blockTable;
+      // before anything of it is read back
+      if (blockIds.length * this.#pool.layout.blockBytes > maxBytes) return null;
+      return { tokenIds, contents: await this.#pool.readBlocks(blockIds) };
+    });
+    return saved !== null && (await savedSessions()).write(id, this.#sessionKey, saved, maxBytes);
   }
 
   /**
@@ -134,7 +134,7 @@ export class LoadedModel {
    */
   async restoreSession(id: string): Promise<number> {
     const { sessions } = this.engine;
-    const saved = await this.#sessions.read(id, this.#sessionKey);
+    const saved = await (await savedSessions()).read(id, this.#sessionKey);
     if (this.#isClosed) return 0;
     // What is there is newer than what was saved.
     const present = sessions.find(id);
@@ -143,11 +143,6 @@ export class LoadedModel {
     const { tokenIds, contents } = saved;
     const write = (blockIds: readonly number[]) => this.#pool.writeBlocks(blockIds, contents);
     return sessions.restore(id, tokenIds, write) ? tokenIds.length : 0;
-  }
-
-  async deleteSession(id: string): Promise<void> {
-    this.engine.sessions.drop(id);
-    await this.#sessions.delete(id);
   }
 
   stats(): EngineStats {

@@ -1,12 +1,8 @@
-import { clear, createStore, del, get, set, type UseStore, values } from 'idb-keyval';
-import type { KvShape } from '../kvcache/kv-pool';
+import { clear, createStore, del, entries, get, set, type UseStore, values } from 'idb-keyval';
+import { TabmindError } from '../errors';
 import type { SavedConversations } from '../protocol';
 import { sha256 } from '../weights/digest';
 import { guardStorage } from '../weights/storage-guard';
-import type { WeightIdentity } from '../weights/weight-identity';
-
-/** To be raised whenever the contents of a KV block mean something else than before. */
-const CONTENTS_VERSION = 2;
 
 /** A conversation as it lies on the GPU. */
 export interface SavedSession {
@@ -22,17 +18,14 @@ interface SessionRecord {
   /** SHA-256 of the ids, then of the contents. */
   readonly hash: string;
   readonly contents: Blob;
+  /** When it was written; left out in records that are older than this field. */
+  readonly savedMs?: number;
 }
 
-/** Model and layout in one string: a session restored under another one would be noise. */
-export function sessionKey(identity: WeightIdentity, randomSeed: number | null, shape: KvShape): string {
-  const { id, revision, weightBits, headBits, groupSize } = identity;
-  const { numLayers, numKvHeads, headDim, kvBits, blockTokens } = shape;
-  return JSON.stringify([
-    CONTENTS_VERSION,
-    ...[id, revision, weightBits, headBits, groupSize, randomSeed],
-    ...[numLayers, numKvHeads, headDim, kvBits, blockTokens],
-  ]);
+/** Another conversation as far as making room needs it. */
+interface Stored {
+  readonly id: string;
+  readonly bytes: number;
 }
 
 /**
@@ -47,15 +40,51 @@ export class SessionStore {
     this.#sessions = createStore(database, 'sessions');
   }
 
-  async write(id: string, key: string, { tokenIds, contents }: SavedSession): Promise<void> {
+  /**
+   * Keeps a conversation. Others are given up, the oldest first, until all together have at most `maxBytes` and the browser
+   * takes it; false, and nothing changed, when it is larger by itself.
+   */
+  async write(
+    id: string,
+    key: string,
+    { tokenIds, contents }: SavedSession,
+    maxBytes = Number.POSITIVE_INFINITY,
+  ): Promise<boolean> {
     const ids = Uint32Array.from(tokenIds);
     const record: SessionRecord = {
       key,
       tokenIds: ids,
       hash: await hashOf(ids, contents),
       contents: new Blob([contents]),
+      savedMs: Date.now(),
     };
-    await guard(() => set(id, record, this.#sessions));
+    if (bytesOf(record) > maxBytes) return false;
+    const others = (await this.#oldestFirst()).filter((stored) => stored.id !== id);
+    let totalBytes = bytesOf(record) + others.reduce((sum, { bytes }) => sum + bytes, 0);
+    const dropOldest = async (): Promise<boolean> => {
+      const oldest = others.shift();
+      if (oldest === undefined) return false;
+      totalBytes -= oldest.bytes;
+      await this.delete(oldest.id);
+      return true;
+    };
+    while (totalBytes > maxBytes) await dropOldest();
+    for (;;) {
+      try {
+        await guard(() => set(id, record, this.#sessions));
+        return true;
+      } catch (thrown) {
+        const isFull = thrown instanceof TabmindError && thrown.code === 'quota';
+        if (!isFull || !(await dropOldest())) throw thrown;
+      }
+    }
+  }
+
+  async #oldestFirst(): Promise<Stored[]> {
+    const stored = await guard(() => entries<string, SessionRecord>(this.#sessions));
+    return stored
+      .sort(([, one], [, other]) => (one.savedMs ?? 0) - (other.savedMs ?? 0))
+      .map(([id, record]) => ({ id, bytes: bytesOf(record) }));
   }
 
   /** null when there is none of this model and layout, or its bytes are not those that were written. */
@@ -73,10 +102,7 @@ export class SessionStore {
   /** How many there are, and their bytes. */
   async size(): Promise<SavedConversations> {
     const records = await guard(() => values<SessionRecord>(this.#sessions));
-    const bytes = records.reduce(
-      (sum, { tokenIds, contents }) => sum + tokenIds.byteLength + contents.size,
-      0,
-    );
+    const bytes = records.reduce((sum, record) => sum + bytesOf(record), 0);
     return { count: records.length, bytes };
   }
 
@@ -88,6 +114,8 @@ export class SessionStore {
     await guard(() => del(id, this.#sessions));
   }
 }
+
+const bytesOf = ({ tokenIds, contents }: SessionRecord): number => tokenIds.byteLength + contents.size;
 
 async function hashOf(ids: Uint32Array<ArrayBuffer>, contents: Uint8Array<ArrayBuffer>): Promise<string> {
   return `${await sha256(new Uint8Array(ids.buffer))} ${await sha256(contents)}`;

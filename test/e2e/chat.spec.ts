@@ -141,6 +141,12 @@ test.describe
     });
 
     test('a reload in the middle of an answer keeps what was there, another tab sees it, and a second visit fetches no weights', async () => {
+      // what the graphics card holds of the chat on screen is saved when the tab is hidden
+      await chat.page.evaluate(() => {
+        Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => 'hidden' });
+        document.dispatchEvent(new Event('visibilitychange'));
+        Reflect.deleteProperty(document, 'visibilityState');
+      });
       await chat.newChatButton.click();
       await chat.send('Tell me a story about a fox');
       await expect.poll(async () => (await chat.lastWords()).length, { timeout: 60_000 }).toBeGreaterThan(30);
@@ -164,7 +170,12 @@ test.describe
       test.info().annotations.push({ type: 'second visit', description: `ready after ${seconds} s` });
       console.log(`second visit: ready after ${seconds} s`);
       expect(chat.requests.filter((request) => request.url().includes('.safetensors'))).toEqual([]);
-      await expect(chat.page.locator('.history-name')).not.toHaveCount(0);
+      await chat.page.locator('.history-title').filter({ hasText: '27 + 15' }).first().click();
+      await chat.ask('Hi!');
+      // of the four turns before this one
+      await expect(chat.answers.last().locator('.numbers')).toContainText(
+        /tokens, (?:[3-9]\d|\d{3}) of them known/,
+      );
     });
 
     test('the settings reach the engine: a longest answer, and a context after one click', async () => {

@@ -55,6 +55,8 @@ test('branches are switched with the arrows, which keep the focus', async ({ pag
   const before = page.getByRole('button', { name: 'Previous version' });
   await expect(page.locator('.branch-at')).toHaveText('2 / 2');
   await expect(page.locator('.thinking')).toContainText('Thought for 1.5 s');
+  await page.getByText('Tool call: look_up').click();
+  await expect(page.locator('.tool-call-body')).toHaveText('{\n  "words": "<b>more</b>",\n  "limit": 3\n}');
   await before.focus();
   await page.keyboard.press('Enter');
   await expect(page.locator('.branch-at')).toHaveText('1 / 2');
@@ -114,10 +116,17 @@ test('search finds titles and texts and leads there, by keyboard alone', async (
   await page.keyboard.type('BETTER answer');
   await expect(page.getByRole('status').filter({ hasText: '3 found' })).toBeVisible();
   await field.fill('秋天');
-  await expect(page.locator('.hit')).toHaveCount(1);
+  await expect(page.locator('.hit strong')).toHaveCount(1);
+  // the newest message comes first, and the first version of the answer is on another branch
+  await field.fill('FIRST ANSWER ABOUT 写');
+  await expect(page.locator('.hit mark')).toHaveText(['first answer about 写']);
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await expect(page.getByRole('dialog')).toHaveCount(0);
+  await expect(page.locator('.branch-at')).toHaveText('1 / 2');
+  await expect(page.locator('.turn-found')).toContainText('The first answer about 写一首关于秋天的诗');
+  await expect(page.locator('.turn-found')).toBeFocused();
+  await expect(page.locator('.turn-found')).toHaveCount(0);
   await expect(page.locator('.question').first()).toContainText('写一首关于秋天的诗');
   await page.keyboard.press('Control+k');
   await field.fill('zebra');

@@ -138,6 +138,7 @@ for (const [language, width, scheme] of [
     await page.locator('.history-title').first().click();
     await expect(page.locator('.turn')).toHaveCount(4);
     await page.locator('.thinking summary').click();
+    await page.locator('.tool-call summary').click();
     await page.locator('.answer').last().locator('.numbers summary').click();
     await page.locator('.answer').last().locator('.remove').click();
     await expect(page.locator('.toast')).toBeVisible();
@@ -150,6 +151,15 @@ for (const [language, width, scheme] of [
     await expect(page.locator('.hit').first()).toBeVisible();
     await look();
     await page.keyboard.press('Escape');
+    const chooser = page.waitForEvent('filechooser');
+    await page.locator('.attach-button').click();
+    const name = `${'long-'.repeat(20)}name.txt`;
+    await (await chooser).setFiles({ name, mimeType: 'text/plain', buffer: Buffer.from('text') });
+    await expect(page.locator('.attached-name')).toHaveText(name);
+    await chat.box.fill('/');
+    await expect(page.getByRole('option').first()).toBeVisible();
+    await look();
+    await chat.box.fill('');
     await page.evaluate(() => document.body.focus());
     await page.locator('.question').first().click();
     await page.keyboard.press('?');

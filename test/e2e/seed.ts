@@ -21,6 +21,9 @@ const end = {
   },
 };
 
+const CALL =
+  '<tool_call>\n{"name": "look_up", "arguments": {"words": "<b>more</b>", "limit": 3}}\n</tool_call>';
+
 /** A conversation of one question, two versions of its answer, and a second turn. */
 function conversation(id: string, title: string, ageDays: number) {
   const createdMs = Date.now() - ageDays * DAY_MS;
@@ -53,7 +56,7 @@ function conversation(id: string, title: string, ageDays: number) {
         text: `<think>Let me see.</think>The better answer about ${title}`,
       },
       { ...place('q2', 'a1', 3), role: 'user', text: 'And what else?' },
-      { ...place('a2', 'q2', 4), ...answer, text: `Nothing more about ${title}` },
+      { ...place('a2', 'q2', 4), ...answer, text: `Nothing more about ${title}\n${CALL}` },
     ],
   };
 }

@@ -52,6 +52,42 @@ test('a system prompt belongs to its chat, and presets to all', async ({ page })
   await expect(page.getByRole('button', { name: 'You are a pirate.', exact: true })).toHaveCount(0);
 });
 
+test('a slash offers prompts, and the person’s own are kept, changed and deleted', async ({ page }) => {
+  const chat = new ChatPage(page);
+  await chat.open();
+  await openSettings(page, 'Prompts');
+  await page.getByLabel('Name', { exact: true }).fill('Haiku');
+  await page.getByLabel('Text', { exact: true }).fill('Write a haiku about ');
+  await page.getByRole('button', { name: 'Save prompt' }).click();
+  await page.getByRole('button', { name: 'Edit prompt Haiku' }).click();
+  await page.getByLabel('Text', { exact: true }).fill('Write a short haiku about ');
+  await page.getByRole('button', { name: 'Save prompt' }).click();
+  await page.keyboard.press('Escape');
+  await page.reload();
+  await chat.box.focus();
+  await page.keyboard.type('/');
+  const options = page.getByRole('option');
+  await expect(options.first()).toHaveText(/^Haiku/);
+  await expect(options).toHaveCount(6);
+  await page.keyboard.press('ArrowDown');
+  await expect(page.getByRole('option', { selected: true })).toHaveText(/^Summarize/);
+  await page.keyboard.press('Escape');
+  await expect(options).toHaveCount(0);
+  await page.keyboard.type('h');
+  await page.keyboard.press('Enter');
+  await expect(chat.box).toHaveValue('Write a short haiku about ');
+  await page.keyboard.type('rain');
+  await expect(chat.box).toHaveValue('Write a short haiku about rain');
+  await chat.box.fill('/review');
+  await page.getByRole('option', { name: 'Review code' }).click();
+  await expect(chat.box).toHaveValue(/^Find mistakes/);
+  await expect(chat.box).toBeFocused();
+  await chat.box.fill('/');
+  await page.getByRole('button', { name: 'Manage prompts…' }).click();
+  await page.getByRole('button', { name: 'Delete prompt Haiku' }).click();
+  await expect(page.getByRole('button', { name: 'Edit prompt Haiku' })).toHaveCount(0);
+});
+
 test('the text size is chosen and kept', async ({ page }) => {
   await new ChatPage(page).open();
   const sizePx = () => page.evaluate(() => Number.parseFloat(getComputedStyle(document.body).fontSize));
@@ -92,6 +128,31 @@ test('drafts are kept, each with its chat', async ({ page }) => {
   await expect(chat.box).toHaveValue('half a question');
   await chat.newChatButton.click();
   await expect(chat.box).toHaveValue('a new thought');
+  // a temporary chat takes the draft along, and text files as any other chat
+  const temporary = page.getByRole('button', { name: 'Temporary chat' });
+  await temporary.click();
+  await expect(temporary).toHaveAttribute('aria-pressed', 'true');
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Attach text files' }).click();
+  await (await chooser).setFiles([
+    { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('Buy milk.') },
+    { name: 'photo.jpg', mimeType: 'image/jpeg', buffer: Buffer.from([0, 1]) },
+  ]);
+  await expect(page.locator('.attached-name')).toHaveText(['notes.txt']);
+  await expect(page.locator('.attach-problem')).toHaveText(
+    'photo.jpg is not a text file and was not attached.',
+  );
+  await expect(chat.box).toHaveValue('a new thought');
+  const numListed = await page.locator('.history-name').count();
+  await chat.box.press('Enter');
+  await expect(page.locator('.attached')).toHaveCount(0);
+  await page.locator('.question-file summary').click();
+  await expect(page.locator('.question-file pre')).toHaveText('Buy milk.');
+  await expect(page.locator('.history-name')).toHaveCount(numListed);
+  await chat.newChatButton.click();
+  await page.reload();
+  await expect(page.locator('.history-name')).toHaveCount(numListed);
+  await expect(page.locator('.turn')).toHaveCount(0);
 });
 
 test('tabs move with the arrow keys, and the dialog gives the focus back', async ({ page }) => {

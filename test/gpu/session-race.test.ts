@@ -1,5 +1,6 @@
 import { GREEDY } from '../../src/engine/sampling-params';
 import { LoadedModel } from '../../src/llm/loaded-model';
+import { savedSessions } from '../../src/llm/saved-sessions';
 import { LoadGate } from '../../src/weights/load-gate';
 import { tinyFolder } from '../reference/tiny-folder';
 import { assertEqual, gpuTest } from './harness';
@@ -12,6 +13,7 @@ gpuTest('a saved session comes back, and does not once its model is being closed
   const promptIds = Array.from({ length: 40 }, (_, i) => i + 1);
   const params = { ...GREEDY, maxTokens: 4, ignoreEos: true };
   await model.engine.add({ id: 'request', session, promptIds, params });
+  assertEqual(await model.saveSession(session, 1), false, 'more than there is room for');
   assertEqual(await model.saveSession(session), true, 'saved');
   model.engine.sessions.drop(session);
   assertEqual((await model.restoreSession(session)) >= 40, true, 'tokens that came back');
@@ -19,5 +21,5 @@ gpuTest('a saved session comes back, and does not once its model is being closed
   const restored = model.restoreSession(session);
   await model.close();
   assertEqual(await restored, 0, 'tokens that came back to a closed model');
-  await model.deleteSession(session);
+  await (await savedSessions()).delete(session);
 });

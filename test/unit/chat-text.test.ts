@@ -137,6 +137,16 @@ describe('search', () => {
     expect(excerptOf('nothing here', 'words')).toBeNull();
   });
 
+  it('shows the place also where folding changes the length of what is before it', () => {
+    // the ligature and the dotted capital I fold to two letters each
+    expect(excerptOf('ﬁt for İstanbul, ﬁnally', 'FINAL')).toEqual({
+      before: 'ﬁt for İstanbul, ',
+      match: 'ﬁnal',
+      after: 'ly',
+    });
+    expect(excerptOf('İİİİ end', 'end')?.match).toBe('end');
+  });
+
   it('cuts long texts around the place', () => {
     const excerpt = excerptOf(`${'a'.repeat(100)}needle${'b'.repeat(200)}`, 'NEEDLE');
     expect(excerpt).toEqual({ before: `…${'a'.repeat(32)}`, match: 'needle', after: `${'b'.repeat(80)}…` });

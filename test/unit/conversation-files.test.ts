@@ -5,6 +5,7 @@ import { dropEverything, restore, settled, store } from '../../web/state/archive
 import { conversationsAsJson, conversationsAsMarkdown, fileName } from '../../web/state/export-file';
 import { heads, newHead, putHead } from '../../web/state/heads';
 import { importConversations, parseExport } from '../../web/state/import-file';
+import { keepPrompt, removePrompt, storedPrompts } from '../../web/state/prompts';
 import type { MessageRecord } from '../../web/storage/conversation-record';
 
 // Node 20 has no locks; no other tab holds one here
@@ -32,7 +33,12 @@ describe('export and import', () => {
     const text = await conversationsAsJson();
     await dropEverything();
     expect((await store.messages()).items).toEqual([]);
-    expect(await importConversations(text)).toEqual({ numConversations: 1, numMessages: 3, numSkipped: 0 });
+    expect(await importConversations(text)).toEqual({
+      numConversations: 1,
+      numMessages: 3,
+      numPrompts: 0,
+      numSkipped: 0,
+    });
     await settled();
     expect((await store.messages('c1')).items.toSorted((a, b) => a.createdMs - b.createdMs)).toEqual(
       messages,
@@ -51,6 +57,21 @@ describe('export and import', () => {
     const texts = (await store.messages('c1')).items.map((message) => message.text);
     expect(texts.toSorted()).toEqual(['Lyon.', 'Paris, of course.', 'The capital of France?']);
     expect((await store.head('c1'))?.title).toBe('Renamed since');
+  });
+
+  it('carries the prompts with all chats, and adds only those that are missing', async () => {
+    await keepPrompt('Haiku', 'Write a haiku about\n');
+    const [kept] = await storedPrompts();
+    const text = await conversationsAsJson();
+    expect(JSON.parse(await conversationsAsJson([head]))).not.toHaveProperty('prompts');
+    expect(await importConversations(text)).toMatchObject({ numPrompts: 0 });
+    await removePrompt(kept?.id ?? '');
+    expect(await storedPrompts()).toEqual([]);
+    expect(await importConversations(text)).toMatchObject({ numPrompts: 1 });
+    expect(await storedPrompts()).toEqual([kept]);
+    const file = { ...JSON.parse(text), prompts: [{ ...kept, id: 'another' }, { name: 'no text' }] };
+    expect(await importConversations(JSON.stringify(file))).toMatchObject({ numPrompts: 0, numSkipped: 1 });
+    await removePrompt(kept?.id ?? '');
   });
 
   it('leaves out what cannot be read, and says how much', () => {

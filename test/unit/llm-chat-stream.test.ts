@@ -29,9 +29,9 @@ const TIMINGS = {
   acceptedDraftTokens: 0,
 };
 
-function collect(stops: readonly string[], ids: readonly number[]) {
+function collect(stops: readonly string[], ids: readonly number[], model = text) {
   const chunks: ChatChunk[] = [];
-  const stream = new ChatStream('id', 'starter', text, stops, (more) => {
+  const stream = new ChatStream('id', 'starter', model, stops, (more) => {
     chunks.push(...more);
   });
   stream.start();
@@ -44,6 +44,18 @@ function collect(stops: readonly string[], ids: readonly number[]) {
 describe('ChatStream', () => {
   const answer = 'Grüße, 你好 👩‍👩‍👧! One two three';
   const ids = text.tokenizer.encode(answer, { addSpecialTokens: false });
+
+  it('keeps the marks of tool calls where the tokenizer calls them special, and no other markup', () => {
+    const mark = { id: 8192, content: '[TOOL_CALLS]', single_word: false, lstrip: false, rstrip: false };
+    const json = JSON.parse(file('tokenizer.json'));
+    json.added_tokens.push({ ...mark, normalized: false, special: true });
+    const texts = { tokenizer: JSON.stringify(json), tokenizerConfig: file('tokenizer_config.json') };
+    const mistral = new TextModel({ ...texts, chatTemplate: null }, 8193);
+    const marked = mistral.tokenizer.encode('[TOOL_CALLS][]<|im_end|>', { addSpecialTokens: false });
+    expect(marked[0]).toBe(8192);
+    expect(mistral.tokenizer.specialIds.has(8192)).toBe(true);
+    expect(collect([], marked, mistral).said).toBe('[TOOL_CALLS][]');
+  });
 
   it('streams the whole text, opens with the role, closes with reason, usage and timings', () => {
     const { chunks, said, stopped } = collect([], ids);

@@ -1,7 +1,8 @@
 import 'fake-indexeddb/auto';
 import { createStore, get, set } from 'idb-keyval';
-import { describe, expect, it } from 'vitest';
-import { SessionStore, sessionKey } from '../../src/llm/session-store';
+import { describe, expect, it, vi } from 'vitest';
+import { sessionKey } from '../../src/llm/session-key';
+import { SessionStore } from '../../src/llm/session-store';
 import { weightIdentity } from '../../src/weights/weight-identity';
 
 const identity = weightIdentity({ id: 'org/model', url: '' }, {});
@@ -47,6 +48,41 @@ describe('SessionStore', () => {
     await store.clear();
     expect(await store.size()).toEqual({ count: 0, bytes: 0 });
     expect(await store.read('talk', key)).toBeNull();
+  });
+
+  it('gives up the oldest, and never what it has just written, where there is little room', async () => {
+    const store = new SessionStore('sessions c');
+    const bytes = 3 * 4 + 4;
+    for (const id of ['one', 'two', 'three']) {
+      expect(await store.write(id, key, saved, 2 * bytes)).toBe(true);
+      // the order is that of the clock
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    expect(await store.size()).toEqual({ count: 2, bytes: 2 * bytes });
+    expect(await store.read('one', key)).toBeNull();
+    // written again it is the youngest
+    await store.write('two', key, saved, 2 * bytes);
+    await store.write('four', key, saved, 2 * bytes);
+    expect(await store.read('three', key)).toBeNull();
+    expect(await store.read('two', key)).toEqual(saved);
+    expect(await store.write('large', key, saved, bytes - 1)).toBe(false);
+    expect(await store.read('four', key)).toEqual(saved);
+    expect(await store.read('large', key)).toBeNull();
+  });
+
+  it('makes room when the browser has none, and says so when that does not help', async () => {
+    const store = new SessionStore('sessions d');
+    await store.write('old', key, saved);
+    const put = vi.spyOn(IDBObjectStore.prototype, 'put');
+    const full = () => {
+      throw new DOMException('no room', 'QuotaExceededError');
+    };
+    put.mockImplementationOnce(full);
+    expect(await store.write('new', key, saved)).toBe(true);
+    expect(await store.read('old', key)).toBeNull();
+    put.mockImplementation(full);
+    await expect(store.write('more', key, saved)).rejects.toMatchObject({ code: 'quota' });
+    put.mockRestore();
   });
 
   it.each([

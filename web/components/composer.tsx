@@ -66,6 +66,8 @@ export function Composer() {
         sendDraft();
       }}
     >
+      <LazyChat part="PromptMenu" />
+      <LazyChat part="AttachedFiles" />
       <LazyChat part="PromptButton" />
       <textarea
         ref={box}
@@ -79,6 +81,7 @@ export function Composer() {
         onInput={(event) => setDraft(event.currentTarget.value)}
         onKeyDown={onKeyDown}
       />
+      <LazyChat part="AttachButton" />
       <StopOrSend />
     </form>
   );

@@ -26,9 +26,13 @@ async function importFile(file: File): Promise<string> {
   const { data } = settingsWords.value;
   try {
     const { importConversations } = await import('../state/import-file');
-    const { numConversations, numMessages, numSkipped } = await importConversations(await file.text());
-    const done = data.imported(formatCount(numConversations), formatCount(numMessages));
-    return numSkipped === 0 ? done : `${done} ${data.skipped(formatCount(numSkipped))}`;
+    const read = await importConversations(await file.text());
+    const { numConversations, numMessages, numPrompts, numSkipped } = read;
+    return [
+      data.imported(formatCount(numConversations), formatCount(numMessages)),
+      ...(numPrompts === 0 ? [] : [data.importedPrompts(formatCount(numPrompts))]),
+      ...(numSkipped === 0 ? [] : [data.skipped(formatCount(numSkipped))]),
+    ].join(' ');
   } catch (thrown) {
     const { message, meaning, remedy } = TabmindError.from(thrown);
     return [message, meaning, remedy].filter(Boolean).join(' ');

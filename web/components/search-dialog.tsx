@@ -3,36 +3,54 @@ import { formatCount } from '../i18n/format';
 import { historyWords } from '../i18n/history';
 import { words } from '../i18n/locale';
 import { isDrawerOpen } from '../state/dialog';
-import { heads } from '../state/heads';
+import { storedHeads } from '../state/heads';
 import { openConversation } from '../state/history';
-import { type Hit, searchConversations } from '../state/search';
+import { revealMessage } from '../state/reveal';
+import { type Excerpt, type Hit, searchConversations } from '../state/search';
 import { Dialog } from './dialog';
 
 /** A pause in typing after which the search begins. */
-const PAUSE_MS = 150;
+const PAUSE_MS = 60;
 
+function Marked({ excerpt }: { readonly excerpt: Excerpt }) {
+  return (
+    <span dir="auto">
+      {excerpt.before}
+      <mark>{excerpt.match}</mark>
+      {excerpt.after}
+    </span>
+  );
+}
+
+/** Closing gives the focus back, so what is opened comes after it and may take the focus. */
+function leave(button: HTMLElement, open: () => Promise<void>): void {
+  button.closest('dialog')?.close();
+  isDrawerOpen.value = false;
+  void open();
+}
+
+/** A chat with the newest places in it; each place leads to its message. */
 function HitItem({ hit }: { readonly hit: Hit }) {
-  const { head, excerpt } = hit;
+  const { head, places } = hit;
+  const [first, ...others] = places;
+  const open = (message: string | undefined) => () =>
+    message === undefined ? openConversation(head.id) : revealMessage(head.id, message);
   return (
     <li>
-      <button
-        type="button"
-        class="hit"
-        onClick={(event) => {
-          event.currentTarget.closest('dialog')?.close();
-          isDrawerOpen.value = false;
-          void openConversation(head.id);
-        }}
-      >
+      <button type="button" class="hit" onClick={(event) => leave(event.currentTarget, open(first?.message))}>
         <strong dir="auto">{head.title || historyWords.value.unnamed}</strong>
-        {excerpt !== null && (
-          <span dir="auto">
-            {excerpt.before}
-            <mark>{excerpt.match}</mark>
-            {excerpt.after}
-          </span>
-        )}
+        {first !== undefined && <Marked excerpt={first.excerpt} />}
       </button>
+      {others.map(({ message, excerpt }) => (
+        <button
+          key={message}
+          type="button"
+          class="hit hit-more"
+          onClick={(event) => leave(event.currentTarget, open(message))}
+        >
+          <Marked excerpt={excerpt} />
+        </button>
+      ))}
     </li>
   );
 }
@@ -46,7 +64,7 @@ export function SearchDialog() {
   useEffect(() => {
     let isStale = false;
     const timer = setTimeout(() => {
-      searchConversations([...heads.value.values()], wanted).then(
+      searchConversations(storedHeads(), wanted).then(
         (found) => !isStale && setHits(found),
         (thrown: unknown) => {
           console.warn('tabmind could not search the chats.', thrown);

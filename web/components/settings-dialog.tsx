@@ -8,11 +8,13 @@ import { DataSettings } from './data-settings';
 import { Dialog } from './dialog';
 import { GeneralSettings } from './general-settings';
 import { MemorySettings } from './memory-settings';
+import { PromptSettings } from './prompt-settings';
 
 const CONTENTS: Readonly<Record<SettingsSection, FunctionComponent>> = {
   general: GeneralSettings,
   chat: ChatSettings,
   answers: AnswerSettings,
+  prompts: PromptSettings,
   memory: MemorySettings,
   data: DataSettings,
 };

@@ -13,6 +13,7 @@ export function StatusLine() {
         <LazyNotice part="OfflineBadge" />
       </span>
       <span class="status-numbers">
+        <LazyChat part="TemporaryToggle" />
         <LazyChat part="ContextMeter" />
         <LazyChat part="EnginePanel" />
       </span>

@@ -11,14 +11,18 @@ import { isRunning } from '../state/message';
 import { focusComposer } from '../state/message-box';
 import { removeMessage } from '../state/removal';
 import { splitThinking } from '../state/thinking';
+import { splitToolCalls } from '../state/tool-calls';
 import { AnswerNumbers } from './answer-numbers';
+import { QuestionFiles } from './attached-files';
 import { BranchArrows } from './branch-arrows';
 import { CopyButton } from './copy-button';
 import { DRAWINGS } from './drawings';
 import { ErrorCard } from './error-card';
+import { turnId } from './found-turn';
 import { IconButton } from './icon-button';
 import { MessageEditor } from './message-editor';
 import { ThinkingBlock } from './thinking-block';
+import { ToolCallBlock } from './tool-call-block';
 
 /** The editor is gone with the focus in it; the button that opened it gets it back. */
 function useFocusBack(id: string) {
@@ -67,7 +71,12 @@ export function QuestionTurn({ turn }: { readonly turn: Question }) {
   const { edit, turn: text } = chatWords.value;
   if (editing.value === turn.id) {
     return (
-      <article ref={article} class="turn question question-editing" aria-label={words.value.chat.you}>
+      <article
+        ref={article}
+        id={turnId(turn.id)}
+        class="turn question question-editing"
+        aria-label={words.value.chat.you}
+      >
         <MessageEditor
           label={edit.question}
           text={turn.text}
@@ -77,14 +86,15 @@ export function QuestionTurn({ turn }: { readonly turn: Question }) {
           onConfirm={(next) => {
             stopEditing();
             focusComposer();
-            void ask(openId.value, next, turn.parent);
+            void ask(openId.value, next, turn.parent, turn.files);
           }}
         />
       </article>
     );
   }
   return (
-    <article ref={article} class="turn question" aria-label={words.value.chat.you}>
+    <article ref={article} id={turnId(turn.id)} class="turn question" aria-label={words.value.chat.you}>
+      {turn.files !== undefined && <QuestionFiles files={turn.files} />}
       <p class="turn-text question-text" dir="auto">
         {turn.text}
       </p>
@@ -165,15 +175,20 @@ function BeforeFirstToken({ turn }: { readonly turn: Answer }) {
 function AnswerBody({ turn }: { readonly turn: Answer }) {
   const { thinking, text, isThinking } = splitThinking(turn.text.value);
   const isStreaming = isRunning(turn.state.value);
+  const parts = text === '' ? [] : splitToolCalls(text, isStreaming);
   return (
     <>
       {thinking !== null && (
         <ThinkingBlock text={thinking} isRunning={isThinking && isStreaming} timeMs={turn.thinkingMs.value} />
       )}
-      {text !== '' && (
-        <div class="turn-text" dir="auto">
-          <Markdown source={text} isStreaming={isStreaming} />
-        </div>
+      {parts.map((part, index) =>
+        part.kind === 'call' ? (
+          <ToolCallBlock key={index} call={part} />
+        ) : (
+          <div key={index} class="turn-text" dir="auto">
+            <Markdown source={part.text} isStreaming={isStreaming && index === parts.length - 1} />
+          </div>
+        ),
       )}
     </>
   );
@@ -187,6 +202,7 @@ export function AnswerTurn({ turn }: { readonly turn: Answer }) {
   return (
     <article
       ref={article}
+      id={turnId(turn.id)}
       class={`turn answer answer-${state.status}`}
       aria-label={words.value.chat.model}
       aria-busy={isRunning(state)}

@@ -3,6 +3,35 @@ export const chatEn = {
     none: 'Give this chat a system prompt',
     set: 'Change the system prompt of this chat',
   },
+  prompts: {
+    list: 'Prompts',
+    manage: 'Manage prompts…',
+    builtIn: [
+      { name: 'Summarize', text: 'Summarize the following text in a few sentences:\n\n' },
+      { name: 'Explain', text: 'Explain the following in simple words, with one example:\n\n' },
+      { name: 'Rewrite', text: 'Rewrite the following text so that it is clear and friendly:\n\n' },
+      {
+        name: 'Translate',
+        text: 'Translate the following text: Chinese into English, anything else into Chinese.\n\n',
+      },
+      { name: 'Review code', text: 'Find mistakes in the following code and show how to mend them:\n\n' },
+    ],
+  },
+  files: {
+    attach: 'Attach text files',
+    list: 'Attached files',
+    remove: (name: string) => `Do not send ${name}`,
+    tooLarge: (name: string, limit: string) => `${name} is larger than ${limit} and was not attached.`,
+    notText: (name: string) => `${name} is not a text file and was not attached.`,
+    tooMany: (name: string, limit: string) =>
+      `${name} was not attached: no more than ${limit} files go with a message.`,
+  },
+  temporary: {
+    label: 'Temporary chat',
+    off: 'Do not save this chat: it will be gone when you leave it.',
+    on: 'This chat will not be saved. Click to save it after all.',
+    keep: 'This chat is not saved and gone when you leave it. Click to save it.',
+  },
   turn: {
     copyQuestion: 'Copy message',
     edit: 'Edit',
@@ -14,6 +43,7 @@ export const chatEn = {
     before: 'Previous version',
     after: 'Next version',
     earlier: 'Show earlier messages',
+    later: 'Show later messages',
     elsewhere: 'Being answered in another tab…',
   },
   edit: {
@@ -28,6 +58,12 @@ export const chatEn = {
     running: 'Thinking…',
     done: 'Thoughts',
     time: (time: string) => `Thought for ${time}`,
+  },
+  toolCall: {
+    running: 'Calling a tool…',
+    runningNamed: (name: string) => `Calling ${name}…`,
+    done: 'Tool call',
+    named: (name: string) => `Tool call: ${name}`,
   },
   removed: {
     message: 'Deleted',

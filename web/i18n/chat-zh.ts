@@ -2,6 +2,31 @@ import type { ChatDictionary } from './chat-en';
 
 export const chatZh: ChatDictionary = {
   prompt: { none: '为此对话设置系统提示', set: '修改此对话的系统提示' },
+  prompts: {
+    list: '提示词',
+    manage: '管理提示词…',
+    builtIn: [
+      { name: '总结', text: '请用几句话总结下面的内容：\n\n' },
+      { name: '解释', text: '请用简单的语言解释下面的内容，并举一个例子：\n\n' },
+      { name: '润色', text: '请改写下面的文字，使其清楚、友好：\n\n' },
+      { name: '翻译', text: '请翻译下面的文字：中文译成英文，其他语言译成中文。\n\n' },
+      { name: '检查代码', text: '请找出下面代码中的错误，并说明如何修改：\n\n' },
+    ],
+  },
+  files: {
+    attach: '附加文本文件',
+    list: '已附加的文件',
+    remove: (name) => `不发送 ${name}`,
+    tooLarge: (name, limit) => `${name} 超过 ${limit}，未附加。`,
+    notText: (name) => `${name} 不是文本文件，未附加。`,
+    tooMany: (name, limit) => `${name} 未附加：每条消息最多附加 ${limit} 个文件。`,
+  },
+  temporary: {
+    label: '临时对话',
+    off: '不保存此对话：离开后即消失。',
+    on: '此对话不会保存。点击改为保存。',
+    keep: '此对话未保存，离开后即消失。点击保存。',
+  },
   turn: {
     copyQuestion: '复制消息',
     edit: '编辑',
@@ -13,6 +38,7 @@ export const chatZh: ChatDictionary = {
     before: '上一个版本',
     after: '下一个版本',
     earlier: '显示更早的消息',
+    later: '显示更新的消息',
     elsewhere: '正在另一个标签页中回答…',
   },
   edit: {
@@ -24,6 +50,12 @@ export const chatZh: ChatDictionary = {
     hint: '旧版本会保留在新版本旁边。',
   },
   thinking: { running: '正在思考…', done: '思考过程', time: (time) => `思考了 ${time}` },
+  toolCall: {
+    running: '正在调用工具…',
+    runningNamed: (name) => `正在调用 ${name}…`,
+    done: '工具调用',
+    named: (name) => `工具调用：${name}`,
+  },
   removed: {
     message: '已删除',
     conversation: (title) => `已删除“${title}”`,

@@ -2,7 +2,14 @@ import type { SettingsDictionary } from './settings-en';
 
 export const settingsZh: SettingsDictionary = {
   title: '设置',
-  sections: { general: '通用', chat: '此对话', answers: '回答', memory: '内存', data: '数据' },
+  sections: {
+    general: '通用',
+    chat: '此对话',
+    answers: '回答',
+    prompts: '提示词',
+    memory: '内存',
+    data: '数据',
+  },
   textSize: '文字大小',
   textSizes: { small: '小', normal: '标准', large: '大' },
   sendKey: '发送键',
@@ -55,6 +62,19 @@ export const settingsZh: SettingsDictionary = {
     stopHint: '每行一个。回答在遇到其中任何一个之前结束。',
     range: (min, max) => `从 ${min} 到 ${max}。`,
   },
+  prompts: {
+    hint: '在消息开头输入 / 即可选用。',
+    own: '您的提示词',
+    builtIn: '页面自带',
+    add: '添加提示词',
+    edit: '编辑提示词',
+    editOne: (name) => `编辑提示词 ${name}`,
+    remove: (name) => `删除提示词 ${name}`,
+    name: '名称',
+    text: '内容',
+    save: '保存提示词',
+    cancel: '取消',
+  },
   memory: {
     intro: (model) => `用于 ${model}。重新加载模型后生效。`,
     context: '上下文长度（词元）',
@@ -76,7 +96,7 @@ export const settingsZh: SettingsDictionary = {
     notLoaded: '下次加载模型时生效。',
   },
   data: {
-    exportTitle: '导出全部对话',
+    exportTitle: '导出全部对话和提示词',
     exportHint: 'JSON 可以重新导入，包含每条消息的所有版本。Markdown 用于阅读。',
     json: 'JSON',
     markdown: 'Markdown',
@@ -84,6 +104,7 @@ export const settingsZh: SettingsDictionary = {
     importHint: '只添加缺少的内容，不会覆盖或删除任何内容。',
     importButton: '选择文件',
     imported: (chats, messages) => `已读取 ${chats} 个对话，新增 ${messages} 条消息。`,
+    importedPrompts: (count) => `已添加 ${count} 个提示词。`,
     skipped: (count) => `有 ${count} 处无法读取，已略过。`,
     wipeTitle: '删除全部对话',
     wipeHint: '模型和设置会保留。',

@@ -1,8 +1,15 @@
 import { batch, signal } from '@preact/signals';
-import { type ChatChunk, type ErrorCode, type FinishReason, TabmindError } from '../../src/index';
+import {
+  type ChatChunk,
+  type ErrorCode,
+  type FinishReason,
+  type ModelInfo,
+  TabmindError,
+} from '../../src/index';
 import { words } from '../i18n/locale';
 import { announce } from './announcement';
 import { changeHead, keepMessages } from './archive';
+import { takeAttached } from './attachments';
 import { promptOf } from './chat-prompt';
 import { fitContext } from './context';
 import { generating, isLoaded, messagesOf, openId, pathOf, type Run, runs } from './conversation';
@@ -10,11 +17,12 @@ import { dropModel, engine, modelState } from './engine';
 import { watchStats } from './engine-numbers';
 import { headOf } from './heads';
 import { holdAnswer } from './history';
-import type { Answer, Message } from './message';
+import type { Answer, AttachedFile, Message } from './message';
 import { pathTo } from './message-tree';
 import { selectedModel } from './models';
 import { whenReady } from './readiness';
 import { sampling, samplingFields } from './sampling';
+import { bringSessionBack, sessionChanged } from './session-keeper';
 import { splitThinking } from './thinking';
 import { followPriority, priorityOf } from './visible-priority';
 
@@ -41,18 +49,25 @@ const TEXT_IS_SOUND: ReadonlySet<ErrorCode> = new Set([
 
 const isBusy = (conversation: string): boolean => generating.value.has(conversation);
 
-/** Sends `text` in the open conversation and streams the answer under it; not while one is under way there. */
+/** Sends `text` in the open conversation, with the files that are attached, and streams the answer under it; not while one is under way there. */
 export async function send(text: string): Promise<void> {
   const conversation = openId.value;
-  await ask(conversation, text, pathOf(conversation).at(-1)?.id ?? null);
+  if (text.trim() === '' || isBusy(conversation)) return;
+  await ask(conversation, text, pathOf(conversation).at(-1)?.id ?? null, takeAttached(conversation));
 }
 
 /** Asks `text` after `parent`: at the end, or beside a question that it replaces, as a new branch. */
-export async function ask(conversation: string, text: string, parent: string | null): Promise<void> {
+export async function ask(
+  conversation: string,
+  text: string,
+  parent: string | null,
+  files: readonly AttachedFile[] = [],
+): Promise<void> {
   const content = text.trim();
   if (content === '' || isBusy(conversation)) return;
   const place = { id: crypto.randomUUID(), parent, createdMs: Date.now() };
-  const question: Message = { ...place, role: 'user', text: content };
+  const attachments = files.length === 0 ? {} : { files };
+  const question: Message = { ...place, role: 'user', text: content, ...attachments };
   batch(() => {
     add(conversation, question);
     if (headOf(conversation).title === '') changeHead(conversation, { title: titleOf(content) });
@@ -146,7 +161,7 @@ async function run(conversation: string, turn: Answer, isContinued: boolean): Pr
       const info = await whenReady(controller.signal);
       turn.state.value = { status: 'answering' };
       announce(words.value.chat.started);
-      await stream(conversation, turn, controller, info.contextLength, isContinued);
+      await stream(conversation, turn, controller, info, isContinued);
       announce(finished(turn) === 'abort' ? words.value.chat.stopped : words.value.chat.finished);
     } catch (thrown) {
       if (controller.signal.aborted || isAbort(thrown)) markStopped(turn);
@@ -163,7 +178,7 @@ async function stream(
   conversation: string,
   turn: Answer,
   controller: AbortController,
-  contextLength: number,
+  model: ModelInfo,
   isContinued: boolean,
 ): Promise<void> {
   const branch = pathTo(messagesOf(conversation).value, isContinued ? turn.id : turn.parent);
@@ -171,12 +186,14 @@ async function stream(
   const whole = promptOf(systemPrompt, branch, isContinued);
   const request = {
     ...samplingFields(sampling.value),
-    messages: await fitContext(whole, contextLength, dropsOldest, isContinued),
+    messages: await fitContext(whole, model.contextLength, dropsOldest, isContinued),
     continue_final_message: isContinued,
     session: conversation,
     priority: priorityOf(conversation),
   };
   const requestId = crypto.randomUUID();
+  // a first turn has nothing that could come back
+  if (branch.length > 1) await bringSessionBack(conversation, model);
   const unfollow = followPriority(conversation, (priority) => setPriority(requestId, priority));
   const unwatch = watchStats();
   const keeping = setInterval(() => keep(conversation, turn), KEEP_MS);
@@ -192,6 +209,7 @@ async function stream(
       if (chunk.choices[0].finish_reason !== null) last = chunk;
     }
     turn.state.value = endOf(last, controller.signal.aborted);
+    sessionChanged(conversation);
   } finally {
     clearInterval(keeping);
     unwatch();

@@ -5,16 +5,22 @@ import { ConversationStore } from '../storage/conversation-store';
 import { type Head, type HeadPatch, headOf, putHead } from './heads';
 import type { Message } from './message';
 import { toRecord } from './message-record';
+import { isTemporary } from './temporary';
 
 /** What tabs tell each other: look again at this conversation, or at all. */
 export interface Note {
   readonly kind: 'changed' | 'deleted' | 'all';
   readonly conversation: string;
+  /** Messages that were written or deleted; left out where it may be any of them. */
+  readonly ids?: readonly string[];
 }
 
 export const store = new ConversationStore();
 
 const channel = new BroadcastChannel('tabmind-conversations');
+
+/** Those in this tab who want to hear of its own changes too. */
+const watchers: ((note: Note) => void)[] = [];
 
 /** Why the last change was not kept; null while all is well. */
 export const keepProblem = signal<TabmindError | null>(null);
@@ -39,6 +45,7 @@ function write(note: Note, act: () => Promise<unknown>): Promise<boolean> {
     try {
       await act();
       channel.postMessage(note);
+      for (const look of watchers) look(note);
       return true;
     } catch (thrown) {
       console.warn('tabmind could not keep a change of a chat.', thrown);
@@ -62,18 +69,26 @@ export function listen(look: (note: Note) => void): void {
   channel.addEventListener('message', ({ data }: MessageEvent<Note>) => look(data));
 }
 
-/** Changes a head here and, when anything was said in it, in the storage. */
+/** Calls `look` with what this tab and others have written. */
+export function watchStore(look: (note: Note) => void): void {
+  watchers.push(look);
+  listen(look);
+}
+
+/** Changes a head here and, when anything was said in it and it is not temporary, in the storage. */
 export function changeHead(id: string, patch: HeadPatch): void {
   const whole: Head = { ...headOf(id), ...patch };
   putHead(whole);
-  if (whole.leaf === null) return;
+  if (whole.leaf === null || isTemporary(id)) return;
   const record = { ...whole, version: RECORD_VERSION } as const;
-  void write({ kind: 'changed', conversation: id }, () => store.changeHead(record, patch));
+  void write({ kind: 'changed', conversation: id, ids: [] }, () => store.changeHead(record, patch));
 }
 
 export function keepMessages(conversation: string, messages: readonly Message[]): void {
+  if (isTemporary(conversation)) return;
   const records = messages.map((message) => toRecord(conversation, message));
-  void write({ kind: 'changed', conversation }, () => store.putMessages(records));
+  const ids = records.map(({ id }) => id);
+  void write({ kind: 'changed', conversation, ids }, () => store.putMessages(records));
 }
 
 /** Puts back what was deleted: the messages first, for a head without them would show nothing. */
@@ -86,10 +101,12 @@ export function restore(head: Head, records: readonly MessageRecord[]): Promise<
 }
 
 export function dropMessages(conversation: string, ids: readonly string[]): void {
-  void write({ kind: 'changed', conversation }, () => store.deleteMessages(conversation, ids));
+  if (isTemporary(conversation)) return;
+  void write({ kind: 'changed', conversation, ids }, () => store.deleteMessages(conversation, ids));
 }
 
 export function dropConversation(conversation: string): void {
+  if (isTemporary(conversation)) return;
   void write({ kind: 'deleted', conversation }, () => store.delete(conversation));
 }
 

@@ -1,5 +1,6 @@
 import type { ChatMessage } from '../../src/index';
 import type { Message } from './message';
+import { questionText } from './question-text';
 import { splitThinking } from './thinking';
 
 /**
@@ -14,7 +15,8 @@ export function promptOf(
   const system = systemPrompt.trim();
   const messages: ChatMessage[] = system === '' ? [] : [{ role: 'system', content: system }];
   for (const message of branch) {
-    if (message.role === 'user') messages.push({ role: 'user', content: message.text });
+    if (message.role === 'user')
+      messages.push({ role: 'user', content: questionText(message.text, message.files) });
     else {
       const whole = message.text.value;
       const isWhole = continuesLast && message === branch.at(-1);

@@ -2,6 +2,7 @@ import { computed, effect, type Signal, signal } from '@preact/signals';
 import { headOf, newHead, putHead } from './heads';
 import type { Message, Messages } from './message';
 import { indexChildren, pathTo } from './message-tree';
+import { isTemporary } from './temporary';
 
 const TAB_KEY = 'tabmind.open';
 
@@ -103,7 +104,7 @@ export function keepOpen(): () => void {
   return effect(() => {
     if (isOpening.value) return;
     try {
-      if (openHead.value.leaf === null) sessionStorage.removeItem(TAB_KEY);
+      if (openHead.value.leaf === null || isTemporary(openId.value)) sessionStorage.removeItem(TAB_KEY);
       else sessionStorage.setItem(TAB_KEY, openId.value);
     } catch (thrown) {
       console.warn('tabmind could not keep which chat is open.', thrown);

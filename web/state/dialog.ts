@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 
 export type DialogName = 'settings' | 'search' | 'shortcuts';
 
-export const SETTINGS_SECTIONS = ['general', 'chat', 'answers', 'memory', 'data'] as const;
+export const SETTINGS_SECTIONS = ['general', 'chat', 'answers', 'prompts', 'memory', 'data'] as const;
 export type SettingsSection = (typeof SETTINGS_SECTIONS)[number];
 
 /** What the settings dialog shows, or showed last. */

@@ -1,6 +1,7 @@
 import { computed, signal } from '@preact/signals';
 import { readLocalRecord, writeLocalRecord } from '../storage/local-record';
 import { isOpening, openHead, openId } from './conversation';
+import { isTemporary } from './temporary';
 
 const KEY = 'drafts';
 const WRITE_MS = 400;
@@ -9,7 +10,10 @@ const NEW = 'new';
 
 const drafts = signal(readLocalRecord(KEY) ?? {});
 
-const keyOfOpen = computed(() => (isOpening.value || openHead.value.leaf !== null ? openId.value : NEW));
+const keyOfOpen = computed(() => {
+  const hasName = isOpening.value || openHead.value.leaf !== null || isTemporary(openId.value);
+  return hasName ? openId.value : NEW;
+});
 
 /** What is typed and not sent in the conversation on screen. */
 export const draft = computed(() => {
@@ -30,6 +34,7 @@ export function forgetDraft(conversation: string): void {
 
 function changeDraft(key: string, text: string): void {
   drafts.value = { ...drafts.value, [key]: text };
+  if (isTemporary(key)) return;
   if (changed.size === 0) setTimeout(flushDrafts, WRITE_MS);
   changed.add(key);
 }

@@ -1,11 +1,27 @@
-import { engine, modelState } from './engine';
+import { engine } from './engine';
 
-/** What the graphics card still holds of a conversation that was deleted is given up at once. */
+/** Saving and deleting follow each other: what is deleted while it is being saved must not come back. */
+let lastWork: Promise<void> = Promise.resolve();
+
+/** Runs `work` after all that was asked for before. It may be lost: sessions are computed again where they are missing. */
+export function inTurn(what: string, work: () => Promise<unknown>): Promise<void> {
+  lastWork = lastWork.then(async () => {
+    try {
+      await work();
+    } catch (thrown) {
+      console.warn(`tabmind could not ${what}.`, thrown);
+    }
+  });
+  return lastWork;
+}
+
+/** What the graphics card and the storage still hold of a conversation that was deleted is given up at once. */
 export function forgetSession(conversation: string): void {
-  if (modelState.value.status !== 'ready') return;
-  engine()
-    .deleteSession(conversation)
-    .catch((thrown: unknown) =>
-      console.warn('tabmind could not give up the cache of a deleted chat.', thrown),
-    );
+  void inTurn('give up the cache of a deleted chat', () => engine().deleteSession(conversation));
+}
+
+/** The same for all conversations, those of an earlier version of the list among them. */
+export function forgetSessions(conversations: readonly string[]): void {
+  for (const conversation of conversations) forgetSession(conversation);
+  void inTurn('give up the caches of deleted chats', () => engine().deleteSavedConversations());
 }

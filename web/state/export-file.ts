@@ -2,6 +2,8 @@ import { type MessageRecord, RECORD_VERSION } from '../storage/conversation-reco
 import { settled, store } from './archive';
 import { type Head, storedHeads } from './heads';
 import { pathTo } from './message-tree';
+import { storedPrompts } from './prompts';
+import { questionText } from './question-text';
 import { splitThinking } from './thinking';
 
 /** What an export file says of itself. */
@@ -19,14 +21,18 @@ async function exported(head: Head): Promise<ExportedConversation> {
   return { version: RECORD_VERSION, ...head, messages: items };
 }
 
-/** Everything that is needed to read the conversations again, branches included. */
-export async function conversationsAsJson(which: readonly Head[] = storedHeads()): Promise<string> {
-  const conversations = await Promise.all(which.map(exported));
+/**
+ * Everything that is needed to read the conversations again, branches included; with all of them come the prompts that the
+ * person keeps.
+ */
+export async function conversationsAsJson(which?: readonly Head[]): Promise<string> {
+  const conversations = await Promise.all((which ?? storedHeads()).map(exported));
   const file = {
     format: EXPORT_FORMAT,
     version: EXPORT_VERSION,
     exported: new Date().toISOString(),
     conversations,
+    ...(which === undefined ? { prompts: await storedPrompts() } : {}),
   };
   return `${JSON.stringify(file, null, 2)}\n`;
 }
@@ -54,7 +60,7 @@ function markdownOf(
   const tree = new Map(messages.map((message) => [message.id, message]));
   const turns = pathTo(tree, leaf).map((message) =>
     message.role === 'user'
-      ? `## ${speakers.you}\n\n${message.text}`
+      ? `## ${speakers.you}\n\n${questionText(message.text, message.files)}`
       : `## ${speakers.model} (${message.model})\n\n${splitThinking(message.text).text}`,
   );
   const system = systemPrompt.trim() === '' ? [] : [`> ${systemPrompt.trim().replaceAll('\n', '\n> ')}`];

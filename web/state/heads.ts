@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals';
+import { isTemporary } from './temporary';
 
 /** What the list of conversations knows of each. */
 export interface Head {
@@ -42,9 +43,9 @@ export function headOf(id: string): Head {
   return heads.value.get(id) ?? newHead(id);
 }
 
-/** Conversations in which something was said. */
+/** Conversations in which something was said, without the temporary ones. */
 export const storedHeads = (): readonly Head[] =>
-  [...heads.value.values()].filter(({ leaf }) => leaf !== null);
+  [...heads.value.values()].filter(({ id, leaf }) => leaf !== null && !isTemporary(id));
 
 export function putHead(head: Head): void {
   heads.value = new Map(heads.value).set(head.id, head);

@@ -14,10 +14,11 @@ import {
   unload,
 } from './conversation';
 import { forgetDraft } from './drafts';
-import { forgetHeads, type Head, headOf, heads, putHead } from './heads';
+import { forgetHeads, type Head, headOf, heads, putHead, storedHeads } from './heads';
 import type { Message, Messages } from './message';
 import { fromRecord, updateAnswer } from './message-record';
 import { indexChildren, newestLeaf, pathTo } from './message-tree';
+import { isTemporary } from './temporary';
 
 /** Records that only a newer page can read; they stay where they are. */
 export const numUnknown = signal(0);
@@ -48,7 +49,7 @@ async function readHeads(): Promise<void> {
     numUnknown.value = unknown;
     batch(() => {
       const stored = new Set(items.map(({ id }) => id));
-      const gone = [...heads.value.values()].filter(({ id, leaf }) => leaf !== null && !stored.has(id));
+      const gone = storedHeads().filter(({ id }) => !stored.has(id));
       forgetHeads(gone.filter(({ id }) => !generating.value.has(id)).map(({ id }) => id));
       for (const item of items) takeHead(item);
     });
@@ -96,6 +97,8 @@ export async function openConversation(id: string): Promise<void> {
 
 /** Brings a conversation up to date with the storage. What this tab computes itself it knows better. */
 async function readMessages(id: string): Promise<void> {
+  // the storage knows nothing of it
+  if (isTemporary(id)) return;
   await settled();
   const [{ items }, held] = await Promise.all([store.messages(id), heldAnswers()]);
   const known = messagesOf(id);

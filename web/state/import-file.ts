@@ -1,15 +1,19 @@
 import { TabmindError } from '../../src/index';
 import { type HeadRecord, type MessageRecord, readHead, readMessage } from '../storage/conversation-record';
 import { fieldsOf } from '../storage/local-record';
+import { type PromptRecord, readPrompt } from '../storage/prompt-store';
 import { settled, store, writeAll } from './archive';
 import { EXPORT_FORMAT } from './export-file';
 import { readAll } from './history';
+import { addPrompts } from './prompts';
 
 export interface ImportResult {
   readonly numConversations: number;
   /** Messages that were not here yet. */
   readonly numMessages: number;
-  /** Conversations or messages of the file that this page cannot read. */
+  /** Prompts that were not here yet. */
+  readonly numPrompts: number;
+  /** Conversations, messages or prompts of the file that this page cannot read. */
   readonly numSkipped: number;
 }
 
@@ -20,6 +24,7 @@ interface ImportedConversation {
 
 export interface ImportedFile {
   readonly conversations: readonly ImportedConversation[];
+  readonly prompts: readonly PromptRecord[];
   readonly numSkipped: number;
 }
 
@@ -39,7 +44,7 @@ export function parseExport(text: string): ImportedFile {
   } catch (thrown) {
     throw notOurs(thrown);
   }
-  const { format, conversations } = fieldsOf(file);
+  const { format, conversations, prompts: rawPrompts } = fieldsOf(file);
   if (format !== EXPORT_FORMAT || !Array.isArray(conversations)) throw notOurs();
   let numSkipped = 0;
   const read = conversations.flatMap((value: unknown) => {
@@ -55,7 +60,10 @@ export function parseExport(text: string): ImportedFile {
     numSkipped += values.length - messages.length;
     return messages.length > 0 ? [{ head, messages }] : [];
   });
-  return { conversations: read, numSkipped };
+  const values: readonly unknown[] = Array.isArray(rawPrompts) ? rawPrompts : [];
+  const prompts = values.flatMap((value) => readPrompt(value) ?? []);
+  numSkipped += values.length - prompts.length;
+  return { conversations: read, prompts, numSkipped };
 }
 
 /**
@@ -63,7 +71,7 @@ export function parseExport(text: string): ImportedFile {
  * name and settings of whichever changed last. Nothing is deleted. Throws `bad-request` for a file of another kind.
  */
 export async function importConversations(text: string): Promise<ImportResult> {
-  const { conversations, numSkipped } = parseExport(text);
+  const { conversations, prompts, numSkipped } = parseExport(text);
   let numMessages = 0;
   await settled();
   const isKept = await writeAll(async () => {
@@ -76,5 +84,6 @@ export async function importConversations(text: string): Promise<ImportResult> {
   });
   if (!isKept) throw new TabmindError('storage', 'The browser refused to store the import.');
   await readAll();
-  return { numConversations: conversations.length, numMessages, numSkipped };
+  const numPrompts = await addPrompts(prompts);
+  return { numConversations: conversations.length, numMessages, numPrompts, numSkipped };
 }

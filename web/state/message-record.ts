@@ -8,7 +8,10 @@ import type { Answer, AnswerState, Message } from './message';
 export function toRecord(conversation: string, message: Message): MessageRecord {
   const { id, parent, createdMs } = message;
   const place = { version: RECORD_VERSION, conversation, id, parent, createdMs } as const;
-  if (message.role === 'user') return { ...place, role: 'user', text: message.text };
+  if (message.role === 'user') {
+    const { text, files = [] } = message;
+    return { ...place, role: 'user', text, ...(files.length === 0 ? {} : { files: [...files] }) };
+  }
   return {
     ...place,
     role: 'assistant',
@@ -43,7 +46,10 @@ function endOf(state: AnswerState): AnswerEnd {
 export function fromRecord(record: MessageRecord, isHeld: (id: string) => boolean): Message {
   const { id, parent, createdMs } = record;
   const place = { id, parent, createdMs };
-  if (record.role === 'user') return { ...place, role: 'user', text: record.text };
+  if (record.role === 'user') {
+    const { text, files = [] } = record;
+    return { ...place, role: 'user', text, ...(files.length === 0 ? {} : { files }) };
+  }
   return {
     ...place,
     role: 'assistant',

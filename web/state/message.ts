@@ -35,10 +35,17 @@ interface Place {
   readonly createdMs: number;
 }
 
+/** A text file that goes with a question. */
+export interface AttachedFile {
+  readonly name: string;
+  readonly text: string;
+}
+
 /** Never changes: an edit makes a new question beside it. */
 export interface Question extends Place {
   readonly role: 'user';
   readonly text: string;
+  readonly files?: readonly AttachedFile[];
 }
 
 /** Text and state are signals so that a streamed token touches one text node, not the list. */

@@ -2,7 +2,6 @@ import { batch, signal } from '@preact/signals';
 import type { MessageRecord } from '../storage/conversation-record';
 import { changeHead, dropConversation, dropMessages, keepMessages, restore, settled, store } from './archive';
 import { isLoaded, messagesOf, openId, stop } from './conversation';
-import { forgetSession } from './engine-session';
 import { type Head, headOf, putHead } from './heads';
 import { leave, openConversation } from './history';
 import type { Message } from './message';
@@ -70,7 +69,6 @@ export async function removeConversation(head: Head): Promise<void> {
   const wasOpen = openId.value === head.id;
   leave(head.id);
   dropConversation(head.id);
-  forgetSession(head.id);
   removed.value = {
     kind: 'conversation',
     title: head.title,

@@ -1,13 +1,22 @@
-import { store } from './archive';
+import { store, watchStore } from './archive';
+import { folded, placeOf } from './folding';
 import type { Head } from './heads';
+import { type IndexedMessage, SearchIndex } from './search-index';
 
 /** A conversation that holds the words, and where. */
 export interface Hit {
   readonly head: Head;
-  /** Text around the first place, or null when only the title has it. */
-  readonly excerpt: Excerpt | null;
+  /** Its newest messages that hold the words; none when only the title does. */
+  readonly places: readonly HitPlace[];
 }
 
+/** A message that holds the words. */
+export interface HitPlace {
+  readonly message: string;
+  readonly excerpt: Excerpt;
+}
+
+/** Text around the first place. */
 export interface Excerpt {
   readonly before: string;
   readonly match: string;
@@ -15,40 +24,50 @@ export interface Excerpt {
 }
 
 const MAX_HITS = 50;
+/** Places shown of one conversation. */
+const MAX_PLACES = 3;
 const BEFORE_CHARS = 32;
 const AFTER_CHARS = 80;
 
-/** Text as it is compared: letters in one case, accents and widths made one. */
-const folded = (text: string): string => text.normalize('NFKC').toLocaleLowerCase();
+let followed: SearchIndex | null = null;
+
+/** Made with the first search: a visit that never searches reads nothing. */
+function index(): SearchIndex {
+  if (followed !== null) return followed;
+  const made = new SearchIndex(store);
+  watchStore((note) => made.note(note));
+  followed = made;
+  return made;
+}
 
 /** The place of `words` in `text`; null when it is not there. */
 export function excerptOf(text: string, words: string): Excerpt | null {
-  const at = folded(text).indexOf(folded(words));
-  if (at === -1) return null;
-  // folding keeps lengths except for rare letters, where the excerpt is off by as much
-  const start = Math.max(0, at - BEFORE_CHARS);
-  const end = at + words.length;
+  const place = placeOf(text, words);
+  if (place === null) return null;
+  const start = Math.max(0, place.start - BEFORE_CHARS);
+  const end = place.end + AFTER_CHARS;
   return {
-    before: `${start > 0 ? '…' : ''}${text.slice(start, at)}`,
-    match: text.slice(at, end),
-    after: `${text.slice(end, end + AFTER_CHARS)}${text.length > end + AFTER_CHARS ? '…' : ''}`,
+    before: `${start > 0 ? '…' : ''}${text.slice(start, place.start)}`,
+    match: text.slice(place.start, place.end),
+    after: `${text.slice(place.end, end)}${text.length > end ? '…' : ''}`,
   };
+}
+
+function placesOf(messages: readonly IndexedMessage[], words: string): readonly HitPlace[] {
+  return messages.slice(0, MAX_PLACES).flatMap(({ id, text }) => {
+    const excerpt = excerptOf(text, words);
+    return excerpt === null ? [] : [{ message: id, excerpt }];
+  });
 }
 
 /** Conversations whose title or messages hold `words`, the last used first. Rejects with the storage's error. */
 export async function searchConversations(heads: readonly Head[], words: string): Promise<readonly Hit[]> {
   const wanted = words.trim();
   if (wanted === '') return [];
-  const { items } = await store.messages();
-  const found = new Map<string, Excerpt>();
-  for (const { conversation, text } of items) {
-    if (found.has(conversation)) continue;
-    const excerpt = excerptOf(text, wanted);
-    if (excerpt !== null) found.set(conversation, excerpt);
-  }
+  const found = await index().find(folded(wanted));
   return heads
-    .filter(({ id, title }) => found.has(id) || excerptOf(title, wanted) !== null)
+    .filter(({ id, title }) => found.has(id) || placeOf(title, wanted) !== null)
     .sort((one, other) => other.updatedMs - one.updatedMs)
     .slice(0, MAX_HITS)
-    .map((head) => ({ head, excerpt: found.get(head.id) ?? null }));
+    .map((head) => ({ head, places: placesOf(found.get(head.id) ?? [], wanted) }));
 }

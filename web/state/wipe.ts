@@ -2,7 +2,7 @@ import { batch } from '@preact/signals';
 import { dropEverything } from './archive';
 import { messagesOf, newChat, openId, stop, unload } from './conversation';
 import { forgetDraft } from './drafts';
-import { forgetSession } from './engine-session';
+import { forgetSessions } from './engine-session';
 import { forgetHeads, heads } from './heads';
 import { removed } from './removal';
 
@@ -19,8 +19,8 @@ export async function wipeConversations(): Promise<boolean> {
     for (const id of ids) {
       unload(id);
       forgetDraft(id);
-      forgetSession(id);
     }
+    forgetSessions(ids);
     if (isOpenGone) newChat();
   });
   return true;

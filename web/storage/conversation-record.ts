@@ -65,7 +65,11 @@ const endSchema = v.variant('status', [
 ]);
 
 const messageSchema = v.variant('role', [
-  v.looseObject({ ...place, role: v.literal('user') }),
+  v.looseObject({
+    ...place,
+    role: v.literal('user'),
+    files: v.exactOptional(v.array(v.object({ name: v.string(), text: v.string() }))),
+  }),
   v.looseObject({
     ...place,
     role: v.literal('assistant'),

@@ -45,6 +45,17 @@ export class ConversationStore {
     return read(values, readMessage);
   }
 
+  /** Those of `ids` that are there, in one transaction. */
+  async someMessages(conversation: string, ids: readonly string[]): Promise<Read<MessageRecord>> {
+    const values = await this.#messages('readonly', (store) =>
+      Promise.all(ids.map((id) => promisifyRequest<unknown>(store.get([conversation, id])))),
+    );
+    return read(
+      values.filter((value) => value !== undefined),
+      readMessage,
+    );
+  }
+
   /**
    * Writes only the fields that changed over what is stored now, in one transaction: another tab's change of another
    * field stays. A head that this version cannot read is left alone, and false returned.
