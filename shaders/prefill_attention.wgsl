@@ -3,9 +3,10 @@
 //   out[r, h, d] = sum_t p v^[t, d] / sum_t p,  p = exp(score - max),  score = softcap(sum_d q[r, h, d] k^[t, d] + terms)
 //   terms: of K's bias where it is kept out of the cache (shared/key_bias.wgsl)
 //   over t in (position - window, position];  k^ and v^ enter as codes: scales and offsets are folded into score and p
-// q: f32 [rows][q_stride] (already scaled), out: f32 [rows][HEADS][HEAD_DIM].
-// Thread map: workgroup (x, y) takes query rows 32x .. 32x+31 of kv head y, a query row being (chunk row, head of the kv
-// head), heads fastest. Tiles of 32 tokens in slices of 32 dims: thread (index / 8, index % 8) owns query rows
+// q: f32 [rows][q_stride] (already scaled), out: f32 [rows][HEADS][HEAD_DIM], or where SPLIT partials
+// [rows][HEADS][num_splits][HEAD_DIM + 4] = (max, sum of p, unused, unused, sum_t p v^) for attention_merge.wgsl.
+// Thread map: workgroup (x, y, z) takes, of split z of the tokens, query rows 32x .. 32x+31 of kv head y, a query row being
+// (chunk row, head of the kv head), heads fastest. Tiles of 32 tokens in slices of 32 dims: thread (index / 8, index % 8) owns query rows
 // 2 (index / 8) and the next, with tokens 4 (index % 8) .. +3 for scores and dims 4 (index % 8) .. +3 of each slice for out.
 
 #params
@@ -38,10 +39,19 @@ fn dots(q: real4, k0: real4, k1: real4, k2: real4, k3: real4) -> vec4<f32> {
   return vec4<f32>(f32(dot(q, k0)), f32(dot(q, k1)), f32(dot(q, k2)), f32(dot(q, k3)));
 }
 
-fn put(query: u32, kv_head: u32, d: u32, value: vec4<f32>) {
+fn put(query: u32, wg: vec3<u32>, d: u32, value: vec4<f32>, top: f32, total: f32) {
   let row = query / RATIO;
+  let head = wg.y * RATIO + query % RATIO;
   if (row < params.num_rows && d < HEAD_DIM) {
-    scratch[(params.out_at + (row * HEADS + kv_head * RATIO + query % RATIO) * HEAD_DIM + d) / 4u] = value;
+#if SPLIT
+    let at = params.out_at + ((row * HEADS + head) * params.num_splits + wg.z) * (HEAD_DIM + 4u);
+    if (d == 0u) {
+      scratch[at / 4u] = vec4<f32>(top, total, 0.0, 0.0);
+    }
+    scratch[(at + 4u + d) / 4u] = value;
+#else
+    scratch[(params.out_at + (row * HEADS + head) * HEAD_DIM + d) / 4u] = value / total;
+#endif
   }
 }
 
@@ -53,8 +63,17 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   let position0 = params.start_position + query / RATIO;
   let position1 = params.start_position + (query + 1u) / RATIO;
   let lowest = params.start_position + wg.x * 32u / RATIO;
-  let end = params.start_position + min(params.num_rows - 1u, (wg.x * 32u + 31u) / RATIO) + 1u;
+  let last = params.start_position + min(params.num_rows - 1u, (wg.x * 32u + 31u) / RATIO) + 1u;
   let begin = lowest + 1u - min(lowest + 1u, params.window);
+#if SPLIT
+  let num_tiles = (last + 31u) / 32u - begin / 32u;
+  let share = (num_tiles + params.num_splits - 1u) / params.num_splits * 32u;
+  let first_tile = begin / 32u * 32u + wg.z * share;
+  let end = min(last, first_tile + share);
+#else
+  let first_tile = begin / 32u * 32u;
+  let end = last;
+#endif
   var sums = vec2<f32>();
 #if RESIDENT
   for (var slice = 0u; slice < SLICES; slice++) {
@@ -66,7 +85,6 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   var shift = vec2<f32>();
   var out0: array<vec4<f32>, SLICES>;
   var out1: array<vec4<f32>, SLICES>;
-  let first_tile = begin / 32u * 32u;
   for (var first = first_tile; first < end; first += 32u) {
     let num_tokens = min(32u, end - first);
     if (index < 32u / BLOCK_TOKENS && index * BLOCK_TOKENS < num_tokens) {
@@ -179,7 +197,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #endif
   for (var slice = 0u; slice < SLICES; slice++) {
     let d = slice * 32u + 4u * tx;
-    put(query, wg.y, d, (out0[slice] + shift.x) / total.x);
-    put(query + 1u, wg.y, d, (out1[slice] + shift.y) / total.y);
+    put(query, wg, d, out0[slice] + shift.x, top.x, total.x);
+    put(query + 1u, wg, d, out1[slice] + shift.y, top.y, total.y);
   }
 }

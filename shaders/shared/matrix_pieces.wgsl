@@ -1,22 +1,6 @@
-// What a thread of gemm_matrix.wgsl brings into workgroup memory: pieces of eight k of one row of x or of W, in f16, with k in
-// the order in which codes leave their word (w4: 0 4 1 5 2 6 3 7, w8: 0 2 1 3 4 6 5 7).
-// Needs: weights, scratch; `#import packed`, `fours`; weight_row; the constants of gemm_matrix.wgsl.
-
-fn pair(x: f16, y: f16) -> u32 {
-  return bitcast<u32>(vec2<f16>(x, y));
-}
-
-fn x_octet(a: vec4<f32>, b: vec4<f32>) -> vec4<u32> {
-  let p = four(a);
-  let q = four(b);
-#if BITS == 4
-  return vec4<u32>(pair(p.x, q.x), pair(p.y, q.y), pair(p.z, q.z), pair(p.w, q.w));
-#elif BITS == 8
-  return vec4<u32>(pair(p.x, p.z), pair(p.y, p.w), pair(q.x, q.z), pair(q.y, q.w));
-#else
-  return vec4<u32>(pair(p.x, p.y), pair(p.z, p.w), pair(q.x, q.y), pair(q.z, q.w));
-#endif
-}
+// What a thread of gemm_matrix.wgsl brings into workgroup memory: octets of x as they are, and vectors of 16 bytes of one row of
+// W, in f16, with every eight k in the order in which codes leave their word.
+// Needs: weights, scratch; `#import packed`; the constants of gemm_matrix.wgsl.
 
 #if BITS < 16
 // Two codes that stand 16 bits apart, as w.
@@ -30,86 +14,128 @@ fn weighed(codes: u32, s: vec2<f16>, z: vec2<f16>) -> u32 {
 }
 #endif
 
-// A piece of W as it is stored, with the scale and zero of its group.
-struct Packed {
-#if BITS == 4
-  codes: u32,
-#elif BITS == 8
-  codes: vec2<u32>,
-#else
-  codes: vec4<u32>,
-#endif
-  scale: u32,
-}
-
-fn load_packed(n: u32, k: u32) -> Packed {
-#if K_TAIL
-  if (k >= K) {
-    return Packed();
-  }
-#endif
-  let word = params.codes_at * 4u + (n * PADDED_K + k) / (32u / BITS);
+// Eight k of W: octet o of a vector.
+fn w_octet(codes: vec4<u32>, o: u32, scale: u32) -> vec4<u32> {
 #if BITS == 16
-  return Packed(vec4<u32>(weight_word(word), weight_word(word + 1u), weight_word(word + 2u), weight_word(word + 3u)), 0u);
+  return codes;
 #else
-  let scale = weight_word(params.scales_at + n * NUM_GROUPS + k / GROUP_SIZE);
-#if BITS == 4
-  return Packed(weight_word(word), scale);
-#else
-  return Packed(vec2<u32>(weight_word(word), weight_word(word + 1u)), scale);
-#endif
-#endif
-}
-
-fn unpacked(w: Packed) -> vec4<u32> {
-#if BITS == 16
-  return w.codes;
-#else
-  let sz = bitcast<vec2<f16>>(w.scale);
+  let sz = bitcast<vec2<f16>>(scale);
   let s = vec2<f16>(sz.x);
   let z = vec2<f16>(sz.y);
 #if BITS == 4
-  let a = w.codes;
+  let a = codes[o];
   return vec4<u32>(weighed(a, s, z), weighed(a >> 4u, s, z), weighed(a >> 8u, s, z), weighed(a >> 12u, s, z));
 #else
-  let a = w.codes.x;
-  let b = w.codes.y;
+  let a = codes[2u * o];
+  let b = codes[2u * o + 1u];
   return vec4<u32>(weighed(a, s, z), weighed(a >> 8u, s, z), weighed(b, s, z), weighed(b >> 8u, s, z));
 #endif
 #endif
 }
 
-// What a thread has on its way: one or two pieces of x and of W, ROW_STEP rows apart.
-struct Pieces {
-  x0: vec4<u32>,
-  x1: vec4<u32>,
-  w0: Packed,
-  w1: Packed,
+// k of a vector, vectors of a tile's row, and vectors of the tile.
+const VECTOR_K = 128u / BITS;
+const ROW_VECTORS = BK / VECTOR_K;
+const W_VECTORS = BN * ROW_VECTORS;
+const X_OCTETS = BM * OCTETS;
+
+// Row of the tile and number of the vector in it. Where rows are long, 32 neighbouring threads take four vectors of eight
+// rows: whole sectors of memory, and rows in different banks.
+fn vector_place(item: u32) -> vec2<u32> {
+#if BK > 64
+  let group = item / 32u;
+  let column = group % (ROW_VECTORS / 4u) * 4u + item % 32u / 8u;
+  return vec2<u32>(group / (ROW_VECTORS / 4u) * 8u + item % 8u, column);
+#else
+  return vec2<u32>(item / ROW_VECTORS, item % ROW_VECTORS);
+#endif
 }
 
-// Sums of squares of this thread's one or two rows.
-var<private> squares: vec2<f32>;
-
-fn load_x(m: u32, k: u32, item: u32) -> vec4<u32> {
-  let a = x4(m, k);
-  let b = x4(m, k + 4u);
-#if NORM
-  squares += select(vec2<f32>(0.0, 1.0), vec2<f32>(1.0, 0.0), item == 0u) * (dot(a, a) + dot(b, b));
+// Row of W for row r of this workgroup's tile, bounded so that a surplus row reads something that exists.
+fn weight_row(tile: u32, r: u32) -> u32 {
+#if GATE > 0
+  let half = params.rows / 2u;
+  return min((tile * (BN / 16u) + r / 16u) * 8u + r % 8u, half - 1u) + select(0u, half, r % 16u >= 8u);
+#else
+  return min(tile * BN + r, params.rows - 1u);
 #endif
-  return x_octet(gained(a, k), gained(b, k + 4u));
+}
+
+// What a thread has on its way, as it is stored.
+struct Pieces {
+#for i in X_ITEMS
+  x$i: vec4<u32>,
+#endfor
+#for i in W_ITEMS
+  w$i: vec4<u32>,
+  s$i: u32,
+#endfor
 }
 
 fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
-  let row = index / OCTETS;
-  let k = first + index % OCTETS * 8u;
   var next = Pieces();
-  next.x0 = load_x(wg.x * BM + row, k, 0u);
-#if X_ITEMS > 1
-  next.x1 = load_x(wg.x * BM + row + ROW_STEP, k, 1u);
+  if (first >= K) {
+    return next;
+  }
+#for i in W_ITEMS
+  {
+    let place = vector_place($i * WG_SIZE + index);
+    let k = first + place.y * VECTOR_K;
+    let n = weight_row(wg.y, place.x);
+#if K_TAIL
+    if (k < PADDED_K) {
+#else
+    {
 #endif
-  next.w0 = load_packed(weight_row(wg.y, row), k);
-#if W_ITEMS > 1
-  next.w1 = load_packed(weight_row(wg.y, row + ROW_STEP), k);
+      next.w$i = weights[params.codes_at + (n * PADDED_K + k) / VECTOR_K];
+#if BITS < 16
+      next.s$i = weight_word(params.scales_at + n * NUM_GROUPS + k / GROUP_SIZE);
 #endif
+    }
+  }
+#endfor
+#for i in X_ITEMS
+  {
+    let item = $i * WG_SIZE + index;
+    let m = wg.x * BM + item / OCTETS;
+    let octet = first / 8u + item % OCTETS;
+#if K_TAIL
+    if (m < params.num_rows && octet * 8u < PADDED_K) {
+#else
+    if (m < params.num_rows) {
+#endif
+      next.x$i = bitcast<vec4<u32>>(scratch[params.in_at + m * params.in_stride + octet]);
+    }
+  }
+#endfor
   return next;
+}
+
+fn store_pieces(next: Pieces, index: u32) {
+  let x_octets = bufferView<array<vec4<u32>>>(&x_memory, 0);
+  let w_octets = bufferView<array<vec4<u32>>>(&w_memory, 0);
+#for i in X_ITEMS
+  {
+    let item = $i * WG_SIZE + index;
+    if (X_OCTETS % WG_SIZE == 0u || item < X_OCTETS) {
+      x_octets[item / OCTETS * STRIDE + item % OCTETS] = next.x$i;
+    }
+  }
+#endfor
+#for i in W_ITEMS
+  {
+    let item = $i * WG_SIZE + index;
+    if (W_VECTORS % WG_SIZE == 0u || item < W_VECTORS) {
+      let place = vector_place(item);
+      let at = place.x * STRIDE + place.y * (VECTOR_K / 8u);
+#for o in VECTOR_OCTETS
+#if BITS == 16
+      w_octets[at + $o] = w_octet(next.w$i, $o, 0u);
+#else
+      w_octets[at + $o] = w_octet(next.w$i, $o, next.s$i);
+#endif
+#endfor
+    }
+  }
+#endfor
 }

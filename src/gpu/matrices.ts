@@ -26,11 +26,14 @@ fn main(@builtin(local_invocation_index) index: u32) {
 }`;
 /** Sixteen products of 1 and 2. */
 const EXPECTED = 32;
+/** Workgroup memory of the largest tile of gemm_matrix. */
+const MIN_WORKGROUP_BYTES = 44 * 1024;
 
 /** Whether the device multiplies f16 matrices of a subgroup: asked for, compiled, and seen to give the right numbers. */
 export async function hasMatrices(device: GPUDevice): Promise<boolean> {
   if (!device.features.has('chromium-experimental-subgroup-matrix') || !device.features.has('shader-f16'))
     return false;
+  if (device.limits.maxComputeWorkgroupStorageSize < MIN_WORKGROUP_BYTES) return false;
   device.pushErrorScope('validation');
   const result = await multiply(device).catch(() => null);
   const error = await device.popErrorScope();

@@ -19,6 +19,7 @@ export const MAX_PARAM_BYTES = 64;
 
 /**
  * Expands `#import name` (shaders/shared/name.wgsl, once a module), `#if A && !B || C == 4` / `#else` / `#endif`,
+ * `#for i in N` … `#endfor` (N a number or a define; its lines N times, with 0, 1, … for `$i`),
  * and `#params` (the struct and variable of the kernel's scalars, as immediates or as a uniform).
  * Unknown names are errors, so that a misspelt flag cannot silently choose a branch.
  */
@@ -55,7 +56,7 @@ function expandLines(
   const out: string[] = [];
   const open: { taken: boolean; live: boolean }[] = [];
   const live = () => open.every((level) => level.live);
-  for (const [index, line] of source.split('\n').entries()) {
+  for (const [index, line] of unrolled(name, source.split('\n'), defines).entries()) {
     const directive = /^\s*#(\w+)\s*(.*?)\s*$/.exec(line);
     if (!directive) {
       if (live()) out.push(line);
@@ -84,6 +85,40 @@ function expandLines(
   }
   if (open.length > 0) throw shaderError(`${name}.wgsl: #if without #endif`);
   return out.join('\n');
+}
+
+/** Lines of `#for` loops, written out. */
+function unrolled(name: string, lines: readonly string[], defines: Defines): readonly string[] {
+  const out: string[] = [];
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at] ?? '';
+    const [, variable, bound = ''] = /^\s*#for (\w+) in (\w+)\s*$/.exec(line) ?? [];
+    if (variable === undefined) {
+      out.push(line);
+      continue;
+    }
+    const end = endOfLoop(lines, at);
+    const times = /^\d+$/.test(bound) ? Number(bound) : defines[bound];
+    if (end === undefined || typeof times !== 'number')
+      throw shaderError(`${name}.wgsl: #for ${variable} in ${bound} without ${end ? 'a number' : '#endfor'}`);
+    const own = new RegExp(`\\$${variable}(?!\\w)`, 'g');
+    for (let i = 0; i < times; i++) {
+      const body = lines.slice(at + 1, end).map((text) => text.replace(own, String(i)));
+      out.push(...unrolled(name, body, defines));
+    }
+    at = end;
+  }
+  return out;
+}
+
+function endOfLoop(lines: readonly string[], start: number): number | undefined {
+  let depth = 0;
+  for (let at = start; at < lines.length; at++) {
+    const line = lines[at]?.trim() ?? '';
+    if (line.startsWith('#for ')) depth++;
+    else if (line === '#endfor' && --depth === 0) return at;
+  }
+  return undefined;
 }
 
 function sharedSource(from: string, name: string): string {

@@ -3,6 +3,7 @@ import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
+import { attentionMerge } from './attention-merge';
 import { type KeyBiasTerms, keyBiasDefines, keyBiasParams } from './key-bias';
 import { headRatio, type KvLayout, kvDefines } from './kv-layout';
 import { STEP_BINDINGS } from './step-bindings';
@@ -16,6 +17,7 @@ const PARAMS = {
   slot: 'u32',
   start_position: 'u32',
   num_rows: 'u32',
+  num_splits: 'u32',
   window: 'u32',
   softcap: 'f32',
   key_bias_at: 'u32',
@@ -28,6 +30,14 @@ const PROGRAM: ShaderProgram = { name: 'prefill_attention', source, params: PARA
 
 /** Query rows (chunk row × head of the kv head) of a workgroup. */
 const TILE_ROWS = 32;
+/** Workgroups that fill a large GPU. */
+const FULL_WORKGROUPS = 400;
+/** Fewer tokens are not worth a part. */
+const LEAST_TOKENS = 128;
+/** More parts would only make the merge longer. */
+const MAX_PREFILL_SPLITS = 64;
+/** Partial results (row × head × part) that a chunk may leave; `(headDim + 4)` floats each. */
+export const PREFILL_PARTIALS = 32_768;
 
 export interface PrefillAttentionCall {
   /** The chunk's slot and the position of row 0. */
@@ -40,6 +50,10 @@ export interface PrefillAttentionCall {
   readonly qStride: number;
   /** Float offset in scratch of f32 [numRows][numHeads · headDim]; a multiple of 4. */
   readonly outAt: number;
+  /** Workgroups that share the tokens of some query rows: see `prefillSplits`. */
+  readonly numSplits: number;
+  /** Float offset in scratch of numRows · numHeads · numSplits · (headDim + 4) floats, a multiple of 4; unused with one split. */
+  readonly partialsAt: number;
   /** Tokens that a query sees, itself included; 0 = all. */
   readonly window: number;
   /** cap · tanh(score / cap); 0 = none. */
@@ -62,14 +76,41 @@ export function prefillMemoryBytes(headDim: number, half: boolean, resident: boo
   return queries + tokens + probabilities + foldsAndReduction + angles;
 }
 
+/** Parts that the tokens of a chunk are best cut into, so that every processor has work: more for fewer rows; one in software. */
+export function prefillSplits(
+  gpu: Pick<Gpu, 'isSoftware'>,
+  layout: KvLayout,
+  call: Pick<PrefillAttentionCall, 'numRows' | 'numHeads'> & { readonly numTokens: number },
+): number {
+  if (gpu.isSoftware) return 1;
+  const ratio = headRatio(layout, call.numHeads);
+  const workgroups = Math.ceil((call.numRows * ratio) / TILE_ROWS) * layout.numKvHeads;
+  const room = Math.floor(PREFILL_PARTIALS / (call.numRows * call.numHeads));
+  const wanted = Math.min(
+    FULL_WORKGROUPS / workgroups,
+    call.numTokens / LEAST_TOKENS,
+    room,
+    MAX_PREFILL_SPLITS,
+  );
+  return Math.max(1, Math.floor(wanted));
+}
+
 /** Causal attention of a chunk, whose K and V are already appended, over positions 0 … its own of the slot. */
 export function prefillAttention(
   gpu: Gpu,
   state: StateLayout,
   layout: KvLayout,
   call: PrefillAttentionCall,
-): Dispatch {
-  const { numRows, numHeads, keyBias = null } = call;
+): Dispatch[] {
+  const { numRows, numHeads, numSplits, outAt, partialsAt } = call;
+  const { headDim } = layout;
+  const attention = attend(gpu, state, layout, call);
+  if (numSplits === 1) return [attention];
+  return [attention, attentionMerge(gpu, { numRows, numHeads, headDim, numSplits, partialsAt, outAt })];
+}
+
+function attend(gpu: Gpu, state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): Dispatch {
+  const { numRows, numHeads, numSplits, keyBias = null } = call;
   const ratio = headRatio(layout, numHeads);
   const defines = kvDefines(
     layout,
@@ -88,20 +129,25 @@ export function prefillAttention(
     RATIO: ratio,
     RESIDENT: memoryBytes <= gpu.device.limits.maxComputeWorkgroupStorageSize,
     SOFTCAP: call.softcap > 0,
+    SPLIT: numSplits > 1,
     ...keyBiasDefines(keyBias),
   });
   const params = packParams(PARAMS, {
     q_at: call.qAt,
     q_stride: call.qStride,
-    out_at: call.outAt,
+    out_at: numSplits > 1 ? call.partialsAt : call.outAt,
     layer_at: call.layerAt,
     slot: call.prefill.slot,
     start_position: call.prefill.startPosition,
     num_rows: numRows,
+    num_splits: numSplits,
     window: call.window === 0 ? 0xffffffff : call.window,
     softcap: call.softcap,
     ...keyBiasParams(state, keyBias),
   });
-  const workgroups = [Math.ceil((numRows * ratio) / TILE_ROWS), layout.numKvHeads, 1] as const;
-  return { pipeline, params, workgroups };
+  return {
+    pipeline,
+    params,
+    workgroups: [Math.ceil((numRows * ratio) / TILE_ROWS), layout.numKvHeads, numSplits],
+  };
 }

@@ -1,5 +1,5 @@
 import { decodeAttention } from '../kernels/decode-attention';
-import { prefillAttention } from '../kernels/prefill-attention';
+import { prefillAttention, prefillSplits } from '../kernels/prefill-attention';
 import { ropeAppend } from '../kernels/rope-append';
 import type { RopeHeadCall } from '../kernels/rope-head';
 import type { ForwardContext } from './forward-context';
@@ -77,12 +77,14 @@ function attend(step: ForwardContext, layer: number, heads: AttentionHeads): voi
   const dispatches = prefill
     ? [
         ropeAppend(gpu, state, kv, { ...call, ...head, qkvAt, prefill }),
-        prefillAttention(gpu, state, kv, {
+        ...prefillAttention(gpu, state, kv, {
           ...call,
           qAt: qkvAt,
           qStride: scratch.qkv.stride,
           // of angles that the keys were rotated by
           keyBias: head.keyBias && head.rope ? { ...head.keyBias, rope: head.rope } : null,
+          numSplits: prefillSplits(gpu, kv, { ...call, numTokens: prefill.startPosition + numRows }),
+          partialsAt: scratch.partials.at,
           prefill,
         }),
       ]

@@ -1,14 +1,15 @@
+import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import { gemm } from '../kernels/gemm';
 import { gemmMatrix } from '../kernels/gemm-matrix';
 import { gemv, MAX_GEMV_ROWS } from '../kernels/gemv';
-import type { LinearCall } from '../kernels/linear-call';
+import { type LinearCall, numOutputs } from '../kernels/linear-call';
 import { permute } from '../kernels/permute';
 import { orderName } from '../weights/packed-tensor';
 import type { ForwardContext, Region } from './forward-context';
 
-/** Fewer rows leave matrices of 16 empty. */
-const MAX_TILE_ROWS = 8;
+/** Up to here gemv, four rows at a time, is faster than the tile kernel. */
+const MAX_ROWS_IN_FOURS = 12;
 
 export interface LinearLayer {
   readonly weight: string;
@@ -58,10 +59,28 @@ export function linear(step: ForwardContext, layer: LinearLayer): void {
   step.push(dispatches(step, call), weight.slab);
 }
 
-/** More rows are worth a tile kernel, which dequantises once for all of them, and many the matrix units. */
-function dispatches({ gpu }: ForwardContext, call: LinearCall): readonly Dispatch[] {
+/** Many rows are worth the matrix units or a tile kernel, which dequantise once for all of them. */
+function dispatches({ gpu, scratch }: ForwardContext, call: LinearCall): readonly Dispatch[] {
   if (call.numRows <= MAX_GEMV_ROWS) return [gemv(gpu, call)];
-  return gpu.matrices && call.numRows > MAX_TILE_ROWS ? gemmMatrix(gpu, call) : gemm(gpu, call);
+  if (gpu.matrices) return gemmMatrix(gpu, call, scratch.halves.at);
+  // In software, programs for more numbers of rows cost more to compile than they save.
+  return call.numRows <= MAX_ROWS_IN_FOURS && !gpu.isSoftware ? inFours(gpu, call) : gemm(gpu, call);
+}
+
+function inFours(gpu: Gpu, call: LinearCall): readonly Dispatch[] {
+  const { numRows, inAt, outAt, residualAt, weight } = call;
+  const inStride = call.inStride ?? weight.cols;
+  const outStride = call.outStride ?? numOutputs(call);
+  return Array.from({ length: Math.ceil(numRows / MAX_GEMV_ROWS) }, (_, part) => {
+    const first = part * MAX_GEMV_ROWS;
+    return gemv(gpu, {
+      ...call,
+      numRows: Math.min(MAX_GEMV_ROWS, numRows - first),
+      inAt: inAt + first * inStride,
+      outAt: outAt + first * outStride,
+      ...(residualAt === undefined ? {} : { residualAt: residualAt + first * outStride }),
+    });
+  });
 }
 
 /** The rows to be multiplied. A weight with columns in an order of its own gets them gathered, and normed already. */

@@ -1,3 +1,4 @@
+import { halvesFloats } from '../kernels/halve';
 import type { ScratchRegions } from '../layers/forward-context';
 import type { ModelConfig } from '../models/config';
 
@@ -29,6 +30,7 @@ export function planScratch(
   };
   const { maxRows, maxLogitRows, partialFloats } = shape;
   const { numHeads, numKvHeads, headDim } = config;
+  const widest = Math.max(config.hiddenSize, config.intermediateSize, numHeads * headDim);
   const rows = {
     hidden: region(maxRows, config.hiddenSize),
     qkv: region(maxRows, (numHeads + 2 * numKvHeads) * headDim),
@@ -38,6 +40,7 @@ export function planScratch(
     permuted: region(maxRows, Math.ceil((shape.permutedCols ?? 0) / 4) * 4),
     logits: region(maxLogitRows, Math.ceil(config.vocabSize / 4) * 4),
     partials: region(1, partialFloats),
+    halves: region(maxRows, halvesFloats(widest)),
     keyBias: region(maxRows, shape.keyBiasFloats ?? 0),
   };
   const { at, stride } = rows.logits;

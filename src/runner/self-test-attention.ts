@@ -58,11 +58,13 @@ export function recordAttention(request: SelfTestRequest, memory: SelfTestMemory
   const prefill = { slot: 0, startPosition: 0 };
   const dispatches = [
     ropeAppend(gpu, memory.state, memory.kv, { ...chunk, ...head, keyBias, prefill }),
-    prefillAttention(gpu, memory.state, memory.kv, {
+    ...prefillAttention(gpu, memory.state, memory.kv, {
       ...chunk,
       qAt: qkvAt,
       qStride: stride,
       keyBias: keyBias && rope ? { ...keyBias, rope: { table: 0, rotaryDim: rope.rotaryDim } } : null,
+      numSplits: 1,
+      partialsAt: 0,
       prefill,
     }),
     ...decodeAttention(gpu, memory.state, memory.kv, {

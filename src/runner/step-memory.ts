@@ -1,4 +1,5 @@
 import { partialFloats } from '../kernels/decode-attention';
+import { PREFILL_PARTIALS } from '../kernels/prefill-attention';
 import { type StateLayout, stateLayout } from '../kernels/step-state';
 import type { ScratchRegions } from '../layers/forward-context';
 import type { ModelConfig } from '../models/config';
@@ -51,7 +52,10 @@ export function planStepMemory(config: ModelConfig, shape: StepMemoryShape): Ste
     maxRows: Math.max(maxSlots, maxChunkTokens),
     maxLogitRows,
     maxSampledRows,
-    partialFloats: partialFloats({ numRows: maxSlots, numSplits: MAX_SPLITS, ...config }),
+    partialFloats: Math.max(
+      partialFloats({ numRows: maxSlots, numSplits: MAX_SPLITS, ...config }),
+      PREFILL_PARTIALS * (config.headDim + 4),
+    ),
     permutedCols: shape.permutedCols ?? 0,
     keyBiasFloats: shape.keyBias?.rowFloats ?? 0,
   });

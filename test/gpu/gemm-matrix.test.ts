@@ -16,7 +16,7 @@ for (const format of FORMATS)
         const rows = random.between(1, 300);
         const strided = random.below(2) === 1;
         const made = linearCase({ format, rows, cols, numRows, groupSize, strided }, random);
-        await checkLinear(test, made, gemmMatrix(gpu, made.call));
+        await checkLinear(test, made, gemmMatrix(gpu, made.call, made.halvesAt));
       }
     },
     hasMatrices,
@@ -38,7 +38,7 @@ for (const [name, tile] of Object.entries(MATRIX_TILES))
       ]) {
         const numRows = random.between(17, 150);
         const made = linearCase({ format: 'w4', cols, numRows, strided: true, ...shape }, random);
-        await checkLinear(test, made, gemmMatrix(gpu, made.call, tile));
+        await checkLinear(test, made, gemmMatrix(gpu, made.call, made.halvesAt, tile));
       }
     },
     hasMatrices,
@@ -51,7 +51,7 @@ gpuTest(
       { format: 'w4', rows: 1030, cols: 1536, numRows: 300, norm: true, brokenZeros: true },
       test.random,
     );
-    await checkLinear(test, made, gemmMatrix(test.gpu, made.call, matrixTile(made.call)));
+    await checkLinear(test, made, gemmMatrix(test.gpu, made.call, made.halvesAt, matrixTile(made.call)));
   },
   hasMatrices,
 );

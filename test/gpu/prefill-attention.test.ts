@@ -1,4 +1,5 @@
 import { attentionMerge } from '../../src/kernels/attention-merge';
+import { partialFloats } from '../../src/kernels/decode-attention';
 import type { KvBits } from '../../src/kernels/kv-layout';
 import { prefillAttention } from '../../src/kernels/prefill-attention';
 import { attentionTwin } from '../reference/attention';
@@ -17,9 +18,15 @@ interface PrefillRun {
   readonly start: number;
   readonly numRows: number;
   readonly window: number;
+  readonly numSplits: number;
 }
 
-const chunk = (start: number, numRows: number, window = 0): PrefillRun => ({ start, numRows, window });
+const chunk = (start: number, numRows: number, window = 0, numSplits = 1): PrefillRun => ({
+  start,
+  numRows,
+  window,
+  numSplits,
+});
 
 // Few shapes with several runs each: compiling takes most of the time on a software GPU.
 const PREFILL: readonly (readonly [Shape, ...PrefillRun[]])[] = [
@@ -29,6 +36,8 @@ const PREFILL: readonly (readonly [Shape, ...PrefillRun[]])[] = [
     chunk(0, 45),
     chunk(21, 13),
     chunk(50, 20, 20),
+    chunk(150, 13, 0, 3),
+    chunk(100, 30, 40, 5),
   ],
   [{ kvBits: 8, headDim: 128, ratio: 6, numKvHeads: 1, blockTokens: 32 }, chunk(33, 9), chunk(16, 40, 33)],
   [{ kvBits: 8, headDim: 256, ratio: 4, numKvHeads: 1, blockTokens: 16, softcap: 3 }, chunk(7, 20)],
@@ -96,7 +105,7 @@ interface QueryShape {
 async function checkPrefill(
   test: GpuTest,
   shape: Shape,
-  { start, numRows, window }: PrefillRun,
+  { start, numRows, window, numSplits }: PrefillRun,
 ): Promise<void> {
   const { random, gpu, runStep } = test;
   const { headDim, ratio, numKvHeads, softcap = 0 } = shape;
@@ -109,7 +118,9 @@ async function checkPrefill(
   const [qAt, qStride] = [8, rowFloats + 4];
   const outAt = qAt + numRows * qStride;
   const end = outAt + numRows * rowFloats;
-  const termsAt = Math.ceil((end + 8) / 4) * 4;
+  const partialsAt = Math.ceil((end + 8) / 4) * 4;
+  const partials = partialFloats({ numRows, numHeads, numSplits, headDim });
+  const termsAt = partialsAt + partials + 8;
   const scratch = nans(termsAt + numRows * (bias?.rowFloats ?? 0));
   const queries = makeQueries(random, scratch, numRows, { qAt, qStride, rowFloats, headDim });
   const prefill = { slot: scene.slots[1] ?? 0, startPosition: start };
@@ -120,13 +131,15 @@ async function checkPrefill(
     qAt,
     qStride,
     outAt,
+    numSplits,
+    partialsAt,
     window,
     softcap,
     layerAt: scene.kv.layerAt,
     keyBias: bias?.place(scene, scratch, queries, termsAt) ?? null,
   };
-  const dispatch = prefillAttention(gpu, scene.stateLayout, scene.layout, call);
-  const result = await runStep({ scratch, kv: scene.kv.words, state: scene.state }, [dispatch]);
+  const dispatches = prefillAttention(gpu, scene.stateLayout, scene.layout, call);
+  const result = await runStep({ scratch, kv: scene.kv.words, state: scene.state }, dispatches);
   for (const [row, q] of queries.entries()) {
     const at = outAt + row * rowFloats;
     assertClose(
@@ -141,10 +154,11 @@ async function checkPrefill(
         ...bias?.twin(scene),
       }),
       tolerance(test, shape),
-      `chunk of ${numRows} from ${start}, window ${window}, row ${row}`,
+      `chunk of ${numRows} from ${start}, window ${window}, ${numSplits} splits, row ${row}`,
     );
   }
-  assertPoison(result.scratch, end, end + 8);
+  assertPoison(result.scratch, end, partialsAt);
+  assertPoison(result.scratch, termsAt - 8, termsAt);
 }
 
 for (const numSplits of [1, 2, 7, 128])

@@ -201,18 +201,30 @@ async function tuneRows(shape: LinearShape) {
   const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
   const flops = 2 * shape.rows * shape.cols * shape.numRows;
   const count = Math.max(4, Math.ceil(2e12 / flops));
-  const kernels: [string, (copy: number) => Dispatch[]][] = [
-    ['tile kernel', (copy) => gemm(gpu, callOf(shape, copy))],
-  ];
+  const few = shape.numRows <= 64;
+  const kernels: [string, (copy: number) => Dispatch[]][] = [];
+  if (few || !gpu.matrices)
+    kernels.push(
+      ['tile kernel', (copy) => gemm(gpu, callOf(shape, copy))],
+      [
+        'four rows each',
+        (copy) => {
+          const parts = Math.ceil(shape.numRows / 4);
+          return Array.from({ length: parts }, () => gemv(gpu, callOf({ ...shape, numRows: 4 }, copy)));
+        },
+      ],
+    );
   if (gpu.matrices)
     for (const [name, tile] of Object.entries(MATRIX_TILES))
-      kernels.push([`matrices ${name}`, (copy) => gemmMatrix(gpu, callOf(shape, copy), tile)]);
+      if (tile.bm <= 2 * Math.max(16, shape.numRows) && tile.bm >= Math.min(64, shape.numRows / 2))
+        kernels.push([`matrices ${name}`, (copy) => gemmMatrix(gpu, callOf(shape, copy), 2 ** 23, tile)]);
   const results = [];
   for (const [name, dispatches] of kernels) {
     const list = Array.from({ length: Math.min(count, 200) }, (_, i) => dispatches(i % copies)).flat();
     await gpu.pipelines.ready();
     await warm(list, bindGroup);
-    const microseconds = (await timeDispatches(list, bindGroup)) / 1000 / list.length;
+    const each = list.length / Math.min(count, 200);
+    const microseconds = ((await timeDispatches(list, bindGroup)) / 1000 / list.length) * each;
     results.push({ name, microseconds, teraflops: flops / microseconds / 1e6 });
   }
   return results;

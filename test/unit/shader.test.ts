@@ -34,6 +34,31 @@ describe('head', () => {
   });
 });
 
+describe('#for', () => {
+  it('writes its lines out, with numbers for the variable', () => {
+    expect(kept('#for i in 3\nlet x$i = $i;\n#endfor\nend', {})).toEqual([
+      'let x0 = 0;',
+      'let x1 = 1;',
+      'let x2 = 2;',
+      'end',
+    ]);
+    expect(kept('#for i in N\nx$i\n#endfor', { N: 1 })).toEqual(['x0']);
+    expect(kept('#for i in N\nx$i\n#endfor', { N: 0 })).toEqual([]);
+  });
+
+  it('nests, and holds branches', () => {
+    const text = '#for i in 2\n#for j in N\ns$i$j $index\n#if F\nf$j\n#endif\n#endfor\n#endfor';
+    expect(kept(text, { N: 2, F: false })).toEqual(['s00 $index', 's01 $index', 's10 $index', 's11 $index']);
+    expect(kept(text, { N: 1, F: true })).toEqual(['s00 $index', 'f0', 's10 $index', 'f0']);
+  });
+
+  it('refuses a loop without an end or a number', () => {
+    expect(() => expand('#for i in 2\nx')).toThrow(/sample\.wgsl: #for i in 2 without #endfor/);
+    expect(() => expand('#for i in N\n#endfor')).toThrow(/#for i in N without a number/);
+    expect(() => expand('#endfor')).toThrow(/misplaced directive #endfor/);
+  });
+});
+
 describe('#if', () => {
   const chain = '#if A\na\n#elif B\nb\n#else\nc\n#endif\nend';
 

@@ -37,6 +37,7 @@ const CHUNK_ROWS = 256;
 const NUM_CONTEXTS = 4;
 const MAX_POOL_BYTES = 1024 * MIB;
 const MAX_LOGIT_BYTES = 64 * MIB;
+const ATTENTION_PARTS = 32_768;
 /** Of 4 bits: a half for the scale and 4 bits for the zero point of every group. */
 const STORED_GROUP_BITS = 20;
 
@@ -87,14 +88,16 @@ function poolBytes({ numLayers, numKvHeads, headDim }: ModelShape, contextLength
   return blockBytes * Math.max(perContext, Math.min(NUM_CONTEXTS * perContext, affordable));
 }
 
-/** A chunk of a prompt on its way through the layers, its logits, and the table of the rope. */
+/** A chunk of a prompt on its way through the layers, its logits, parts of its attention, and the table of the rope. */
 function workBytes(shape: ModelShape, qkvRows: number, qRows: number, contextLength: number): number {
-  const { hiddenSize, innerSize, vocabSize, headDim, numKvHeads } = shape;
+  const { hiddenSize, innerSize, vocabSize, headDim } = shape;
   const terms = shape.hasQkvBias ? shape.numHeads * headDim : 0;
-  const row = 2 * hiddenSize + qkvRows + qRows + innerSize + terms;
+  const halves = Math.max(hiddenSize, innerSize, qRows) / 2;
+  const row = 2 * hiddenSize + qkvRows + qRows + innerSize + halves + terms;
   const logitRows = Math.min(CHUNK_ROWS, Math.floor(MAX_LOGIT_BYTES / (4 * vocabSize)));
-  const parts = 8 * 32 * (shape.numHeads / numKvHeads) * numKvHeads * (headDim + 2);
-  return 4 * (CHUNK_ROWS * row + logitRows * vocabSize + parts + contextLength * headDim);
+  return (
+    4 * (CHUNK_ROWS * row + logitRows * vocabSize + ATTENTION_PARTS * (headDim + 4) + contextLength * headDim)
+  );
 }
 
 /** Of the room, what is left to the browser and other programs before a model counts as tight. */

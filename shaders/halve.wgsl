@@ -1,0 +1,80 @@
+// Activations as gemm_matrix.wgsl takes them: f32 [rows, K] to f16 [rows, PADDED_K], every eight k of a row in the order in which
+// codes of the weight leave their word (w4: 0 4 1 5 2 6 3 7, w8: 0 2 1 3 4 6 5 7, w16: as they are), zero from K on.
+// NORM: of x[r, k] * g[k] * rsqrt(mean_k(x[r]^2) + eps)
+// Thread map: LANES threads share a row, eight consecutive k at a time; WG_SIZE / LANES rows a workgroup.
+
+#params
+@group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read_write> scratch: array<vec4<u32>>;
+#if NORM
+#import reduce
+#endif
+
+const OCTETS = PADDED_K / 8u;
+
+fn x4(row: u32, k: u32) -> vec4<f32> {
+  let x = bitcast<vec4<f32>>(scratch[params.in_at + row * params.in_stride + k / 4u]);
+#if K_TAIL
+  // Beyond K lies other data, NaN perhaps: it is replaced, not multiplied away.
+  return select(vec4<f32>(), x, vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(K));
+#else
+  return x;
+#endif
+}
+
+#if NORM
+fn gain4(k: u32) -> vec4<f32> {
+  let g = bitcast<vec4<f32>>(weights[params.norm_at + k / 4u]);
+#if K_TAIL
+  return select(vec4<f32>(), g, vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(K));
+#else
+  return g;
+#endif
+}
+#endif
+
+fn pair(x: f32, y: f32) -> u32 {
+  return pack2x16float(vec2<f32>(x, y));
+}
+
+// Outside the range of half there would be infinities.
+fn octet_of(x: vec4<f32>, y: vec4<f32>) -> vec4<u32> {
+  let p = clamp(x, vec4<f32>(-65504.0), vec4<f32>(65504.0));
+  let q = clamp(y, vec4<f32>(-65504.0), vec4<f32>(65504.0));
+#if BITS == 4
+  return vec4<u32>(pair(p.x, q.x), pair(p.y, q.y), pair(p.z, q.z), pair(p.w, q.w));
+#elif BITS == 8
+  return vec4<u32>(pair(p.x, p.z), pair(p.y, p.w), pair(q.x, q.z), pair(q.y, q.w));
+#else
+  return vec4<u32>(pair(p.x, p.y), pair(p.z, p.w), pair(q.x, q.y), pair(q.z, q.w));
+#endif
+}
+
+@compute @workgroup_size(WG_SIZE)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+  let lane = index % LANES;
+  let row = wg.x * (WG_SIZE / LANES) + index / LANES;
+#if NORM
+  // Surplus threads sum the last row again, so that all meet in the reduction.
+  let from_row = min(row, params.num_rows - 1u);
+  var squares = 0.0;
+  for (var octet = lane; octet < OCTETS; octet += LANES) {
+    let a = x4(from_row, octet * 8u);
+    let b = x4(from_row, octet * 8u + 4u);
+    squares += dot(a, a) + dot(b, b);
+  }
+  let inverse = inverseSqrt(lanes_sum(squares, index) / f32(K) + params.eps);
+#endif
+  if (row >= params.num_rows) {
+    return;
+  }
+  for (var octet = lane; octet < OCTETS; octet += LANES) {
+    var a = x4(row, octet * 8u);
+    var b = x4(row, octet * 8u + 4u);
+#if NORM
+    a *= gain4(octet * 8u) * inverse;
+    b *= gain4(octet * 8u + 4u) * inverse;
+#endif
+    scratch[params.out_at + row * OCTETS + octet] = octet_of(a, b);
+  }
+}
