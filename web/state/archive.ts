@@ -6,6 +6,7 @@ import { type Head, type HeadPatch, headOf, putHead } from './heads';
 import type { Message } from './message';
 import { toRecord } from './message-record';
 import { isTemporary } from './temporary';
+import { noteChange } from './unfinished';
 
 /** What tabs tell each other: look again at this conversation, or at all. */
 export interface Note {
@@ -81,7 +82,10 @@ export function changeHead(id: string, patch: HeadPatch): void {
   putHead(whole);
   if (whole.leaf === null || isTemporary(id)) return;
   const record = { ...whole, version: RECORD_VERSION } as const;
-  void write({ kind: 'changed', conversation: id, ids: [] }, () => store.changeHead(record, patch));
+  const done = noteChange(id, patch);
+  void write({ kind: 'changed', conversation: id, ids: [] }, () => store.changeHead(record, patch)).then(
+    done,
+  );
 }
 
 export function keepMessages(conversation: string, messages: readonly Message[]): void {

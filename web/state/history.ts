@@ -19,6 +19,7 @@ import type { Message, Messages } from './message';
 import { fromRecord, updateAnswer } from './message-record';
 import { indexChildren, newestLeaf, pathTo } from './message-tree';
 import { isTemporary } from './temporary';
+import { finishChanges } from './unfinished';
 
 /** Records that only a newer page can read; they stay where they are. */
 export const numUnknown = signal(0);
@@ -38,6 +39,7 @@ export function holdAnswer(id: string, work: () => Promise<void>): Promise<void>
 /** Reads the list, shows the conversation that was open, and follows what other tabs write. */
 export async function startHistory(): Promise<void> {
   listen((note) => void follow(note));
+  await finishChanges(store).catch(report);
   await readHeads();
   isListed.value = true;
   if (isOpening.value) await openConversation(openId.value);
