@@ -62,6 +62,8 @@ test('a slash offers prompts, and the person’s own are kept, changed and delet
   await page.getByRole('button', { name: 'Edit prompt Haiku' }).click();
   await page.getByLabel('Text', { exact: true }).fill('Write a short haiku about ');
   await page.getByRole('button', { name: 'Save prompt' }).click();
+  // the form empties when the prompt is in the database
+  await expect(page.getByLabel('Name', { exact: true })).toHaveValue('');
   await page.keyboard.press('Escape');
   await page.reload();
   await chat.box.focus();
