@@ -6,6 +6,7 @@
 #params
 @group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<u32>>;
+#import inside
 #if NORM
 #import reduce
 #endif
@@ -13,23 +14,12 @@
 const OCTETS = PADDED_K / 8u;
 
 fn x4(row: u32, k: u32) -> vec4<f32> {
-  let x = bitcast<vec4<f32>>(scratch[params.in_at + row * params.in_stride + k / 4u]);
-#if K_TAIL
-  // Beyond K lies other data, NaN perhaps: it is replaced, not multiplied away.
-  return select(vec4<f32>(), x, vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(K));
-#else
-  return x;
-#endif
+  return inside4(bitcast<vec4<f32>>(scratch[params.in_at + row * params.in_stride + k / 4u]), k);
 }
 
 #if NORM
 fn gain4(k: u32) -> vec4<f32> {
-  let g = bitcast<vec4<f32>>(weights[params.norm_at + k / 4u]);
-#if K_TAIL
-  return select(vec4<f32>(), g, vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(K));
-#else
-  return g;
-#endif
+  return inside4(bitcast<vec4<f32>>(weights[params.norm_at + k / 4u]), k);
 }
 #endif
 

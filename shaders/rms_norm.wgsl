@@ -5,19 +5,12 @@
 #params
 @group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
+#import inside
 #import reduce
 
 const K4 = (K + 3u) / 4u;
 
-// The last vector may reach beyond K: what lies there is neither counted nor overwritten.
-fn inside(v: vec4<f32>, k4: u32) -> vec4<f32> {
-#if K_TAIL
-  return select(vec4<f32>(), v, vec4<u32>(k4 * 4u) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(K));
-#else
-  return v;
-#endif
-}
-
+// The last vector may reach beyond K: what lies there is not overwritten.
 fn store(v: vec4<f32>, at: u32, k4: u32) {
 #if K_TAIL
   if (k4 * 4u + 4u > K) {
@@ -39,7 +32,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   let in_at = params.in_at + from_row * params.in_stride;
   var squares = 0.0;
   for (var k4 = lane; k4 < K4; k4 += LANES) {
-    let x = inside(scratch[in_at + k4], k4);
+    let x = inside4(scratch[in_at + k4], k4 * 4u);
     squares += dot(x, x);
   }
   let inverse = inverseSqrt(lanes_sum(squares, index) / f32(K) + params.eps);

@@ -1,20 +1,15 @@
 // Eight k of one row of activations on their way into the workgroup memory of gemv, zero beyond K, where other data lies, NaN
 // perhaps. Needs: weights, scratch: array<vec4<f32>>; params.in_at, in_stride, norm_at (in vec4); defines K, K_TAIL, NORM.
 
+#import inside
+
 struct Floats8 {
   a: vec4<f32>,
   b: vec4<f32>,
 }
 
 fn inside(x: Floats8, k: u32) -> Floats8 {
-#if K_TAIL
-  let ks = vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u);
-  let a = select(vec4<f32>(), x.a, ks < vec4<u32>(K));
-  let b = select(vec4<f32>(), x.b, ks + vec4<u32>(4u) < vec4<u32>(K));
-  return Floats8(a, b);
-#else
-  return x;
-#endif
+  return Floats8(inside4(x.a, k), inside4(x.b, k + 4u));
 }
 
 fn load8(k: u32, m: u32) -> Floats8 {

@@ -2,6 +2,8 @@
 // Needs: weights, scratch: array<vec4<f32>>; the params of src/kernels/linear-call.ts; `#import packed`; defines BITS, K,
 // PADDED_K, K_TAIL, NUM_GROUPS, GROUP_SIZE, NORM.
 
+#import inside
+
 #if F16
 alias Four = vec4<f16>;
 #else
@@ -18,23 +20,12 @@ fn four(v: vec4<f32>) -> Four {
 }
 
 fn x4(m: u32, k: u32) -> vec4<f32> {
-  let x = scratch[params.in_at + min(m, params.num_rows - 1u) * params.in_stride + k / 4u];
-#if K_TAIL
-  // Beyond K lies other data, NaN perhaps: it is replaced, not multiplied away.
-  return select(vec4<f32>(), x, vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(K));
-#else
-  return x;
-#endif
+  return inside4(scratch[params.in_at + min(m, params.num_rows - 1u) * params.in_stride + k / 4u], k);
 }
 
 fn gained(x: vec4<f32>, k: u32) -> vec4<f32> {
 #if NORM
-  let y = x * bitcast<vec4<f32>>(weights[params.norm_at + k / 4u]);
-#if K_TAIL
-  return select(vec4<f32>(), y, vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(K));
-#else
-  return y;
-#endif
+  return inside4(x * bitcast<vec4<f32>>(weights[params.norm_at + k / 4u]), k);
 #else
   return x;
 #endif
