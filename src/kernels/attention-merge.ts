@@ -24,7 +24,12 @@ export interface AttentionMergeCall {
   readonly outAt: number;
 }
 
-/** Joins what decode attention has left for each split. Throws `internal` above MAX_SPLITS. */
+/** An attention dispatch, and behind it the merge of its splits where there are several. */
+export function withMerge(gpu: Gpu, attention: Dispatch, call: AttentionMergeCall): Dispatch[] {
+  return call.numSplits === 1 ? [attention] : [attention, attentionMerge(gpu, call)];
+}
+
+/** Joins what attention has left for each split. Throws `internal` above MAX_SPLITS. */
 export function attentionMerge(gpu: Gpu, call: AttentionMergeCall): Dispatch {
   const { numRows, numHeads, headDim, numSplits } = call;
   if (numSplits < 1 || numSplits > MAX_SPLITS)

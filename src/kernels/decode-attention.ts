@@ -3,7 +3,7 @@ import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
-import { attentionMerge } from './attention-merge';
+import { withMerge } from './attention-merge';
 import { headRatio, type KvLayout, kvChunkWords, kvDefines } from './kv-layout';
 import { ROPE_HEAD_PARAMS, type RopeHeadCall, ropeHeadDefines, ropeHeadParams } from './rope-head';
 import { STEP_BINDINGS } from './step-bindings';
@@ -101,6 +101,5 @@ export function decodeAttention(
     softcap: call.softcap,
   });
   const attention: Dispatch = { pipeline, params, workgroups: [numSplits, numKvHeads * headParts, numRows] };
-  if (!split) return [attention];
-  return [attention, attentionMerge(gpu, { numRows, numHeads, headDim, numSplits, partialsAt, outAt })];
+  return withMerge(gpu, attention, { numRows, numHeads, headDim, numSplits, partialsAt, outAt });
 }

@@ -3,7 +3,7 @@ import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
-import { attentionMerge } from './attention-merge';
+import { withMerge } from './attention-merge';
 import { type KeyBiasTerms, keyBiasDefines, keyBiasParams } from './key-bias';
 import { headRatio, type KvLayout, kvDefines } from './kv-layout';
 import { STEP_BINDINGS } from './step-bindings';
@@ -105,8 +105,7 @@ export function prefillAttention(
   const { numRows, numHeads, numSplits, outAt, partialsAt } = call;
   const { headDim } = layout;
   const attention = attend(gpu, state, layout, call);
-  if (numSplits === 1) return [attention];
-  return [attention, attentionMerge(gpu, { numRows, numHeads, headDim, numSplits, partialsAt, outAt })];
+  return withMerge(gpu, attention, { numRows, numHeads, headDim, numSplits, partialsAt, outAt });
 }
 
 function attend(gpu: Gpu, state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): Dispatch {

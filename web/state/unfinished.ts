@@ -1,5 +1,4 @@
-import type { HeadRecord } from '../storage/conversation-record';
-import { readHead } from '../storage/conversation-record';
+import { type HeadRecord, readHead } from '../storage/conversation-record';
 import type { ConversationStore } from '../storage/conversation-store';
 import { fieldsOf, readLocalRecord, writeLocalRecord } from '../storage/local-record';
 import type { HeadPatch } from './heads';
