@@ -2,11 +2,11 @@
 
 import { createEngine } from '../../src/index';
 import { failureText } from '../../web/bench/failure';
-import { type BenchPlan, gridOf, parseCounts, parseLengths } from '../../web/bench/plan';
+import { type BenchPlan, gridOf, neededSizes, parseCounts, parseLengths } from '../../web/bench/plan';
 import type { BenchReport } from '../../web/bench/report';
 import { reportText } from '../../web/bench/report-text';
 import { runBench } from '../../web/bench/run';
-import { measureInterference, measureSecondTurn } from '../../web/bench/scenes';
+import { measureInterference, measureSecondTurn, roomForScenes } from '../../web/bench/scenes';
 import { checkRandom, checkReport } from './smoke';
 
 const engine = createEngine();
@@ -16,23 +16,28 @@ interface Request extends Omit<BenchPlan, 'cells'> {
   readonly concurrency: string;
   /** '128:128,2048:64' */
   readonly lengths: string;
+  /** Tokens of the prompt that `scenes` will be called with. */
+  readonly sceneTokens: number | null;
 }
 
 /** A failure becomes a value, because only messages of errors reach the driver. */
 async function run({
   concurrency,
   lengths,
+  sceneTokens,
   ...plan
 }: Request): Promise<BenchReport | { readonly failure: string }> {
   try {
     const cells = gridOf(parseCounts(concurrency), parseLengths(lengths));
-    return await runBench(engine, { ...plan, cells }, { onStage: (stage) => console.info(stage) });
+    const room = neededSizes(sceneTokens === null ? cells : [...cells, roomForScenes(sceneTokens)]);
+    const options = { ...room, ...plan.options };
+    return await runBench(engine, { ...plan, options, cells }, { onStage: (stage) => console.info(stage) });
   } catch (thrown) {
     return { failure: failureText(thrown) };
   }
 }
 
-/** Of the model that `run` has loaded, with room for the history beside four running rows. */
+/** Of the model that `run` has loaded with room for them. */
 async function scenes(tokens: number) {
   return {
     interference: await measureInterference(engine, tokens),

@@ -63,6 +63,7 @@ function planFor(url) {
     lengths: values.tokens ?? `${values.prompt}:${values.new}`,
     requestsPerLane: Number(values.runs),
     seed: Number(values.seed),
+    sceneTokens: values.scenes ? Number(values.scenes) : null,
     loadTwice: true,
     profile: values.profile,
     vendor: values.vendor,

@@ -1,5 +1,6 @@
 import type { Engine } from '../../src/index';
 import { distributionOf, medianOf } from './distribution';
+import type { CellPlan } from './plan';
 import { Prompts } from './prompt';
 import { timeRequest } from './request';
 
@@ -27,6 +28,12 @@ const ROWS = 4;
 const RUNNING_TOKENS = 384;
 const NEW_TOKENS = 64;
 const ROUNDS = 5;
+
+/** What both scenes need room for, with a long prompt of that many tokens. */
+export function roomForScenes(promptTokens: number): CellPlan {
+  const completionTokens = RUNNING_TOKENS + 2 * NEW_TOKENS;
+  return { concurrency: ROWS + 1, promptTokens, completionTokens };
+}
 
 /** Rows that decode, and a prompt of `promptTokens` that comes when all of them run. */
 export async function measureInterference(engine: Engine, promptTokens: number): Promise<Interference> {
