@@ -1,8 +1,9 @@
 import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink';
 import { TabmindError } from './errors';
 import type { FolderFile, Inspection, LoadOptions, LoadProgress, ModelInfo, ModelRef } from './model-ref';
-import type { ChatChunk, ChatRequest, GenerateRequest, GenerateResult, WorkerApi } from './protocol';
+import type { ChatChunk, ChatRequest, GenerateRequest, GenerateResult } from './protocol';
 import { carryErrors } from './wall';
+import type { WorkerApi } from './worker-api';
 
 export interface LoadSettings extends LoadOptions {
   readonly onProgress?: (progress: LoadProgress) => void;

@@ -24,12 +24,13 @@ const TYPES = 'type:';
 const RULES: readonly Rule[] = [
   rule('web/', 'web/', 'src/index'),
   rule('src/index', 'src/client', 'src/weights/hosts', 'src/protocol', 'src/model-ref', 'src/errors'),
-  rule('src/client', 'src/wall', 'src/protocol', 'src/model-ref', 'src/errors'),
+  rule('src/client', 'src/wall', 'src/worker-api', 'src/protocol', 'src/model-ref', 'src/errors'),
   rule('src/wall', 'src/errors'),
   rule('src/worker', 'src/llm/llm', 'src/wall'),
   rule(
     'src/llm/',
     ...rooms('llm', 'chat', 'engine', 'weights', 'models', 'kvcache', 'runner', 'gpu'),
+    'src/worker-api',
     'src/protocol',
     'src/model-ref',
     'src/errors',
@@ -71,6 +72,7 @@ const RULES: readonly Rule[] = [
     ...['src/model-ref', 'src/errors'],
   ),
   rule('src/gpu/', 'src/gpu/', 'type:src/protocol', 'src/errors', 'shaders/shared/'),
+  rule('src/worker-api', 'type:src/protocol', 'type:src/model-ref'),
   rule('src/protocol', 'type:src/model-ref'),
   rule('src/model-ref'),
   rule('src/errors'),

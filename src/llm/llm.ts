@@ -20,10 +20,10 @@ import type {
   ScoreRequest,
   ScoreResult,
   Usage,
-  WorkerApi,
 } from '../protocol';
 import { LoadGate } from '../weights/load-gate';
 import { WeightStore } from '../weights/weight-store';
+import type { WorkerApi } from '../worker-api';
 import { ChatStream, type SendChunks } from './chat-stream';
 import { checkIds, drawSeed, samplingParams } from './generation-defaults';
 import { measureRoom } from './gpu-room';
