@@ -254,7 +254,7 @@ export class Scheduler {
       const first = this.#waiting[0];
       const victim = this.#running.at(-1);
       if (first === undefined || victim === undefined || urgencyOf(victim) >= urgencyOf(first)) return null;
-      if (this.#draining.size > 0 || this.#seating.hasRoom(first, this.#running.length)) return null;
+      if (this.#draining.size > 0 || this.#seating.makeRoomFor(first, this.#running.length)) return null;
       if (victim.numStepsInFlight > 0) return victim;
       this.#preempt(victim);
     }

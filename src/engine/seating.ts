@@ -37,8 +37,11 @@ export class Seating {
     return this.#allocator.numHeldOnlyBy([...this.#shelf.tables, ...this.#held]);
   }
 
-  /** Whether `seat` would find a place. Shared blocks are not counted on, so it may err on the side of no. */
-  hasRoom(sequence: Sequence, numRunning: number): boolean {
+  /**
+   * True when `seat` will find a place now: sessions give up their blocks for it, even where these are not enough. Shared
+   * blocks are not counted on, so it may err on the side of no.
+   */
+  makeRoomFor(sequence: Sequence, numRunning: number): boolean {
     const numWanted = this.#allocator.numBlocksFor(sequence.tokenIds.length) + numRunning;
     return this.#freeSlots.length > 0 && this.#makeRoom(numWanted);
   }
