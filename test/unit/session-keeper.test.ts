@@ -27,6 +27,7 @@ vi.mock('../../web/state/engine', async () => {
     saveSession: (id: string, maxBytes: number) => ask(`save ${id} ${maxBytes}`),
     restoreSession: (id: string) => ask(`restore ${id}`),
     deleteSession: (id: string) => ask(`delete ${id}`),
+    dropSession: (id: string) => ask(`drop ${id}`),
     deleteSavedConversations: () => ask('delete all'),
     savedConversations: async () => ({ count: 1, bytes: 0 }),
   };
@@ -136,7 +137,7 @@ describe('saving the conversation on screen', () => {
     expect(asked.calls).toHaveLength(1);
     finish();
     await settle();
-    expect(asked.calls.slice(1)).toEqual([`delete ${id}`, `delete ${other}`, 'delete all']);
+    expect(asked.calls.slice(1)).toEqual([`delete ${id}`, `drop ${other}`, 'delete all']);
   });
 });
 

@@ -20,8 +20,10 @@ export function forgetSession(conversation: string): void {
   void inTurn('give up the cache of a deleted chat', () => engine().deleteSession(conversation));
 }
 
-/** The same for all conversations, those of an earlier version of the list among them. */
+/** The same for all conversations: of what is stored, even those that no list knows. */
 export function forgetSessions(conversations: readonly string[]): void {
-  for (const conversation of conversations) forgetSession(conversation);
-  void inTurn('give up the caches of deleted chats', () => engine().deleteSavedConversations());
+  void inTurn('give up the caches of deleted chats', async () => {
+    await Promise.all(conversations.map((conversation) => engine().dropSession(conversation)));
+    await engine().deleteSavedConversations();
+  });
 }
