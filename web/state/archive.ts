@@ -7,6 +7,7 @@ import type { Message } from './message';
 import { toRecord } from './message-record';
 import { isTemporary } from './temporary';
 import { noteChange } from './unfinished';
+import { WorkQueue } from './work-queue';
 
 /** What tabs tell each other: look again at this conversation, or at all. */
 export interface Note {
@@ -27,7 +28,7 @@ const watchers: ((note: Note) => void)[] = [];
 export const keepProblem = signal<TabmindError | null>(null);
 
 /** Writes happen in the order in which they were asked for. */
-let lastWrite: Promise<void> = Promise.resolve();
+const writes = new WorkQueue();
 
 /** Changes that the browser refused to store, in their order. */
 let refused: (() => void)[] = [];
@@ -42,7 +43,7 @@ export function keepAgain(): void {
 
 /** Resolves to whether it was kept; a refusal is shown, and never thrown at the answer that streams. */
 function write(note: Note, act: () => Promise<unknown>): Promise<boolean> {
-  const kept = lastWrite.then(async () => {
+  return writes.add(async () => {
     try {
       await act();
       channel.postMessage(note);
@@ -55,12 +56,10 @@ function write(note: Note, act: () => Promise<unknown>): Promise<boolean> {
       return false;
     }
   });
-  lastWrite = kept.then(() => undefined);
-  return kept;
 }
 
 /** Resolves when all that was changed so far has been written, or refused. */
-export const settled = (): Promise<void> => lastWrite;
+export const settled = (): Promise<void> => writes.settled();
 
 const isQuota = (thrown: unknown): boolean =>
   thrown instanceof DOMException && thrown.name === 'QuotaExceededError';

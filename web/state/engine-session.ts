@@ -1,18 +1,18 @@
 import { engine } from './engine';
+import { WorkQueue } from './work-queue';
 
 /** Saving and deleting follow each other: what is deleted while it is being saved must not come back. */
-let lastWork: Promise<void> = Promise.resolve();
+const queue = new WorkQueue();
 
 /** Runs `work` after all that was asked for before. It may be lost: sessions are computed again where they are missing. */
 export function inTurn(what: string, work: () => Promise<unknown>): Promise<void> {
-  lastWork = lastWork.then(async () => {
+  return queue.add(async () => {
     try {
       await work();
     } catch (thrown) {
       console.warn(`tabmind could not ${what}.`, thrown);
     }
   });
-  return lastWork;
 }
 
 /** What the graphics card and the storage still hold of a conversation that was deleted is given up at once. */

@@ -2,6 +2,7 @@ import type { MessageRecord } from '../storage/conversation-record';
 import type { ConversationStore } from '../storage/conversation-store';
 import type { Note } from './archive';
 import { folded } from './folding';
+import { WorkQueue } from './work-queue';
 
 /** A message as it is searched. */
 export interface IndexedMessage {
@@ -34,7 +35,7 @@ export class SearchIndex {
   /** Conversation → messages that must be read again. */
   #stale = new Map<string, Set<string> | 'all'>();
   /** Reads follow each other, so that an older one never overwrites a newer one. */
-  #lastRead: Promise<void> = Promise.resolve();
+  readonly #reads = new WorkQueue();
 
   constructor(store: SearchedStore) {
     this.#store = store;
@@ -69,13 +70,8 @@ export class SearchIndex {
     return found;
   }
 
-  async #current(): Promise<ReadonlyMap<string, Messages>> {
-    const reading = this.#lastRead.then(() => (this.#texts === null ? this.#readAll() : this.#readStale()));
-    this.#lastRead = reading.then(
-      () => undefined,
-      () => undefined,
-    );
-    return reading;
+  #current(): Promise<ReadonlyMap<string, Messages>> {
+    return this.#reads.add(() => (this.#texts === null ? this.#readAll() : this.#readStale()));
   }
 
   async #readAll(): Promise<ReadonlyMap<string, Messages>> {
