@@ -1,17 +1,29 @@
 import { type HeadRecord, readHead } from '../storage/conversation-record';
 import type { ConversationStore } from '../storage/conversation-store';
-import { fieldsOf, readLocalRecord, writeLocalRecord } from '../storage/local-record';
+import {
+  fieldsOf,
+  localRecordKeys,
+  readLocalRecord,
+  removeLocalRecord,
+  writeLocalRecord,
+} from '../storage/local-record';
 import type { HeadPatch } from './heads';
 
 /**
  * Changes of heads on their way into the database, which cannot be waited for when a page goes: localStorage has them at once,
- * and the next visit finishes what this one could not.
+ * and the next visit finishes what this one could not. Every page has a record of its own, so that tabs do not overwrite each
+ * other's.
  */
-const KEY = 'unfinished';
+const PREFIX = 'unfinished';
+const KEY = `${PREFIX}.${crypto.randomUUID()}`;
 
 const underWay = new Map<string, HeadPatch[]>();
 
 function keep(): void {
+  if (underWay.size === 0) {
+    removeLocalRecord(KEY);
+    return;
+  }
   const entries = [...underWay].map(([id, patches]) => [id, Object.assign({}, ...patches)] as const);
   writeLocalRecord(KEY, Object.fromEntries(entries));
 }
@@ -28,18 +40,25 @@ export function noteChange(id: string, patch: HeadPatch): () => void {
   };
 }
 
-/** Makes the changes that an earlier page left unfinished, where they still make sense. */
+/** Makes the changes that earlier pages left unfinished, where they still make sense. Rejects with the storage's error. */
 export async function finishChanges(store: ConversationStore): Promise<void> {
-  const left = Object.entries(readLocalRecord(KEY) ?? {});
-  if (left.length === 0) return;
+  for (const key of localRecordKeys(PREFIX)) if (key !== KEY) await finish(store, key);
+}
+
+async function finish(store: ConversationStore, key: string): Promise<void> {
+  const left = readLocalRecord(key);
+  // one that changes meanwhile is of a tab that lives: it finishes it itself, and may have made a later change
+  const isLeft = () => JSON.stringify(readLocalRecord(key)) === JSON.stringify(left);
   const { items } = await store.heads();
-  for (const [id, fields] of left) {
+  for (const [id, fields] of Object.entries(left ?? {})) {
     const stored = items.find((head) => head.id === id);
     const patch = fieldsOf(fields);
     const changed = stored ? readHead({ ...stored, ...patch, id }) : null;
-    if (stored && changed && (await hasLeaf(store, stored, changed))) await store.changeHead(stored, patch);
+    const makesSense = stored && changed && (await hasLeaf(store, stored, changed));
+    if (!isLeft()) return;
+    if (makesSense) await store.changeHead(stored, patch);
   }
-  keep();
+  if (isLeft()) removeLocalRecord(key);
 }
 
 async function hasLeaf(

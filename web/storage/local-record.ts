@@ -39,3 +39,23 @@ export function writeLocalRecord(key: string, record: LocalRecord): boolean {
     return false;
   }
 }
+
+export function removeLocalRecord(key: string): void {
+  try {
+    localStorage.removeItem(PREFIX + key);
+  } catch (thrown) {
+    report('remove', key, thrown);
+  }
+}
+
+/** The keys that begin with `prefix`, of records and of what is none; none where storage is refused. */
+export function localRecordKeys(prefix: string): readonly string[] {
+  const start = PREFIX + prefix;
+  try {
+    const all = Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i) ?? '');
+    return all.filter((key) => key.startsWith(start)).map((key) => key.slice(PREFIX.length));
+  } catch (thrown) {
+    report('read', prefix, thrown);
+    return [];
+  }
+}
