@@ -62,7 +62,8 @@ export interface WorkerApi {
   dropSession(session: string): Promise<void>;
   /**
    * Keeps what a session holds on the GPU in the browser's storage. All that is kept takes at most `maxBytes` afterwards:
-   * what was saved longest ago makes room. False when the session holds nothing, or more than that by itself.
+   * what was saved longest ago makes room. False when the session holds nothing, or more than that by itself, or another tab
+   * saved it at the same moment. Of a session that was saved before, only the new blocks are read back and written.
    */
   saveSession(session: string, maxBytes?: number): Promise<boolean>;
   /**

@@ -117,15 +117,22 @@ export class LoadedModel {
     return this.engine.borrow(1, () => measureReadSpeed(this.#gpu));
   }
 
-  /** Keeps what a session holds on the GPU for later visits; false when it holds nothing, or more than `maxBytes`. */
+  /**
+   * Keeps what a session holds on the GPU for later visits; only blocks that are not stored yet are read back. False when it
+   * holds nothing, or more than `maxBytes`, or another tab saved it at the same moment.
+   */
   async saveSession(id: string, maxBytes = Number.POSITIVE_INFINITY): Promise<boolean> {
-    const saved = await this.engine.sessions.read(id, async ({ blockTable, tokenIds }) => {
+    const store = await savedSessions();
+    const { blockBytes, blockTokens } = this.#pool.layout;
+    const change = await this.engine.sessions.read(id, async ({ blockTable, tokenIds }) => {
       const { blockIds } = blockTable;
       // before anything of it is read back
-      if (blockIds.length * this.#pool.layout.blockBytes > maxBytes) return null;
-      return { tokenIds, contents: await this.#pool.readBlocks(blockIds) };
+      if (blockIds.length * blockBytes > maxBytes) return null;
+      const unchanged = await store.unchangedBlocks(id, this.#sessionKey, tokenIds, blockTokens);
+      const contents = await this.#pool.readBlocks(blockIds.slice(unchanged.length));
+      return { tokenIds, unchanged, contents, blockBytes };
     });
-    return saved !== null && (await savedSessions()).write(id, this.#sessionKey, saved, maxBytes);
+    return change !== null && store.write(id, this.#sessionKey, change, maxBytes);
   }
 
   /**
