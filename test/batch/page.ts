@@ -182,6 +182,7 @@ Object.assign(globalThis, {
     alone,
     together,
     turn,
+    save: (session: string) => engine.saveSession(session),
     reload,
     answers,
     said,

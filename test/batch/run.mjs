@@ -130,6 +130,8 @@ async function checkFolder(folder, index) {
 
 async function checkTurns(name, { ids }, model, reloadOptions) {
   const first = await call('turn', ids, 20, 'conversation');
+  // what the reload brings back is put together from this save and a later one
+  await call('save', 'conversation');
   const prompt = [...ids, ...first.ids, ...ids.slice(0, 5)];
   const next = await call('turn', prompt, 12, 'conversation');
   const [expected] = await call('alone', [{ ids: prompt, maxTokens: 12 }]);
