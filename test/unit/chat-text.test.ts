@@ -147,6 +147,15 @@ describe('search', () => {
     expect(excerptOf('İİİİ end', 'end')?.match).toBe('end');
   });
 
+  it('reads as plain text', () => {
+    const text = '| A | B |\n| --- | :-: |\n| **sorted** array | $O(n)$ |\n\n`x` costs $5 and $6';
+    expect(excerptOf(text, 'sorted')).toEqual({
+      before: ' A B ',
+      match: 'sorted',
+      after: ' array O(n) x costs $5 and $6',
+    });
+  });
+
   it('cuts long texts around the place', () => {
     const excerpt = excerptOf(`${'a'.repeat(100)}needle${'b'.repeat(200)}`, 'NEEDLE');
     expect(excerpt).toEqual({ before: `…${'a'.repeat(32)}`, match: 'needle', after: `${'b'.repeat(80)}…` });

@@ -73,7 +73,7 @@ export const settingsEn = {
   prompts: {
     hint: 'Type / at the start of a message to choose one of them.',
     own: 'Your prompts',
-    builtIn: 'Part of the page',
+    builtIn: 'Built in',
     add: 'Add a prompt',
     edit: 'Edit the prompt',
     editOne: (name: string) => `Edit prompt ${name}`,

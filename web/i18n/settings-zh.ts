@@ -65,7 +65,7 @@ export const settingsZh: SettingsDictionary = {
   prompts: {
     hint: '在消息开头输入 / 即可选用。',
     own: '您的提示词',
-    builtIn: '页面自带',
+    builtIn: '内置提示词',
     add: '添加提示词',
     edit: '编辑提示词',
     editOne: (name) => `编辑提示词 ${name}`,

@@ -40,16 +40,28 @@ function index(): SearchIndex {
   return made;
 }
 
-/** The place of `words` in `text`; null when it is not there. */
+/** Marks of Markdown that mean nothing in one line of plain text. */
+const MARKS = /<\/?think>|\*\*|__|~~|`+|^#{1,6} /gm;
+/** Lines of a table. */
+const CELLS = /:?-{3,}:?|:-+:|\|/g;
+/** A formula between dollar signs, unlike two prices. */
+const FORMULA = /\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)/g;
+
+/** One line of a text in Markdown as a person reads it. */
+function plainLine(text: string): string {
+  return text.replace(FORMULA, '$1').replace(MARKS, '').replace(CELLS, ' ').replace(/\s+/g, ' ');
+}
+
+/** The place of `words` in `text`, which is Markdown, as plain text; null when it is not there. */
 export function excerptOf(text: string, words: string): Excerpt | null {
   const place = placeOf(text, words);
   if (place === null) return null;
   const start = Math.max(0, place.start - BEFORE_CHARS);
   const end = place.end + AFTER_CHARS;
   return {
-    before: `${start > 0 ? '…' : ''}${text.slice(start, place.start)}`,
+    before: `${start > 0 ? '…' : ''}${plainLine(text.slice(start, place.start))}`,
     match: text.slice(place.start, place.end),
-    after: `${text.slice(place.end, end)}${text.length > end ? '…' : ''}`,
+    after: `${plainLine(text.slice(place.end, end))}${text.length > end ? '…' : ''}`,
   };
 }
 
