@@ -7,6 +7,10 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { openPage } from '../browser.mjs';
 import { buildMarkdownPage } from './build.mjs';
+import { frameReport, TRACE_CATEGORIES, taskReport } from './frame-report.mjs';
+
+/** Where the stream begins in the trace. */
+const MARK = 'tabmind-stream';
 
 const { values } = parseArgs({
   options: {
@@ -25,17 +29,6 @@ const [numMessages, numDrawn, rate, seconds] = ['messages', 'drawn', 'rate', 'se
 const TOKEN_CHARS = 4;
 const sample = readFileSync(values.text ?? new URL('sample.md', import.meta.url), 'utf8');
 
-const percentile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
-
-function report(name, times) {
-  const sorted = [...times].sort((a, b) => a - b);
-  const at = (share) => percentile(sorted, share).toFixed(1);
-  const numLate = sorted.filter((ms) => ms > 50).length;
-  console.log(
-    `${name}: ${times.length} frames, median ${at(0.5)} ms, p95 ${at(0.95)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms, over 50 ms: ${numLate}`,
-  );
-}
-
 /** In the page: streams `text` into the answer, `rate` tokens a second, and measures frames. */
 async function stream({ text, rate, tokenChars }) {
   performance.mark('tabmind-stream');
@@ -47,16 +40,6 @@ async function stream({ text, rate, tokenChars }) {
       markdownPage.grow(text.slice(0, end));
     }
   });
-}
-
-/** Processor time of the page's tasks while the answer streamed, in ms: unlike their duration, the same on a busy computer. */
-function taskTimes(trace) {
-  const events = JSON.parse(trace).traceEvents;
-  const mark = events.find(({ name }) => name === 'tabmind-stream');
-  if (mark === undefined) throw new Error('The trace has no beginning of the stream.');
-  const isTask = ({ name, pid, tid, ts }) =>
-    name === 'ThreadControllerImpl::RunTask' && pid === mark.pid && tid === mark.tid && ts > mark.ts;
-  return events.filter((event) => isTask(event) && event.tdur !== undefined).map(({ tdur }) => tdur / 1000);
 }
 
 const { page, context, close } = await openPage({ root: await buildMarkdownPage() });
@@ -80,18 +63,15 @@ const idle = await page.evaluate(() =>
 const text = sample
   .repeat(Math.ceil((rate * seconds * TOKEN_CHARS) / sample.length))
   .slice(0, rate * seconds * TOKEN_CHARS);
-const categories = ['toplevel', 'blink.user_timing', 'devtools.timeline'];
-await context.browser().startTracing(page, { categories, ...(values.trace ? { path: values.trace } : {}) });
+await context
+  .browser()
+  .startTracing(page, { categories: TRACE_CATEGORIES, ...(values.trace ? { path: values.trace } : {}) });
 const times = await page.evaluate(stream, { text, rate, tokenChars: TOKEN_CHARS });
-const tasks = taskTimes((await context.browser().stopTracing()).toString());
+const trace = (await context.browser().stopTracing()).toString();
 console.log(
   `the last ${Math.min(numDrawn, numMessages)} of ${numMessages} messages opened in ${openMs.toFixed(0)} ms; ${text.length} characters at ${rate} tokens/s`,
 );
-report('nothing happens', idle);
-report('streaming', times);
-const longest = [...tasks].sort((a, b) => b - a).slice(0, 5);
-const numLong = tasks.filter((ms) => ms > 50).length;
-console.log(
-  `tasks of the main thread: ${tasks.length}, longest ${longest.map((ms) => ms.toFixed(1)).join(', ')} ms of processor time, over 50 ms: ${numLong}`,
-);
+console.log(frameReport('nothing happens', idle));
+console.log(frameReport('streaming', times));
+console.log(taskReport(trace, MARK));
 await close();

@@ -66,13 +66,13 @@ test('the model picker', async ({ stage }) => {
 test('a model is offered, downloaded and paused', async ({ stage }) => {
   const { page } = stage;
   await withHub(stage, async (hub) => {
-    hub.behaviour.bytesPerSecond = 40_000;
+    hub.behaviour.bytesPerSecond = 8_000;
     await lookUp(stage, KNOWN);
     await expect(page.locator('.offer')).toBeVisible();
     await stage.take('models-offer');
     await page.locator('.offer-actions .button').first().click();
     await expect(page.locator('.load-numbers')).toContainText(/\/s.*\d/, { timeout: 30_000 });
-    await page.waitForTimeout(4000);
+    await page.waitForTimeout(2500);
     await stage.take('models-downloading');
     await page.locator('.load-actions .text-button').first().click();
     await page.waitForTimeout(500);

@@ -28,7 +28,7 @@ test('the benchmark page', async ({ stage }) => {
   await page.locator('[name=concurrency]').fill('1,2');
   await page.locator('[name=lengths]').fill('32:16');
   await page.locator('[name=runs]').fill('2');
-  await page.locator('[type=submit]').click();
+  await page.locator('.bench-form [type=submit]').click();
   await page.waitForTimeout(1500);
   await stage.take('bench-running');
   await expect(page.locator('table').first()).toBeVisible({ timeout: 160_000 });
