@@ -91,6 +91,19 @@ describe('a conversation that is too long', () => {
     expect(await trimToFit(messages.slice(0, -1), 10, count)).toEqual([messages[0], ...messages.slice(3, 5)]);
   });
 
+  it('counts a few times, however long the chat', async () => {
+    const turns = Array.from({ length: 5000 }, (_, i) =>
+      say(i % 2 === 0 ? 'user' : 'assistant', `${i % 10}`),
+    );
+    let numCounts = 0;
+    const trimmed = await trimToFit(turns, 101, (some) => {
+      numCounts++;
+      return count(some);
+    });
+    expect(trimmed).toEqual(turns.slice(-100));
+    expect(numCounts).toBeLessThan(15);
+  });
+
   it('does not fit when the last question alone is too long', async () => {
     expect(await trimToFit(messages, 5, count)).toBeNull();
   });

@@ -1,8 +1,8 @@
 import type { ChatMessage } from '../../src/index';
 
 /**
- * Leaves out the oldest turns until `count` says that the rest fits. The system prompt and the last question stay; null
- * when these alone are too long.
+ * Leaves out the oldest turns, as many as `count` says must go so that the rest fits; it is asked a few times, however many
+ * turns there are. The system prompt and the last question stay; null when these alone are too long.
  *
  * @param count tokens of a rendered conversation
  */
@@ -12,12 +12,16 @@ export async function trimToFit(
   count: (messages: readonly ChatMessage[]) => Promise<number>,
 ): Promise<readonly ChatMessage[] | null> {
   const system = messages.filter(({ role }) => role === 'system');
-  let turns = messages.filter(({ role }) => role !== 'system');
-  while ((await count([...system, ...turns])) > maxTokens) {
-    // a conversation begins with a question, so a question goes with its answer
-    const next = turns.findIndex(({ role }, index) => index > 0 && role === 'user');
-    if (next === -1) return null;
-    turns = turns.slice(next);
+  const turns = messages.filter(({ role }) => role !== 'system');
+  // a conversation begins with a question, so a question goes with its answer
+  const starts = turns.flatMap(({ role }, index) => (index === 0 || role === 'user' ? [index] : []));
+  const from = (at: number) => [...system, ...turns.slice(starts[at])];
+  // the rest is the shorter, the later it begins
+  let [low, high] = [0, starts.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((await count(from(middle))) > maxTokens) low = middle + 1;
+    else high = middle;
   }
-  return [...system, ...turns];
+  return low < starts.length ? from(low) : null;
 }
