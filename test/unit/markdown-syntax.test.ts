@@ -101,3 +101,22 @@ it.each([
 it('breaks lines where the text does', () => {
   expect(html('one\ntwo')).toBe('<p>one<br>two</p>');
 });
+
+describe('bold text', () => {
+  it.each([
+    ['**重点：**正文', '<strong>重点：</strong>正文'],
+    ['他说**“你好”**。', '他说<strong>“你好”</strong>。'],
+    ['用**显卡（GPU）**计算，**快**。', '用<strong>显卡（GPU）</strong>计算，<strong>快</strong>。'],
+    ['**用 `a**b`**的', '<strong>用 <code>a**b</code></strong>的'],
+    ['**In short:** take it', '<strong>In short:</strong> take it'],
+  ])('%s', (source, expected) => {
+    expect(html(source)).toBe(`<p>${expected}</p>`);
+  });
+
+  it.each(['a ** b，** c', '** 重点：**正文', '`**重点：**正文`', '**重点：\n\n**正文'])(
+    'is not made of %s',
+    (source) => {
+      expect(html(source)).not.toContain('<strong>');
+    },
+  );
+});

@@ -7,6 +7,7 @@ export function BenchApp() {
   const report = benchReport.value;
   return (
     <main class="bench">
+      <a href="./">← Chat</a>
       <h1>tabmind benchmark</h1>
       <p class="bench-lead">
         How fast a model runs in this browser, on this graphics card. Close other tabs and keep this one in

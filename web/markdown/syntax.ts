@@ -1,4 +1,5 @@
 import { Lexer, type Links, Marked, Parser, type Token } from 'marked';
+import { cjkEmphasis } from './cjk-emphasis';
 import { escapeHtml } from './html-text';
 import { mathExtensions } from './math-syntax';
 
@@ -20,7 +21,7 @@ function createSyntax(isStreaming: boolean): Syntax {
     gfm: true,
     // models break lines where they mean it
     breaks: true,
-    extensions: mathExtensions(isStreaming),
+    extensions: [...mathExtensions(isStreaming), cjkEmphasis],
     renderer: {
       code: ({ text, lang }) =>
         `<pre><code data-lang="${escapeHtml(fenceLanguage(lang))}">${escapeHtml(text)}</code></pre>`,

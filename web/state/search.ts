@@ -42,8 +42,8 @@ function index(): SearchIndex {
 
 /** Marks of Markdown that mean nothing in one line of plain text. */
 const MARKS = /<\/?think>|\*\*|__|~~|`+|^#{1,6} /gm;
-/** Lines of a table. */
-const CELLS = /:?-{3,}:?|:-+:|\|/g;
+/** Lines of a table, and what is left of formulas that are cut. */
+const CELLS = /:?-{3,}:?|:-+:|\||\$(?!\d)/g;
 /** A formula between dollar signs, unlike two prices. */
 const FORMULA = /\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)/g;
 
