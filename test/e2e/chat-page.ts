@@ -127,8 +127,12 @@ export class ChatPage {
     return this.answer();
   }
 
-  /** Pixels by which the page is wider than its window. */
+  /** Pixels by which the page, or what reaches from side to side in it, is wider than its window. */
   overflow(): Promise<number> {
-    return this.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    return this.page.evaluate(() => {
+      const parts = [...document.querySelectorAll('.top-bar, .dock, .dock > *, .composer > *')];
+      const ends = parts.map((part) => part.getBoundingClientRect().right);
+      return Math.max(document.documentElement.scrollWidth, ...ends) - innerWidth;
+    });
   }
 }

@@ -91,6 +91,20 @@ test('a 360 px phone shows everything without sideways scrolling', async ({ page
   expect(await chat.overflow()).toBeLessThanOrEqual(0);
 });
 
+test('a model with a long name leaves the send button on a narrow phone', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 640 });
+  await page.addInitScript(() => {
+    const id = 'somebody/A-Model-2.5-With-A-Name-Of-Many-Parts-7B-Instruct-GPTQ-Int4';
+    const model = { id, kind: 'url', url: 'http://localhost:1/', weightBits: 4, isComplete: false };
+    localStorage.setItem('tabmind.models', JSON.stringify({ selected: id, added: [model] }));
+  });
+  const chat = new ChatPage(page);
+  await chat.open();
+  await expect(chat.box).toHaveAttribute('placeholder', /Instruct/);
+  await expect(page.locator('.dock .card')).toBeVisible();
+  expect(await chat.overflow()).toBeLessThanOrEqual(0);
+});
+
 test('Enter that ends a composition does not send', async ({ page }) => {
   const chat = new ChatPage(page);
   await chat.open();

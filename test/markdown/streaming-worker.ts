@@ -1,7 +1,8 @@
 // Stands in for the engine's worker: a model that writes a given text at a given rate, and computes nothing.
 import { expose } from 'comlink';
 import type { EngineStats, ModelInfo } from '../../src/index';
-import type { ChatChunk, WorkerApi } from '../../src/protocol';
+import type { ChatChunk } from '../../src/protocol';
+import type { WorkerApi } from '../../src/worker-api';
 
 /** What the page that measures puts in front of this file. */
 declare const STREAM: { readonly text: string; readonly tokensPerSecond: number };

@@ -52,7 +52,6 @@ export class Stage {
       await this.page.setViewportSize(VIEWPORTS.phone);
     }
     await this.page.emulateMedia({ colorScheme: 'light' });
-    expect.soft(await this.chat.overflow(), `${name} is wider than its window`).toBeLessThanOrEqual(0);
   }
 
   async #shoot(file: string): Promise<void> {
@@ -60,6 +59,7 @@ export class Stage {
     await this.page.waitForTimeout(150);
     const path = join(SCREENS, `${file}.png`);
     await this.page.screenshot({ path, caret: 'hide', animations: 'disabled' });
+    expect.soft(await this.chat.overflow(), `${file} is wider than its window`).toBeLessThanOrEqual(0);
   }
 
   /** Opens a chat of the list by its place, the newest being 0 (the pinned ones before). */
