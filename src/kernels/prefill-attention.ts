@@ -1,4 +1,5 @@
 import source from '../../shaders/prefill_attention.wgsl?raw';
+import matrixSource from '../../shaders/prefill_matrix.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
@@ -25,6 +26,26 @@ const PARAMS = {
   terms_stride: 'u32',
   rope_at: 'u32',
 } as const;
+
+const MATRIX_PARAMS = {
+  q_at: 'u32',
+  q_stride: 'u32',
+  out_at: 'u32',
+  layer_at: 'u32',
+  slot: 'u32',
+  start_position: 'u32',
+  num_rows: 'u32',
+  num_splits: 'u32',
+  window: 'u32',
+  softcap: 'f32',
+} as const;
+
+const MATRIX_PROGRAM: ShaderProgram = {
+  name: 'prefill_matrix',
+  source: matrixSource,
+  params: MATRIX_PARAMS,
+  bindings: STEP_BINDINGS,
+};
 
 const PROGRAM: ShaderProgram = { name: 'prefill_attention', source, params: PARAMS, bindings: STEP_BINDINGS };
 
@@ -76,15 +97,28 @@ export function prefillMemoryBytes(headDim: number, half: boolean, resident: boo
   return queries + tokens + probabilities + foldsAndReduction + angles;
 }
 
+/** Query rows of a workgroup of the matrix kernel. */
+const MATRIX_QUERIES = 64;
+/** Tokens that pass through its workgroup memory at a time. */
+const MATRIX_TOKENS = 32;
+
+type QueryShape = Pick<PrefillAttentionCall, 'numRows' | 'numHeads' | 'keyBias'>;
+
+/** Whether the matrix units take this call: heads of 16 … 128 dims in steps of 16, and no terms of K's bias. */
+function fitsMatrices(gpu: Pick<Gpu, 'matrices'>, { headDim }: KvLayout, { keyBias }: QueryShape): boolean {
+  return gpu.matrices && headDim % 16 === 0 && headDim <= 128 && (keyBias?.numPairs ?? 0) === 0;
+}
+
 /** Parts that the tokens of a chunk are best cut into, so that every processor has work: more for fewer rows; one in software. */
 export function prefillSplits(
-  gpu: Pick<Gpu, 'isSoftware'>,
+  gpu: Pick<Gpu, 'isSoftware' | 'matrices'>,
   layout: KvLayout,
-  call: Pick<PrefillAttentionCall, 'numRows' | 'numHeads'> & { readonly numTokens: number },
+  call: QueryShape & { readonly numTokens: number },
 ): number {
   if (gpu.isSoftware) return 1;
   const ratio = headRatio(layout, call.numHeads);
-  const workgroups = Math.ceil((call.numRows * ratio) / TILE_ROWS) * layout.numKvHeads;
+  const queries = fitsMatrices(gpu, layout, call) ? MATRIX_QUERIES : TILE_ROWS;
+  const workgroups = Math.ceil((call.numRows * ratio) / queries) * layout.numKvHeads;
   const room = Math.floor(PREFILL_PARTIALS / (call.numRows * call.numHeads));
   const wanted = Math.min(
     FULL_WORKGROUPS / workgroups,
@@ -104,11 +138,58 @@ export function prefillAttention(
 ): Dispatch[] {
   const { numRows, numHeads, numSplits, outAt, partialsAt } = call;
   const { headDim } = layout;
+  const attend = fitsMatrices(gpu, layout, call) ? attendOnMatrices : attendInTiles;
   const attention = attend(gpu, state, layout, call);
   return withMerge(gpu, attention, { numRows, numHeads, headDim, numSplits, partialsAt, outAt });
 }
 
-function attend(gpu: Gpu, state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): Dispatch {
+function attendOnMatrices(
+  gpu: Gpu,
+  state: StateLayout,
+  layout: KvLayout,
+  call: PrefillAttentionCall,
+): Dispatch {
+  const { numRows, numHeads, numSplits } = call;
+  const ratio = headRatio(layout, numHeads);
+  const pipeline = gpu.pipelines.request(MATRIX_PROGRAM, {
+    ...gpu.defines,
+    ...stateDefines(state),
+    ...kvDefines(layout, ({ 32: 4, 16: 4, 8: 2, 4: 1 } as const)[layout.kvBits], false),
+    SUBGROUP_MATRIX: true,
+    PREFILL: true,
+    TOKENS: MATRIX_TOKENS,
+    TOKEN_TILES: MATRIX_TOKENS / 16,
+    DIM_TILES: layout.headDim / 16,
+    SCORE_QUADS: MATRIX_TOKENS / 8,
+    HEADS: numHeads,
+    RATIO: ratio,
+    SOFTCAP: call.softcap > 0,
+    SPLIT: numSplits > 1,
+  });
+  const params = packParams(MATRIX_PARAMS, commonParams(call));
+  return {
+    pipeline,
+    params,
+    workgroups: [Math.ceil((numRows * ratio) / MATRIX_QUERIES), layout.numKvHeads, numSplits],
+  };
+}
+
+function commonParams(call: PrefillAttentionCall) {
+  return {
+    q_at: call.qAt,
+    q_stride: call.qStride,
+    out_at: call.numSplits > 1 ? call.partialsAt : call.outAt,
+    layer_at: call.layerAt,
+    slot: call.prefill.slot,
+    start_position: call.prefill.startPosition,
+    num_rows: call.numRows,
+    num_splits: call.numSplits,
+    window: call.window === 0 ? 0xffffffff : call.window,
+    softcap: call.softcap,
+  };
+}
+
+function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): Dispatch {
   const { numRows, numHeads, numSplits, keyBias = null } = call;
   const ratio = headRatio(layout, numHeads);
   const defines = kvDefines(
@@ -131,19 +212,7 @@ function attend(gpu: Gpu, state: StateLayout, layout: KvLayout, call: PrefillAtt
     SPLIT: numSplits > 1,
     ...keyBiasDefines(keyBias),
   });
-  const params = packParams(PARAMS, {
-    q_at: call.qAt,
-    q_stride: call.qStride,
-    out_at: numSplits > 1 ? call.partialsAt : call.outAt,
-    layer_at: call.layerAt,
-    slot: call.prefill.slot,
-    start_position: call.prefill.startPosition,
-    num_rows: numRows,
-    num_splits: numSplits,
-    window: call.window === 0 ? 0xffffffff : call.window,
-    softcap: call.softcap,
-    ...keyBiasParams(state, keyBias),
-  });
+  const params = packParams(PARAMS, { ...commonParams(call), ...keyBiasParams(state, keyBias) });
   return {
     pipeline,
     params,

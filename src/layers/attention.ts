@@ -74,6 +74,8 @@ function attend(step: ForwardContext, layer: number, heads: AttentionHeads): voi
     softcap: config.attentionSoftcap,
   };
   const qkvAt = scratch.qkv.at;
+  // of angles that the keys were rotated by
+  const keyBias = head.keyBias && head.rope ? { ...head.keyBias, rope: head.rope } : null;
   const dispatches = prefill
     ? [
         ropeAppend(gpu, state, kv, { ...call, ...head, qkvAt, prefill }),
@@ -81,9 +83,8 @@ function attend(step: ForwardContext, layer: number, heads: AttentionHeads): voi
           ...call,
           qAt: qkvAt,
           qStride: scratch.qkv.stride,
-          // of angles that the keys were rotated by
-          keyBias: head.keyBias && head.rope ? { ...head.keyBias, rope: head.rope } : null,
-          numSplits: prefillSplits(gpu, kv, { ...call, numTokens: prefill.startPosition + numRows }),
+          keyBias,
+          numSplits: prefillSplits(gpu, kv, { ...call, keyBias, numTokens: prefill.startPosition + numRows }),
           partialsAt: scratch.partials.at,
           prefill,
         }),

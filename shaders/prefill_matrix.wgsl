@@ -1,0 +1,277 @@
+// prefill_attention.wgsl on subgroup matrices, f16 in and f32 accumulated; same operands and results, no terms of K's bias.
+// Matrices cannot be scaled row by row: p = exp(score - top), where the top of a row is the largest score of its first tile, and
+// only when a later score is LEEWAY above it, all sums pass through workgroup memory to be scaled down. (Lazy rescaling:
+// Tri Dao et al., FlashAttention-4.) p stays below e^LEEWAY, far from the largest half.
+// Thread map: workgroup (x, y, z) takes, of split z of the tokens, query rows 64x .. 64x+63 of kv head y, a query row being
+// (chunk row, head of the kv head), heads fastest: 16 for each of four subgroups, whose lane pairs share a row outside the
+// products. Tiles of TOKENS tokens; K^ and V^ are dequantised into workgroup memory, eight dims a piece. Matrices are loaded at
+// constant places of views of constant size, as in gemm_matrix.wgsl.
+
+#params
+@group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> state: array<u32>;
+#import state
+#import kv
+
+const HIDDEN = -3.0e38;
+const LEEWAY = 9.0;
+const QUERIES = 64u;
+const OCTETS = HEAD_DIM / 8u;
+// In halves; an odd number of octets, so that rows lie in different banks.
+const ROW_PITCH = OCTETS * 8u + 8u;
+const ROW_OCTETS = ROW_PITCH / 8u;
+const T_PITCH = TOKENS + 8u;
+// In floats.
+const S_PITCH = TOKENS + 4u;
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+alias QueryRows = array<f16, 15u * ROW_PITCH + HEAD_DIM>;
+alias KeyRows = array<f16, (TOKENS - 1u) * ROW_PITCH + HEAD_DIM>;
+alias ValueColumns = array<f16, (HEAD_DIM - 1u) * T_PITCH + TOKENS>;
+alias PRows = array<f16, 15u * T_PITCH + TOKENS>;
+
+// Queries at first, then K^.
+var<workgroup> rows_memory: buffer<QUERIES * ROW_PITCH * 2u>;
+// V^, a row for each dim: right-hand matrices that are loaded row by row come out as zeros (Chrome 156 on NVIDIA).
+var<workgroup> columns_memory: buffer<HEAD_DIM * T_PITCH * 2u>;
+var<workgroup> scores: array<f32, QUERIES * S_PITCH>;
+var<workgroup> p_memory: buffer<QUERIES * T_PITCH * 2u>;
+var<workgroup> tile_blocks: array<u32, TOKENS / BLOCK_TOKENS>;
+var<workgroup> fence: u32;
+// Whether rows of a subgroup outgrew their top.
+var<workgroup> outgrown: array<u32, 4>;
+
+// A barrier; and 0, which the compiler cannot know before it. Loads of matrices are not held back by barriers (Chrome 156 on
+// NVIDIA), but they are by the place that they load from.
+fn zero_behind(mark: u32, index: u32) -> u32 {
+  if (index == 0u) {
+    fence = mark;
+  }
+  return workgroupUniformLoad(&fence) ^ mark;
+}
+
+struct Span {
+  begin: u32,
+  end: u32,
+  first_tile: u32,
+}
+
+fn half_pair(a: f32, b: f32) -> u32 {
+  return pack2x16float(clamp(vec2<f32>(a, b), vec2<f32>(-65504.0), vec2<f32>(65504.0)));
+}
+
+fn halves(a: vec4<f32>, b: vec4<f32>) -> vec4<u32> {
+  return vec4<u32>(half_pair(a.x, a.y), half_pair(a.z, a.w), half_pair(b.x, b.y), half_pair(b.z, b.w));
+}
+
+// Tokens that any of this workgroup's rows sees, and this split's tiles of them.
+fn span_of(wg: vec3<u32>) -> Span {
+  let lowest = params.start_position + wg.x * QUERIES / RATIO;
+  let last = params.start_position + min(params.num_rows - 1u, (wg.x * QUERIES + QUERIES - 1u) / RATIO) + 1u;
+  let begin = lowest + 1u - min(lowest + 1u, params.window);
+  let num_tiles = (last + TOKENS - 1u) / TOKENS - begin / TOKENS;
+  let share = (num_tiles + params.num_splits - 1u) / params.num_splits;
+  let first_tile = (begin / TOKENS + wg.z * share) * TOKENS;
+  return Span(begin, min(last, first_tile + share * TOKENS), first_tile);
+}
+
+fn load_queries(wg: vec3<u32>, index: u32) {
+  let rows = bufferView<array<vec4<u32>>>(&rows_memory, 0);
+  for (var i = index; i < QUERIES * OCTETS; i += 128u) {
+    let query = wg.x * QUERIES + i / OCTETS;
+    let row = query / RATIO;
+    var piece = vec4<u32>();
+    if (row < params.num_rows) {
+      let at = (params.q_at + row * params.q_stride + (wg.y * RATIO + query % RATIO) * HEAD_DIM) / 4u + i % OCTETS * 2u;
+      piece = halves(scratch[at], scratch[at + 1u]);
+    }
+    rows[i / OCTETS * ROW_OCTETS + i % OCTETS] = piece;
+  }
+}
+
+fn load_blocks(span: Span, first: u32, index: u32) {
+  if (index < TOKENS / BLOCK_TOKENS && first + index * BLOCK_TOKENS < span.end) {
+    // Blocks wholly before the window may have been given back: nothing is read from them.
+    let block = max(first / BLOCK_TOKENS + index, span.begin / BLOCK_TOKENS);
+    tile_blocks[index] = params.layer_at + block_of(params.slot, block) * BLOCK_WORDS;
+  }
+}
+
+struct Octet {
+  a: vec4<f32>,
+  b: vec4<f32>,
+}
+
+// Eight dims of a cached row; zero where no row of this workgroup looks.
+fn cached_octet(span: Span, kv_head: u32, side: u32, first: u32, token: u32, octet: u32) -> Octet {
+  if (first + token < span.begin || first + token >= span.end) {
+    return Octet();
+  }
+  let block_at = tile_blocks[token / BLOCK_TOKENS];
+  let row_at = kv_codes_at(block_at, kv_head, side, token % BLOCK_TOKENS);
+#if KV_BITS == 32
+  return Octet(bitcast<vec4<f32>>(kv_chunk(row_at + 8u * octet)), bitcast<vec4<f32>>(kv_chunk(row_at + 8u * octet + 4u)));
+#else
+  let words = kv_chunk(row_at + octet * CHUNK_WORDS);
+  let a = plain_quad(words, 0u);
+  let b = plain_quad(words, 1u);
+#if KV_BITS < 16
+  let so = plain_fold(kv_word(kv_params_at(block_at, kv_head, side, token % BLOCK_TOKENS)));
+  return Octet(a * so.x + so.y, b * so.x + so.y);
+#else
+  return Octet(a, b);
+#endif
+#endif
+}
+
+fn load_keys(span: Span, kv_head: u32, first: u32, index: u32) {
+  let rows = bufferView<array<vec4<u32>>>(&rows_memory, 0);
+  for (var i = index; i < TOKENS * OCTETS; i += 128u) {
+    let k = cached_octet(span, kv_head, 0u, first, i / OCTETS, i % OCTETS);
+    rows[i / OCTETS * ROW_OCTETS + i % OCTETS] = halves(k.a, k.b);
+  }
+}
+
+// Two tokens at a time, which share a word of each row.
+fn load_values(span: Span, kv_head: u32, first: u32, index: u32) {
+  let words = bufferView<array<u32>>(&columns_memory, 0);
+  for (var i = index; i < TOKENS / 2u * OCTETS; i += 128u) {
+    let token = i % (TOKENS / 2u) * 2u;
+    let octet = i / (TOKENS / 2u);
+    let v = cached_octet(span, kv_head, 1u, first, token, octet);
+    let w = cached_octet(span, kv_head, 1u, first, token + 1u, octet);
+    for (var d = 0u; d < 4u; d++) {
+      words[((octet * 8u + d) * T_PITCH + token) / 2u] = half_pair(v.a[d], w.a[d]);
+      words[((octet * 8u + 4u + d) * T_PITCH + token) / 2u] = half_pair(v.b[d], w.b[d]);
+    }
+  }
+}
+
+fn four_cells(cell: u32) -> vec4<f32> {
+  return vec4<f32>(scores[cell], scores[cell + 1u], scores[cell + 2u], scores[cell + 3u]);
+}
+
+// Four scores of a row (two, and two behind the next two), capped, hidden where the row does not look.
+fn seen_scores(cell: u32, token: u32, position: u32) -> vec4<f32> {
+  var s = vec4<f32>(scores[cell], scores[cell + 1u], scores[cell + 4u], scores[cell + 5u]);
+#if SOFTCAP
+  s = params.softcap * precise_tanh(s / params.softcap);
+#endif
+  let at = vec4<u32>(token) + vec4<u32>(0u, 1u, 4u, 5u);
+  let seen = (at <= vec4<u32>(position)) & (vec4<u32>(position) - min(at, vec4<u32>(position)) < vec4<u32>(params.window));
+  return select(vec4<f32>(HIDDEN), s, seen);
+}
+
+fn probabilities(s: vec4<f32>, top: f32) -> vec4<f32> {
+  return select(vec4<f32>(), exp(s - top), s > vec4<f32>(HIDDEN));
+}
+
+fn put(query: u32, wg: vec3<u32>, d: u32, value: vec4<f32>, top: f32, total: f32) {
+  let row = query / RATIO;
+  let head = wg.y * RATIO + query % RATIO;
+  if (row < params.num_rows) {
+#if SPLIT
+    let at = params.out_at + ((row * HEADS + head) * params.num_splits + wg.z) * (HEAD_DIM + 4u);
+    if (d == 0u) {
+      scratch[at / 4u] = vec4<f32>(top, total, 0.0, 0.0);
+    }
+    scratch[(at + 4u + d) / 4u] = value;
+#else
+    scratch[(params.out_at + (row * HEADS + head) * HEAD_DIM + d) / 4u] = value / total;
+#endif
+  }
+}
+
+@compute @workgroup_size(128)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+  let warp_row = index / 32u * 16u;
+  let matrix_at = warp_row * S_PITCH;
+  let p_words = bufferView<array<u32>>(&p_memory, 0u);
+  let span = span_of(wg);
+  // This thread's row outside the products; of its scores it takes every other two, for the sake of banks.
+  let row = index / 2u;
+  let side = index % 2u;
+  let position = params.start_position + (wg.x * QUERIES + row) / RATIO;
+  let scores_at = row * S_PITCH + side * 2u;
+  let p_at = row * (T_PITCH / 2u) + side;
+  load_queries(wg, index);
+  let query_rows = bufferView<QueryRows>(&rows_memory, warp_row * ROW_PITCH * 2u + 16u * zero_behind(1u, index));
+#for d in DIM_TILES
+  let q$d = subgroupMatrixLoad<Left, row_major>(query_rows, $d * 16u, ROW_PITCH);
+  var o$d: Sum;
+#endfor
+  var top = HIDDEN;
+  var total = 0.0;
+  for (var first = span.first_tile; first < span.end; first += TOKENS) {
+    workgroupBarrier();
+    load_blocks(span, first, index);
+    workgroupBarrier();
+    load_keys(span, wg.y, first, index);
+    load_values(span, wg.y, first, index);
+    let zero = 16u * zero_behind(first, index);
+    let key_rows = bufferView<KeyRows>(&rows_memory, zero);
+    let value_columns = bufferView<ValueColumns>(&columns_memory, zero);
+#for t in TOKEN_TILES
+    var m$t: Sum;
+#for d in DIM_TILES
+    m$t = subgroupMatrixMultiplyAccumulate(q$d, subgroupMatrixLoad<Right, col_major>(key_rows, $t * 16u * ROW_PITCH + $d * 16u, ROW_PITCH), m$t);
+#endfor
+#endfor
+#for t in TOKEN_TILES
+    subgroupMatrixStore<row_major>(&scores, matrix_at + $t * 16u, m$t, S_PITCH);
+#endfor
+    workgroupBarrier();
+    var most = vec4<f32>(HIDDEN);
+#for i in SCORE_QUADS
+    let s$i = seen_scores(scores_at + $i * 8u, first + $i * 8u + side * 2u, position);
+    most = max(most, s$i);
+#endfor
+    var largest = max(max(most.x, most.y), max(most.z, most.w));
+    largest = max(largest, subgroupShuffleXor(largest, 1u));
+    let grown = select(top, max(top, largest), largest > top + LEEWAY || first == span.first_tile);
+    let outgrew = subgroupAny(grown > top);
+    if (index % 32u == 0u) {
+      outgrown[index / 32u] = u32(outgrew);
+    }
+    let fall = exp(top - grown);
+    top = grown;
+    let grew = workgroupUniformLoad(&outgrown);
+    if (first > span.first_tile && (grew[0] | grew[1] | grew[2] | grew[3]) != 0u) {
+#for d in DIM_TILES
+      subgroupMatrixStore<row_major>(&scores, matrix_at + $d % 2u * 16u, o$d, S_PITCH);
+      workgroupBarrier();
+      for (var i = side; i < 16u; i += 2u) {
+        scores[row * S_PITCH + $d % 2u * 16u + i] *= fall;
+      }
+      o$d = subgroupMatrixLoad<Sum, row_major>(&scores, matrix_at + $d % 2u * 16u + 4u * zero_behind(first + 2u + $d, index), S_PITCH);
+#endfor
+    }
+    var sum = vec4<f32>();
+#for i in SCORE_QUADS
+    let p$i = probabilities(s$i, top);
+    sum += p$i;
+    p_words[p_at + $i * 4u] = pack2x16float(p$i.xy);
+    p_words[p_at + $i * 4u + 2u] = pack2x16float(p$i.zw);
+#endfor
+    total = total * fall + dot(sum, vec4<f32>(1.0));
+    let p_rows = bufferView<PRows>(&p_memory, warp_row * T_PITCH * 2u + 16u * zero_behind(first + 1u, index));
+#for t in TOKEN_TILES
+    {
+      let p = subgroupMatrixLoad<Left, row_major>(p_rows, $t * 16u, T_PITCH);
+#for d in DIM_TILES
+      o$d = subgroupMatrixMultiplyAccumulate(p, subgroupMatrixLoad<Right, col_major>(value_columns, $d * 16u * T_PITCH + $t * 16u, T_PITCH), o$d);
+#endfor
+    }
+#endfor
+  }
+  total += subgroupShuffleXor(total, 1u);
+  let query = wg.x * QUERIES + row;
+#for d in DIM_TILES
+  workgroupBarrier();
+  subgroupMatrixStore<row_major>(&scores, matrix_at, o$d, S_PITCH);
+  workgroupBarrier();
+  put(query, wg, $d * 16u + side * 8u, four_cells(row * S_PITCH + side * 8u), top, total);
+  put(query, wg, $d * 16u + side * 8u + 4u, four_cells(row * S_PITCH + side * 8u + 4u), top, total);
+#endfor
+}
