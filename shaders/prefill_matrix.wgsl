@@ -20,36 +20,27 @@ const OCTETS = HEAD_DIM / 8u;
 // In halves; an odd number of octets, so that rows lie in different banks.
 const ROW_PITCH = OCTETS * 8u + 8u;
 const ROW_OCTETS = ROW_PITCH / 8u;
-const T_PITCH = TOKENS + 8u;
+const P_PITCH = TOKENS + 8u;
 // In floats.
 const S_PITCH = TOKENS + 4u;
 alias Left = subgroup_matrix_left<f16, 16, 16>;
 alias Right = subgroup_matrix_right<f16, 16, 16>;
 alias Sum = subgroup_matrix_result<f32, 16, 16>;
 alias QueryRows = array<f16, 15u * ROW_PITCH + HEAD_DIM>;
-alias KeyRows = array<f16, (TOKENS - 1u) * ROW_PITCH + HEAD_DIM>;
-alias ValueColumns = array<f16, (HEAD_DIM - 1u) * T_PITCH + TOKENS>;
-alias PRows = array<f16, 15u * T_PITCH + TOKENS>;
+alias TokenRows = array<f16, (TOKENS - 1u) * ROW_PITCH + HEAD_DIM>;
+alias PRows = array<f16, 15u * P_PITCH + TOKENS>;
+alias ScoreRows = array<f32, 15u * S_PITCH + TOKENS>;
 
+// All workgroup memory is one buffer: Chrome 156 on NVIDIA lays plain workgroup variables over buffers. Places are in bytes.
 // Queries at first, then K^.
-var<workgroup> rows_memory: buffer<QUERIES * ROW_PITCH * 2u>;
-// V^, a row for each dim: right-hand matrices that are loaded row by row come out as zeros (Chrome 156 on NVIDIA).
-var<workgroup> columns_memory: buffer<HEAD_DIM * T_PITCH * 2u>;
-var<workgroup> scores: array<f32, QUERIES * S_PITCH>;
-var<workgroup> p_memory: buffer<QUERIES * T_PITCH * 2u>;
-var<workgroup> tile_blocks: array<u32, TOKENS / BLOCK_TOKENS>;
-var<workgroup> fence: u32;
-// Whether rows of a subgroup outgrew their top.
-var<workgroup> outgrown: array<u32, 4>;
-
-// A barrier; and 0, which the compiler cannot know before it. Loads of matrices are not held back by barriers (Chrome 156 on
-// NVIDIA), but they are by the place that they load from.
-fn zero_behind(mark: u32, index: u32) -> u32 {
-  if (index == 0u) {
-    fence = mark;
-  }
-  return workgroupUniformLoad(&fence) ^ mark;
-}
+const KEYS_AT = 0u;
+const VALUES_AT = KEYS_AT + QUERIES * ROW_PITCH * 2u;
+const SCORES_AT = VALUES_AT + TOKENS * ROW_PITCH * 2u;
+const P_AT = SCORES_AT + QUERIES * S_PITCH * 4u;
+const BLOCKS_AT = P_AT + QUERIES * P_PITCH * 2u;
+// Whether rows of each subgroup outgrew their top.
+const OUTGROWN_AT = BLOCKS_AT + 16u;
+var<workgroup> memory: buffer<OUTGROWN_AT + 16u>;
 
 struct Span {
   begin: u32,
@@ -77,7 +68,7 @@ fn span_of(wg: vec3<u32>) -> Span {
 }
 
 fn load_queries(wg: vec3<u32>, index: u32) {
-  let rows = bufferView<array<vec4<u32>>>(&rows_memory, 0);
+  let rows = bufferView<array<vec4<u32>>>(&memory, KEYS_AT);
   for (var i = index; i < QUERIES * OCTETS; i += 128u) {
     let query = wg.x * QUERIES + i / OCTETS;
     let row = query / RATIO;
@@ -94,7 +85,7 @@ fn load_blocks(span: Span, first: u32, index: u32) {
   if (index < TOKENS / BLOCK_TOKENS && first + index * BLOCK_TOKENS < span.end) {
     // Blocks wholly before the window may have been given back: nothing is read from them.
     let block = max(first / BLOCK_TOKENS + index, span.begin / BLOCK_TOKENS);
-    tile_blocks[index] = params.layer_at + block_of(params.slot, block) * BLOCK_WORDS;
+    bufferView<array<u32>>(&memory, BLOCKS_AT)[index] = params.layer_at + block_of(params.slot, block) * BLOCK_WORDS;
   }
 }
 
@@ -108,7 +99,7 @@ fn cached_octet(span: Span, kv_head: u32, side: u32, first: u32, token: u32, oct
   if (first + token < span.begin || first + token >= span.end) {
     return Octet();
   }
-  let block_at = tile_blocks[token / BLOCK_TOKENS];
+  let block_at = bufferView<array<u32>>(&memory, BLOCKS_AT)[token / BLOCK_TOKENS];
   let row_at = kv_codes_at(block_at, kv_head, side, token % BLOCK_TOKENS);
 #if KV_BITS == 32
   return Octet(bitcast<vec4<f32>>(kv_chunk(row_at + 8u * octet)), bitcast<vec4<f32>>(kv_chunk(row_at + 8u * octet + 4u)));
@@ -125,35 +116,25 @@ fn cached_octet(span: Span, kv_head: u32, side: u32, first: u32, token: u32, oct
 #endif
 }
 
-fn load_keys(span: Span, kv_head: u32, first: u32, index: u32) {
-  let rows = bufferView<array<vec4<u32>>>(&rows_memory, 0);
-  for (var i = index; i < TOKENS * OCTETS; i += 128u) {
-    let k = cached_octet(span, kv_head, 0u, first, i / OCTETS, i % OCTETS);
-    rows[i / OCTETS * ROW_OCTETS + i % OCTETS] = halves(k.a, k.b);
-  }
-}
-
-// Two tokens at a time, which share a word of each row.
-fn load_values(span: Span, kv_head: u32, first: u32, index: u32) {
-  let words = bufferView<array<u32>>(&columns_memory, 0);
-  for (var i = index; i < TOKENS / 2u * OCTETS; i += 128u) {
-    let token = i % (TOKENS / 2u) * 2u;
-    let octet = i / (TOKENS / 2u);
-    let v = cached_octet(span, kv_head, 1u, first, token, octet);
-    let w = cached_octet(span, kv_head, 1u, first, token + 1u, octet);
-    for (var d = 0u; d < 4u; d++) {
-      words[((octet * 8u + d) * T_PITCH + token) / 2u] = half_pair(v.a[d], w.a[d]);
-      words[((octet * 8u + 4u + d) * T_PITCH + token) / 2u] = half_pair(v.b[d], w.b[d]);
+// Side 0 is K, 1 is V.
+fn load_tokens(span: Span, kv_head: u32, first: u32, index: u32) {
+  for (var side = 0u; side < 2u; side++) {
+    let rows = bufferView<array<vec4<u32>>>(&memory, select(KEYS_AT, VALUES_AT, side == 1u));
+    for (var i = index; i < TOKENS * OCTETS; i += 128u) {
+      let octet = cached_octet(span, kv_head, side, first, i / OCTETS, i % OCTETS);
+      rows[i / OCTETS * ROW_OCTETS + i % OCTETS] = halves(octet.a, octet.b);
     }
   }
 }
 
 fn four_cells(cell: u32) -> vec4<f32> {
+  let scores = bufferView<array<f32>>(&memory, SCORES_AT);
   return vec4<f32>(scores[cell], scores[cell + 1u], scores[cell + 2u], scores[cell + 3u]);
 }
 
 // Four scores of a row (two, and two behind the next two), capped, hidden where the row does not look.
 fn seen_scores(cell: u32, token: u32, position: u32) -> vec4<f32> {
+  let scores = bufferView<array<f32>>(&memory, SCORES_AT);
   var s = vec4<f32>(scores[cell], scores[cell + 1u], scores[cell + 4u], scores[cell + 5u]);
 #if SOFTCAP
   s = params.softcap * precise_tanh(s / params.softcap);
@@ -186,20 +167,26 @@ fn put(query: u32, wg: vec3<u32>, d: u32, value: vec4<f32>, top: f32, total: f32
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let warp_row = index / 32u * 16u;
-  let matrix_at = warp_row * S_PITCH;
-  let p_words = bufferView<array<u32>>(&p_memory, 0u);
+  let query_rows = bufferView<QueryRows>(&memory, KEYS_AT + warp_row * ROW_PITCH * 2u);
+  let keys = bufferView<TokenRows>(&memory, KEYS_AT);
+  let values = bufferView<TokenRows>(&memory, VALUES_AT);
+  let score_rows = bufferView<ScoreRows>(&memory, SCORES_AT + warp_row * S_PITCH * 4u);
+  let p_rows = bufferView<PRows>(&memory, P_AT + warp_row * P_PITCH * 2u);
+  let scores = bufferView<array<f32>>(&memory, SCORES_AT);
+  let p_words = bufferView<array<u32>>(&memory, P_AT);
+  let outgrown = bufferView<array<vec4<u32>, 1>>(&memory, OUTGROWN_AT);
   let span = span_of(wg);
   // This thread's row outside the products; of its scores it takes every other two, for the sake of banks.
   let row = index / 2u;
   let side = index % 2u;
   let position = params.start_position + (wg.x * QUERIES + row) / RATIO;
   let scores_at = row * S_PITCH + side * 2u;
-  let p_at = row * (T_PITCH / 2u) + side;
+  let p_at = row * (P_PITCH / 2u) + side;
   load_queries(wg, index);
-  let query_rows = bufferView<QueryRows>(&rows_memory, warp_row * ROW_PITCH * 2u + 16u * zero_behind(1u, index));
+  workgroupBarrier();
 #for d in DIM_TILES
   let q$d = subgroupMatrixLoad<Left, row_major>(query_rows, $d * 16u, ROW_PITCH);
-  var o$d: Sum;
+  var o$d = Sum();
 #endfor
   var top = HIDDEN;
   var total = 0.0;
@@ -207,19 +194,14 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     workgroupBarrier();
     load_blocks(span, first, index);
     workgroupBarrier();
-    load_keys(span, wg.y, first, index);
-    load_values(span, wg.y, first, index);
-    let zero = 16u * zero_behind(first, index);
-    let key_rows = bufferView<KeyRows>(&rows_memory, zero);
-    let value_columns = bufferView<ValueColumns>(&columns_memory, zero);
+    load_tokens(span, wg.y, first, index);
+    workgroupBarrier();
 #for t in TOKEN_TILES
-    var m$t: Sum;
+    var m$t = Sum();
 #for d in DIM_TILES
-    m$t = subgroupMatrixMultiplyAccumulate(q$d, subgroupMatrixLoad<Right, col_major>(key_rows, $t * 16u * ROW_PITCH + $d * 16u, ROW_PITCH), m$t);
+    m$t = subgroupMatrixMultiplyAccumulate(q$d, subgroupMatrixLoad<Right, col_major>(keys, $t * 16u * ROW_PITCH + $d * 16u, ROW_PITCH), m$t);
 #endfor
-#endfor
-#for t in TOKEN_TILES
-    subgroupMatrixStore<row_major>(&scores, matrix_at + $t * 16u, m$t, S_PITCH);
+    subgroupMatrixStore<row_major>(score_rows, $t * 16u, m$t, S_PITCH);
 #endfor
     workgroupBarrier();
     var most = vec4<f32>(HIDDEN);
@@ -232,19 +214,20 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     let grown = select(top, max(top, largest), largest > top + LEEWAY || first == span.first_tile);
     let outgrew = subgroupAny(grown > top);
     if (index % 32u == 0u) {
-      outgrown[index / 32u] = u32(outgrew);
+      outgrown[0][index / 32u] = u32(outgrew);
     }
     let fall = exp(top - grown);
     top = grown;
-    let grew = workgroupUniformLoad(&outgrown);
-    if (first > span.first_tile && (grew[0] | grew[1] | grew[2] | grew[3]) != 0u) {
+    let grew = workgroupUniformLoad(&outgrown[0]);
+    if (first > span.first_tile && any(grew != vec4<u32>())) {
 #for d in DIM_TILES
-      subgroupMatrixStore<row_major>(&scores, matrix_at + $d % 2u * 16u, o$d, S_PITCH);
+      subgroupMatrixStore<row_major>(score_rows, $d % 2u * 16u, o$d, S_PITCH);
       workgroupBarrier();
       for (var i = side; i < 16u; i += 2u) {
         scores[row * S_PITCH + $d % 2u * 16u + i] *= fall;
       }
-      o$d = subgroupMatrixLoad<Sum, row_major>(&scores, matrix_at + $d % 2u * 16u + 4u * zero_behind(first + 2u + $d, index), S_PITCH);
+      workgroupBarrier();
+      o$d = subgroupMatrixLoad<Sum, row_major>(score_rows, $d % 2u * 16u, S_PITCH);
 #endfor
     }
     var sum = vec4<f32>();
@@ -255,12 +238,12 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     p_words[p_at + $i * 4u + 2u] = pack2x16float(p$i.zw);
 #endfor
     total = total * fall + dot(sum, vec4<f32>(1.0));
-    let p_rows = bufferView<PRows>(&p_memory, warp_row * T_PITCH * 2u + 16u * zero_behind(first + 1u, index));
+    workgroupBarrier();
 #for t in TOKEN_TILES
     {
-      let p = subgroupMatrixLoad<Left, row_major>(p_rows, $t * 16u, T_PITCH);
+      let p = subgroupMatrixLoad<Left, row_major>(p_rows, $t * 16u, P_PITCH);
 #for d in DIM_TILES
-      o$d = subgroupMatrixMultiplyAccumulate(p, subgroupMatrixLoad<Right, col_major>(value_columns, $d * 16u * T_PITCH + $t * 16u, T_PITCH), o$d);
+      o$d = subgroupMatrixMultiplyAccumulate(p, subgroupMatrixLoad<Right, row_major>(values, $t * 16u * ROW_PITCH + $d * 16u, ROW_PITCH), o$d);
 #endfor
     }
 #endfor
@@ -269,7 +252,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   let query = wg.x * QUERIES + row;
 #for d in DIM_TILES
   workgroupBarrier();
-  subgroupMatrixStore<row_major>(&scores, matrix_at, o$d, S_PITCH);
+  subgroupMatrixStore<row_major>(score_rows, 0u, o$d, S_PITCH);
   workgroupBarrier();
   put(query, wg, $d * 16u + side * 8u, four_cells(row * S_PITCH + side * 8u), top, total);
   put(query, wg, $d * 16u + side * 8u + 4u, four_cells(row * S_PITCH + side * 8u + 4u), top, total);

@@ -109,28 +109,46 @@ gpuTest('self-test: finds a weight that the GPU has otherwise', async ({ gpu, ra
 });
 
 /** Changes one thing in a shader, so that it computes something else. */
-const FAULTS: Readonly<Record<string, { readonly edit: readonly [string, string]; readonly what: string }>> =
-  {
-    embedding: { edit: ['params.scale *', 'params.scale * 1.001 *'], what: 'the embedding' },
-    gemm: { edit: ['finish(row[j]', 'finish(0.9 * row[j]'], what: 'a matrix product (prefill)' },
-    gemv: { edit: ['finish(output', 'finish(0.9 * output'], what: 'a matrix-vector product (decode)' },
-    rope_append: {
-      edit: [
-        'prepare_head(Head(kind, kv_head, at, 0u, true), position',
-        'prepare_head(Head(kind, kv_head, at, 0u, true), position + 1u',
-      ],
-      what: 'the key-value cache',
-    },
-    prefill_attention: { edit: ['exp(s0 - top.x)', 'exp(0.3 * (s0 - top.x))'], what: 'attention (prefill)' },
-    decode_attention: {
-      edit: ['p = exp(s - top);', 'p = exp(0.3 * (s - top));'],
-      what: 'attention (decode)',
-    },
-  };
+interface Fault {
+  readonly edit: readonly [string, string];
+  readonly what: string;
+  /** Default: w4 kv8. */
+  readonly shape?: string;
+  /** Only GPUs with matrix units run the program. */
+  readonly onMatrices?: boolean;
+}
 
-for (const [kernel, { edit, what }] of Object.entries(FAULTS))
+const FAULTS: Readonly<Record<string, Fault>> = {
+  embedding: { edit: ['params.scale *', 'params.scale * 1.001 *'], what: 'the embedding' },
+  gemm: { edit: ['finish(row[j]', 'finish(0.9 * row[j]'], what: 'a matrix product (prefill)' },
+  gemv: { edit: ['finish(output', 'finish(0.9 * output'], what: 'a matrix-vector product (decode)' },
+  rope_append: {
+    edit: [
+      'prepare_head(Head(kind, kv_head, at, 0u, true), position',
+      'prepare_head(Head(kind, kv_head, at, 0u, true), position + 1u',
+    ],
+    what: 'the key-value cache',
+  },
+  prefill_attention: {
+    edit: ['exp(s0 - top.x)', 'exp(0.3 * (s0 - top.x))'],
+    what: 'attention (prefill)',
+    shape: 'large K bias',
+  },
+  prefill_matrix: {
+    edit: ['exp(s - top)', 'exp(0.3 * (s - top))'],
+    what: 'attention (prefill)',
+    onMatrices: true,
+  },
+  decode_attention: {
+    edit: ['p = exp(s - top);', 'p = exp(0.3 * (s - top));'],
+    what: 'attention (decode)',
+  },
+};
+
+for (const [kernel, { edit, what, shape: name = 'w4 kv8', onMatrices = false }] of Object.entries(FAULTS))
   gpuTest(`self-test: finds a wrong ${kernel}`, async ({ gpu, random }) => {
-    const shape = SHAPES['w4 kv8'] as Shape;
+    if (onMatrices && !gpu.matrices) return;
+    const shape = SHAPES[name] as Shape;
     const broken = await failure(withModel(faulty(gpu, kernel, edit), random, shape, selfTest));
     assertEqual([broken?.code, broken?.details.what], ['wrong-arithmetic', what]);
   });
