@@ -41,7 +41,7 @@ fn next_best(behind: Best, thread: u32) -> Best {
 @compute @workgroup_size(WG_SIZE)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   first_quad = params.logits_at / 4u + group.x * (params.logits_stride / 4u);
-  let report = LOGPROBS_AT + group.x * LOGPROB_WORDS;
+  let report = LOGPROBS_AT + (params.sampled_row + group.x) * LOGPROB_WORDS;
   if (thread == 0u) {
     shared_num_top = min(state[slot_word(row_slot(group.x), SLOT_NUM_TOP)], params.vocab_size);
   }
@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
   let log_mass = log(lanes_sum(mass, thread));
   if (thread == 0u) {
-    let id = state[SAMPLED_AT + group.x];
+    let id = state[SAMPLED_AT + params.sampled_row + group.x];
     state[report] = bitcast<u32>(scores(id / 4u)[id % 4u] - most - log_mass);
   }
   for (var round = 0u; round < num_top; round++) {

@@ -124,7 +124,7 @@ fn draw(limit: u32, scale: f32, thread: u32) -> u32 {
 
 fn commit(index: u32, choice: u32) {
   let id = min(choice, params.vocab_size - 1u);
-  state[SAMPLED_AT + index] = id;
+  state[SAMPLED_AT + params.sampled_row + index] = id;
 #if FEEDS
   let at = slot_word(row.slot, 0u);
   state[at + SLOT_TOKEN] = id;

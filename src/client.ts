@@ -80,7 +80,7 @@ export function createEngine(): Engine {
       return abortable(signal, () => api.abort(requestId), call(api.generate(requestId, request, ...ports)));
     },
     score: (request) => call(api.score(request)),
-    profile: (position) => call(api.profile(position)),
+    profile: (position, shape) => call(api.profile(position, shape)),
     measureReadSpeed: () => call(api.measureReadSpeed()),
     tokenize: (text) => call(api.tokenize(text)),
     renderChat: (...conversation) => call(api.renderChat(...conversation)),

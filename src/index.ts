@@ -46,6 +46,7 @@ export type {
   SavedConversations,
   ScoreRequest,
   ScoreResult,
+  StepShape,
   Timings,
   TokenChoice,
   TokenReport,

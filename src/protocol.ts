@@ -219,6 +219,13 @@ export interface GenerateResult {
 }
 
 /** GPU time of one kernel launch. */
+/** What a step computes; default: one decode row. */
+export interface StepShape {
+  readonly decodeRows: number;
+  /** Of a prompt that goes on at the same position; 0: none. */
+  readonly chunkTokens: number;
+}
+
 export interface KernelTime {
   readonly kernel: string;
   readonly microseconds: number;

@@ -18,6 +18,7 @@ import type {
   SavedConversations,
   ScoreRequest,
   ScoreResult,
+  StepShape,
 } from './protocol';
 
 /** What the worker exposes. Callbacks are Comlink proxies. */
@@ -51,8 +52,8 @@ export interface WorkerApi {
    */
   generate(requestId: string, request: GenerateRequest, tokens?: MessagePort): Promise<GenerateResult>;
   score(request: ScoreRequest): Promise<ScoreResult>;
-  /** GPU time of each kernel of a decode step at `position`; needs timestamp-query. */
-  profile(position: number): Promise<readonly KernelTime[]>;
+  /** GPU time of each kernel of a step at `position`; needs timestamp-query. */
+  profile(position: number, shape?: StepShape): Promise<readonly KernelTime[]>;
   /** Bytes per second at which the GPU reads memory when it does nothing else; needs a loaded model. */
   measureReadSpeed(): Promise<number>;
   abort(requestId: string): Promise<void>;

@@ -1,16 +1,18 @@
 import { meanWith } from './running-mean';
 
-/** Sizes of prompt chunks that are tried, in tokens; the last one is the longest that the runner takes. */
-function chunkSizes(maxChunkTokens: number): readonly number[] {
+/** Rows of steps that are tried, those of prompt chunks and decode rows together; the last is the longest chunk that the runner takes. */
+function stepSizes(maxChunkTokens: number): readonly number[] {
   const sizes: number[] = [];
-  for (let size = MIN_CHUNK_TOKENS; size < maxChunkTokens; size *= 2) sizes.push(size);
+  for (let size = MIN_STEP_ROWS; size < maxChunkTokens; size *= 2) sizes.push(size);
   return [...sizes, maxChunkTokens];
 }
 
-/** Smaller chunks cost as much: the weights are read once, however few the rows. */
-const MIN_CHUNK_TOKENS = 16;
+/** Smaller steps cost as much: the weights are read once, however few the rows. */
+const MIN_STEP_ROWS = 16;
+/** Where the decode rows leave less of a step, the chunk comes on top of them. */
+const MIN_CHUNK_TOKENS = 8;
 /** Before anything was measured. */
-const FIRST_CHUNK_TOKENS = 64;
+const FIRST_STEP_ROWS = 64;
 /** Share of a new measurement in the mean; a slow one counts less, for it may be a compilation or another program. */
 const FAST_SHARE = 0.5;
 const SLOW_SHARE = 0.15;
@@ -18,7 +20,7 @@ const SLOW_SHARE = 0.15;
 export interface ChunkChoice {
   /** What a step of the decode rows alone takes; null: not measured. */
   readonly decodeMs: number | null;
-  /** What a chunk of so many tokens adds to a step, as far as it was measured. */
+  /** What a chunk that makes a step of so many rows adds to it, as far as it was measured. */
   readonly addedMs: ReadonlyMap<number, number>;
   /** How many times as long as `decodeMs` a step may take. */
   readonly maxGrowth: number;
@@ -26,17 +28,17 @@ export interface ChunkChoice {
 }
 
 /**
- * Tokens of the prompt chunk that joins a decode step: the largest that keeps the step within its budget, and the
- * smallest there is when none does, because prompts have to move on too.
+ * Rows of a decode step that a prompt chunk joins: the most that keep the step within its budget, and the fewest there
+ * are when none do, because prompts have to move on too.
  */
-export function chooseChunkTokens(choice: ChunkChoice): number {
+export function chooseStepRows(choice: ChunkChoice): number {
   const { decodeMs, addedMs, maxGrowth, maxChunkTokens } = choice;
-  if (decodeMs === null) return Math.min(FIRST_CHUNK_TOKENS, maxChunkTokens);
+  if (decodeMs === null) return Math.min(FIRST_STEP_ROWS, maxChunkTokens);
   const budgetMs = (maxGrowth - 1) * decodeMs;
-  const sizes = chunkSizes(maxChunkTokens);
+  const sizes = stepSizes(maxChunkTokens);
   const fitting = sizes.filter((size) => (estimate(addedMs, size) ?? 0) <= budgetMs);
   const largest = fitting.at(-1) ?? sizes[0] ?? maxChunkTokens;
-  return addedMs.size > 0 ? largest : Math.min(FIRST_CHUNK_TOKENS, maxChunkTokens);
+  return addedMs.size > 0 ? largest : Math.min(FIRST_STEP_ROWS, maxChunkTokens);
 }
 
 /** Measured, or on the line through the two nearest measurements, or guessed from the only one; null without any. */
@@ -76,12 +78,13 @@ export class StepTimes {
   /** Longest chunk that may join a step of `numRows` decode rows. */
   maxChunkFor(numRows: number): number {
     if (numRows === 0) return this.#maxChunkTokens;
-    return chooseChunkTokens({
+    const stepRows = chooseStepRows({
       decodeMs: this.#decodeMsOf(numRows),
       addedMs: this.#addedMs,
       maxGrowth: this.#maxGrowth,
       maxChunkTokens: this.#maxChunkTokens,
     });
+    return stepRows - numRows >= MIN_CHUNK_TOKENS ? stepRows - numRows : stepRows;
   }
 
   record({ numRows, numChunkTokens, ms }: MeasuredStep): void {
@@ -89,10 +92,12 @@ export class StepTimes {
       learn(this.#decodeMs, rounded(numRows), ms);
       return;
     }
+    const sizes = stepSizes(this.#maxChunkTokens);
+    const stepRows = [numRows + numChunkTokens, numChunkTokens].find((rows) => sizes.includes(rows));
     // The rest of a prompt is of no size that is ever chosen.
-    if (!chunkSizes(this.#maxChunkTokens).includes(numChunkTokens)) return;
+    if (stepRows === undefined) return;
     const decodeMs = numRows === 0 ? 0 : this.#decodeMsOf(numRows);
-    if (decodeMs !== null) learn(this.#addedMs, numChunkTokens, Math.max(0, ms - decodeMs));
+    if (decodeMs !== null) learn(this.#addedMs, stepRows, Math.max(0, ms - decodeMs));
   }
 
   /** Of as many rows, or else of the nearest number that was measured. */

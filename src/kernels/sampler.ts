@@ -14,6 +14,7 @@ export const LOGITS_PARAMS = {
   vocab_size: 'u32',
   slot: 'u32',
   start_position: 'u32',
+  sampled_row: 'u32',
 } as const;
 
 const PROGRAM: ShaderProgram = { name: 'sampler', source, params: LOGITS_PARAMS, bindings: STEP_BINDINGS };
@@ -29,6 +30,8 @@ export interface SamplerCall {
   readonly logitsAt: number;
   readonly logitsStride: number;
   readonly prefill: SampledChunk | null;
+  /** Where row 0 stands among all rows that the step samples; default 0. */
+  readonly sampledRow?: number;
   /** Threads a row; default 1024 where the device has them. The ids do not depend on it. */
   readonly workgroupSize?: 256 | 512 | 1024;
 }
@@ -50,7 +53,7 @@ export function chunkParams(prefill: SampledChunk | null): { slot: number; start
 }
 
 /**
- * Chooses the next id of every row by its slot's sampling parameters and feeds it back: sampled[row] and slot.token = id,
+ * Chooses the next id of every row by its slot's sampling parameters and feeds it back: sampled[sampledRow + row], slot.token = id,
  * slot.position = row position + 1, and the id behind the ids of the sequence. The random draw depends only on the slot's seed and the
  * position of the sampled token. Throws `unsupported-model` for a vocabulary above MAX_SAMPLER_VOCAB.
  */
@@ -73,6 +76,7 @@ export function logitsParams(call: SamplerCall): Uint32Array<ArrayBuffer> {
     logits_stride: call.logitsStride,
     vocab_size: call.vocabSize,
     ...chunkParams(call.prefill),
+    sampled_row: call.sampledRow ?? 0,
   });
 }
 
@@ -86,7 +90,7 @@ export function widestWorkgroup(gpu: Gpu): number {
 }
 
 function checkCall(state: StateLayout, call: SamplerCall): void {
-  const { vocabSize, logitsAt, logitsStride, numRows, prefill } = call;
+  const { vocabSize, logitsAt, logitsStride, numRows, prefill, sampledRow = 0 } = call;
   if (vocabSize < 1 || vocabSize > MAX_SAMPLER_VOCAB)
     throw new TabmindError(
       'unsupported-model',
@@ -101,7 +105,7 @@ function checkCall(state: StateLayout, call: SamplerCall): void {
     logitsAt % 4 !== 0 ||
     logitsStride % 4 !== 0 ||
     logitsStride < vocabSize ||
-    numRows > state.maxSampledRows
+    sampledRow + numRows > state.maxSampledRows
   )
     throw new TabmindError(
       'internal',

@@ -1,8 +1,9 @@
+import type { Dispatch } from '../gpu/dispatch';
 import { decodeAttention } from '../kernels/decode-attention';
 import { prefillAttention, prefillSplits } from '../kernels/prefill-attention';
 import { ropeAppend } from '../kernels/rope-append';
 import type { RopeHeadCall } from '../kernels/rope-head';
-import type { ForwardContext } from './forward-context';
+import type { ContextChunk, ForwardContext } from './forward-context';
 import { rmsNormInPlace } from './norm';
 
 export interface AttentionHeads {
@@ -34,7 +35,12 @@ const NORM_PLACES = {
   none: null,
 } as const;
 
-function ropeHead(step: ForwardContext, layer: number, heads: AttentionHeads): RopeHeadCall {
+function ropeHead(
+  step: ForwardContext,
+  layer: number,
+  heads: AttentionHeads,
+  rows: 'chunk' | 'decode',
+): RopeHeadCall {
   const { config, weights } = step;
   const ropeIndex = config.layerRopes[layer] ?? null;
   const rope = ropeIndex === null ? undefined : config.ropes[ropeIndex];
@@ -44,7 +50,7 @@ function ropeHead(step: ForwardContext, layer: number, heads: AttentionHeads): R
       rope === undefined || ropeIndex === null
         ? null
         : {
-            table: step.ropeTable(ropeIndex),
+            table: step.ropeTable(ropeIndex, rows),
             rotaryDim: rope.rotaryDim,
             interleaved: config.interleavedRope,
           },
@@ -62,39 +68,54 @@ function ropeHead(step: ForwardContext, layer: number, heads: AttentionHeads): R
   };
 }
 
-function attend(step: ForwardContext, layer: number, heads: AttentionHeads): void {
-  const { gpu, state, kv, config, scratch, numRows, prefill } = step;
-  const head = ropeHead(step, layer, heads);
-  const call = {
-    numRows,
+/** What both kinds of rows ask for, of the rows from `firstRow` on. */
+function attentionCall(step: ForwardContext, layer: number, firstRow: number) {
+  const { config, scratch } = step;
+  const { qkv, attended, partials } = scratch;
+  return {
     numHeads: config.numHeads,
     layerAt: step.layerAt(layer),
-    outAt: scratch.attended.at,
+    qkvAt: qkv.at + firstRow * qkv.stride,
+    outAt: attended.at + firstRow * attended.stride,
+    partialsAt: partials.at,
     window: config.layerWindows[layer] ?? 0,
     softcap: config.attentionSoftcap,
   };
-  const qkvAt = scratch.qkv.at;
-  // of angles that the keys were rotated by
-  const keyBias = head.keyBias && head.rope ? { ...head.keyBias, rope: head.rope } : null;
-  const dispatches = prefill
-    ? [
-        ropeAppend(gpu, state, kv, { ...call, ...head, qkvAt, prefill }),
-        ...prefillAttention(gpu, state, kv, {
-          ...call,
-          qAt: qkvAt,
-          qStride: scratch.qkv.stride,
-          keyBias,
-          numSplits: prefillSplits(gpu, kv, { ...call, keyBias, numTokens: prefill.startPosition + numRows }),
-          partialsAt: scratch.partials.at,
-          prefill,
-        }),
-      ]
-    : decodeAttention(gpu, state, kv, {
-        ...call,
-        ...head,
-        qkvAt,
-        numSplits: step.numSplits,
-        partialsAt: scratch.partials.at,
-      });
-  step.push(dispatches, head.qkNorm?.q.slab ?? 0, layer);
+}
+
+function attendChunk(
+  step: ForwardContext,
+  layer: number,
+  heads: AttentionHeads,
+  chunk: ContextChunk,
+): Dispatch[] {
+  const { gpu, state, kv, scratch } = step;
+  const { numRows } = chunk;
+  const head = ropeHead(step, layer, heads, 'chunk');
+  const call = { ...attentionCall(step, layer, 0), numRows, prefill: chunk };
+  return [
+    ropeAppend(gpu, state, kv, { ...call, ...head }),
+    ...prefillAttention(gpu, state, kv, {
+      ...call,
+      qAt: call.qkvAt,
+      qStride: scratch.qkv.stride,
+      // of angles that the keys were rotated by
+      keyBias: head.keyBias && head.rope ? { ...head.keyBias, rope: head.rope } : null,
+      numSplits: prefillSplits(gpu, kv, { ...call, numTokens: chunk.startPosition + numRows }),
+    }),
+  ];
+}
+
+function attendDecodeRows(step: ForwardContext, layer: number, heads: AttentionHeads): Dispatch[] {
+  const { gpu, state, kv, chunk, numDecodeRows: numRows, numSplits } = step;
+  const head = ropeHead(step, layer, heads, 'decode');
+  const call = attentionCall(step, layer, chunk?.numRows ?? 0);
+  return decodeAttention(gpu, state, kv, { ...call, ...head, numRows, numSplits });
+}
+
+function attend(step: ForwardContext, layer: number, heads: AttentionHeads): void {
+  const slab =
+    heads.qkNorm && heads.qkNorm !== 'all heads' ? step.weights.get(`layers.${layer}.q_norm`).slab : 0;
+  if (step.chunk) step.push(attendChunk(step, layer, heads, step.chunk), slab, layer);
+  if (step.numDecodeRows > 0) step.push(attendDecodeRows(step, layer, heads), slab, layer);
 }

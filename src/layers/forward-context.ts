@@ -59,6 +59,12 @@ export class WeightTable {
   }
 }
 
+export interface ContextChunk {
+  readonly slot: number;
+  readonly startPosition: number;
+  readonly numRows: number;
+}
+
 /** What layers see of a step: where things lie, how many rows there are, and where to put the dispatches. */
 export interface ForwardContext {
   readonly gpu: Gpu;
@@ -67,17 +73,19 @@ export interface ForwardContext {
   readonly kv: KvLayout;
   readonly weights: WeightTable;
   readonly scratch: ScratchRegions;
+  /** Rows of the chunk, and behind them the decode rows. */
   readonly numRows: number;
-  /** Set for a prefill chunk; null for decode rows. */
-  readonly prefill: { readonly slot: number; readonly startPosition: number } | null;
+  /** What the first rows are a chunk of; null: all are decode rows. */
+  readonly chunk: ContextChunk | null;
+  readonly numDecodeRows: number;
   /** Parts that decode attention cuts a context into. */
   readonly numSplits: number;
   /** Word offset of a layer's blocks in its KV slab. */
   layerAt(layer: number): number;
   /** What a layer keeps out of its K cache; null: nothing. */
   keyBias(layer: number): KeyBiasCall | null;
-  /** Rope table for the rows of this step, of a rope of the config. */
-  ropeTable(rope: number): number;
+  /** Rope table for the rows of the chunk or for the decode rows, of a rope of the config. */
+  ropeTable(rope: number, rows: 'chunk' | 'decode'): number;
   /** Appends dispatches that read weight slab `slab` and, where given, the KV of `layer`. */
   push(dispatches: readonly Dispatch[], slab: number, layer?: number): void;
 }

@@ -19,6 +19,7 @@ import type {
   SavedConversations,
   ScoreRequest,
   ScoreResult,
+  StepShape,
   Usage,
 } from '../protocol';
 import { LoadGate } from '../weights/load-gate';
@@ -188,8 +189,11 @@ export class Llm implements WorkerApi {
     return { vocabSize: model.info.vocabSize, logits: await model.score(ids, positions) };
   }
 
-  async profile(position: number): Promise<readonly KernelTime[]> {
-    return this.#loaded().profile(position);
+  async profile(
+    position: number,
+    shape: StepShape = { decodeRows: 1, chunkTokens: 0 },
+  ): Promise<readonly KernelTime[]> {
+    return this.#loaded().profile(position, shape);
   }
 
   async measureReadSpeed(): Promise<number> {

@@ -5,7 +5,7 @@ import type { LoadOptions, ModelInfo, ModelRef } from '../model-ref';
 import { type ModelConfig, parseJsonObject } from '../models/config';
 import { architectureOf, parseModelConfig } from '../models/registry';
 import { fixedLength } from '../models/rope';
-import type { EngineStats, KernelTime, ScoreRequest } from '../protocol';
+import type { EngineStats, KernelTime, ScoreRequest, StepShape } from '../protocol';
 import { readKeyBias } from '../runner/key-bias';
 import { ModelRunner } from '../runner/model-runner';
 import { measureReadSpeed } from '../runner/read-speed';
@@ -109,8 +109,18 @@ export class LoadedModel {
     });
   }
 
-  profile(position: number): Promise<readonly KernelTime[]> {
-    return this.engine.borrow(1, () => this.#runner.profileDecode(position));
+  /** Of made-up tokens in a lent place. */
+  profile(position: number, { decodeRows, chunkTokens }: StepShape): Promise<readonly KernelTime[]> {
+    return this.engine.borrow(position + Math.max(1, chunkTokens), ({ slot, blockTable }) => {
+      const row = { slot, position, blockTable: blockTable.blockIds, tokenId: 0 };
+      const chunk = { ...row, startPosition: position, totalTokens: position + chunkTokens };
+      const prefill = { ...chunk, tokenIds: new Uint32Array(chunkTokens), sample: false, verifies: false };
+      return this.#runner.profile({
+        copies: [],
+        rows: Array.from({ length: decodeRows }, () => row),
+        prefill: chunkTokens > 0 ? prefill : null,
+      });
+    });
   }
 
   measureReadSpeed(): Promise<number> {

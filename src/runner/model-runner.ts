@@ -15,7 +15,7 @@ import type { Graph } from './graph';
 import { KeyBiasTables, type LayerKeyBias } from './key-bias';
 import { RopeTables } from './rope-tables';
 import { SampleReadback } from './sample-readback';
-import { type Asks, NO_ASKS, StepGraphs, UNSPLIT_TOKENS } from './step-graphs';
+import { type Asks, type ChunkPart, NO_ASKS, numSampled, StepGraphs, UNSPLIT_TOKENS } from './step-graphs';
 import { planStepMemory } from './step-memory';
 
 /** Lengths of prompts for which the kernels differ. */
@@ -59,8 +59,6 @@ export class ModelRunner implements StepRunner {
   readonly #scratch: GPUBuffer;
   readonly #state: GPUBuffer;
   readonly #recorder: Recorder;
-  /** Of the chunk that shares a submit with decode rows: a recorder's scalars are those of one pass a submit. */
-  readonly #chunkRecorder: Recorder;
   readonly #inputs: ForwardInputs;
   readonly #graphs: StepGraphs;
   readonly #readback: SampleReadback;
@@ -98,7 +96,6 @@ export class ModelRunner implements StepRunner {
     this.#state = parts.state;
     this.#inputs = parts.inputs;
     this.#recorder = new Recorder(gpu);
-    this.#chunkRecorder = new Recorder(gpu);
     this.#graphs = new StepGraphs({ ...parts, weights: new WeightTable(tensors) });
     this.#readback = new SampleReadback(gpu.device, parts.state, parts.layout);
   }
@@ -133,7 +130,7 @@ export class ModelRunner implements StepRunner {
   }
 
   /**
-   * Records and submits the batch: copies, decode rows, chunk. Pipelines of a shape not met before compile first; the
+   * Records and submits the batch: copies, then one pass over the weights for chunk and decode rows. Pipelines of a shape not met before compile first; the
    * order of steps is kept.
    */
   submit(batch: Batch): PendingStep {
@@ -146,20 +143,21 @@ export class ModelRunner implements StepRunner {
     const chunkSlots = Array<number>(numChunkIds).fill(prefill?.slot ?? 0);
     const slots = [...rows.map(({ slot }) => slot), ...chunkSlots];
     const readback = this.#readback.begin(slots.map((slot) => this.#numTopOf(slot)));
-    if (rows.length > 0) {
-      const last = rows.reduce((most, { position }) => Math.max(most, position), 0);
-      const graph = this.#graphs.decode(rows.length, last, this.#asksOf(rows));
-      this.#recorder.record(encoder, graph.runs);
-      readback.copy(encoder, rows.length);
-    }
-    if (prefill !== null) {
-      const graph = this.#graphs.prefill(prefill, prefill.tokenIds.length, this.#asksOf([prefill]));
-      this.#chunkRecorder.record(encoder, graph.runs);
-      readback.copy(encoder, numChunkIds);
-    }
+    this.#recorder.record(encoder, this.#graphOf(batch).runs);
+    readback.copy(encoder);
     device.queue.submit([encoder.finish()]);
     this.#stepsSubmitted++;
     return readback.read();
+  }
+
+  #chunkPart(chunk: PrefillBatch): ChunkPart {
+    return { ...chunk, numRows: chunk.tokenIds.length, asks: this.#asksOf([chunk]) };
+  }
+
+  #graphOf({ rows, prefill }: Batch): Graph {
+    const position = rows.reduce((most, row) => Math.max(most, row.position), 0);
+    const decode = rows.length === 0 ? null : { numRows: rows.length, position, asks: this.#asksOf(rows) };
+    return this.#graphs.step(prefill === null ? null : this.#chunkPart(prefill), decode);
   }
 
   #asksOf(rows: readonly { readonly slot: number }[]): Asks {
@@ -182,12 +180,13 @@ export class ModelRunner implements StepRunner {
     const { gpu, config } = this.#options;
     const { vocabSize } = config;
     this.#inputs.prepare({ rows: [], prefill: batch });
-    const numRows = batch.tokenIds.length;
-    await this.#run(this.#graphs.prefill(batch, numRows, NO_ASKS));
+    const chunk = this.#chunkPart(batch);
+    const { numRows } = chunk;
+    await this.#run(this.#graphs.step({ ...chunk, asks: NO_ASKS }, null));
     const out = new Float32Array((numRows - firstRow) * vocabSize);
     for (let row = firstRow; row < numRows; row += this.#maxLogitRows) {
       const rows = Math.min(this.#maxLogitRows, numRows - row);
-      await this.#run(this.#graphs.head(batch, numRows, row, rows));
+      await this.#run(this.#graphs.head(chunk, row, rows));
       const { at, stride } = this.#regions.logits;
       const bytes = await readBuffer(gpu.device, this.#scratch, at * 4, rows * stride * 4);
       for (let i = 0; i < rows; i++)
@@ -196,15 +195,18 @@ export class ModelRunner implements StepRunner {
     return out;
   }
 
-  /** GPU time of every kernel of one decode step at `position` of slot 0, whatever the cache holds there. */
-  async profileDecode(position: number): Promise<readonly DispatchTime[]> {
+  /** GPU time of every kernel of a step, which runs several times. */
+  async profile(batch: Batch): Promise<readonly DispatchTime[]> {
+    this.#inputs.prepare(batch);
+    const graph = this.#graphOf(batch);
     await this.#options.gpu.pipelines.ready();
-    return profileDispatches(this.#options.gpu, this.#graphs.decode(1, position).runs);
+    return profileDispatches(this.#options.gpu, graph.runs);
   }
 
   /** What a decode step of one row costs in launches, and the bindings of each. */
   decodeCost(): { readonly dispatches: number; readonly bindings: number } {
-    return { dispatches: this.#graphs.decode(1, 0).numDispatches, bindings: STEP_BINDINGS.length };
+    const graph = this.#graphs.step(null, { numRows: 1, position: 0, asks: NO_ASKS });
+    return { dispatches: graph.numDispatches, bindings: STEP_BINDINGS.length };
   }
 
   destroy(): void {
@@ -220,10 +222,6 @@ export class ModelRunner implements StepRunner {
     this.#recorder.record(encoder, graph.runs);
     device.queue.submit([encoder.finish()]);
   }
-}
-
-function numSampled({ tokenIds, sample, verifies }: PrefillBatch): number {
-  return verifies ? tokenIds.length : sample ? 1 : 0;
 }
 
 /** Orders of columns are tensors of their own, as long as the columns are many. */

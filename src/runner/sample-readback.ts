@@ -14,8 +14,7 @@ export class SampleReadback {
     this.#device = device;
     this.#state = state;
     this.#layout = layout;
-    // Decode rows, and those of a chunk.
-    const maxIds = 2 * layout.maxSampledRows;
+    const maxIds = layout.maxSampledRows;
     this.#ids = new ReadbackRing(device, maxIds * 4);
     this.#reports = new ReadbackRing(device, maxIds * (1 + LOGPROB_WORDS) * 4);
   }
@@ -28,16 +27,14 @@ export class SampleReadback {
     const reports = numTops.some((numTop) => numTop !== null);
     const ring = reports ? this.#reports : this.#ids;
     const buffer = numTops.length > 0 ? ring.take() : null;
-    let numCopied = 0;
     return {
-      copy: (encoder, numRows) => {
-        if (buffer === null || numRows === 0) return;
+      copy: (encoder) => {
+        if (buffer === null) return;
         const { sampledAt, logprobsAt } = this.#layout;
-        encoder.copyBufferToBuffer(this.#state, sampledAt * 4, buffer, numCopied * 4, numRows * 4);
-        const at = (numTops.length + numCopied * LOGPROB_WORDS) * 4;
-        const bytes = numRows * LOGPROB_WORDS * 4;
-        if (reports) encoder.copyBufferToBuffer(this.#state, logprobsAt * 4, buffer, at, bytes);
-        numCopied += numRows;
+        const idBytes = numTops.length * 4;
+        encoder.copyBufferToBuffer(this.#state, sampledAt * 4, buffer, 0, idBytes);
+        if (reports)
+          encoder.copyBufferToBuffer(this.#state, logprobsAt * 4, buffer, idBytes, idBytes * LOGPROB_WORDS);
       },
       read: () => {
         if (buffer === null)
@@ -57,8 +54,8 @@ export class SampleReadback {
 }
 
 export interface StepReadback {
-  /** After each pass: the ids of its first `numRows` sampled rows. */
-  copy(encoder: GPUCommandEncoder, numRows: number): void;
+  /** After the pass. */
+  copy(encoder: GPUCommandEncoder): void;
   /** After the submit. */
   read(): PendingStep;
 }

@@ -3,7 +3,7 @@ import type { ScratchRegions } from '../layers/forward-context';
 import type { ModelConfig } from '../models/config';
 
 export interface ScratchShape {
-  /** Most rows of a step: the larger of prefill chunk and decode rows. */
+  /** Most rows of a step: a chunk and decode rows. */
   readonly maxRows: number;
   /** Most rows that logits are computed for at once. */
   readonly maxLogitRows: number;

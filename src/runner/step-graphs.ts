@@ -44,8 +44,20 @@ export interface GraphParts {
   readonly keyBias: KeyBiasTables;
 }
 
-type Chunk = Pick<PrefillBatch, 'slot' | 'startPosition' | 'totalTokens'>;
-type SampledChunk = Chunk & Pick<PrefillBatch, 'sample' | 'verifies'>;
+type Chunk = Pick<PrefillBatch, 'slot' | 'startPosition' | 'totalTokens'> & { readonly numRows: number };
+
+/** The chunk of a step, and what its slot asks for. */
+export interface ChunkPart extends Chunk, Pick<PrefillBatch, 'sample' | 'verifies'> {
+  readonly asks: Asks;
+}
+
+/** The decode rows of a step, and what their slots ask for. */
+export interface DecodePart {
+  readonly numRows: number;
+  /** Of the last of them. */
+  readonly position: number;
+  readonly asks: Asks;
+}
 
 /** The dispatches of every kind of step. Those of decode steps are kept, for they depend on the shape only. */
 export class StepGraphs {
@@ -66,49 +78,59 @@ export class StepGraphs {
     readonly asks?: Asks;
   }): void {
     const { chunks = [], drafts = [], positions = [], rowCounts = [], asks = NO_ASKS } = shapes;
-    const start = { slot: 0, startPosition: 0 };
+    const start = { slot: 0, startPosition: 0, asks };
     for (const numRows of chunks)
-      this.prefill({ ...start, totalTokens: numRows, sample: true, verifies: false }, numRows, asks);
+      this.step({ ...start, numRows, totalTokens: numRows, sample: true, verifies: false }, null);
     for (const numRows of drafts)
-      this.prefill({ ...start, totalTokens: null, sample: false, verifies: true }, numRows, asks);
-    for (const position of positions) for (const numRows of rowCounts) this.decode(numRows, position, asks);
+      this.step({ ...start, numRows, totalTokens: null, sample: false, verifies: true }, null);
+    for (const position of positions)
+      for (const numRows of rowCounts) this.step(null, { numRows, position, asks });
   }
 
-  /** A chunk of `numRows` tokens. */
-  prefill(chunk: SampledChunk, numRows: number, asks: Asks): Graph {
-    const { context, builder } = this.#context(numRows, chunk, 1);
-    const { config, architecture } = this.#parts;
-    architecture.forward(config, context);
-    if (chunk.sample || chunk.verifies) {
-      const rows = chunk.verifies ? { firstRow: 0, numRows } : { firstRow: numRows - 1, numRows: 1 };
-      lmHead(context, rows.firstRow, rows.numRows);
-      sample(context, { ...rows, ...asks, feeds: chunk.sample });
-    }
-    return builder.build();
+  /** One pass over the weights for a chunk, decode rows, or both. */
+  step(chunk: ChunkPart | null, decode: DecodePart | null): Graph {
+    const numSplits = decode === null ? 1 : this.#numSplits(decode.numRows, decode.position);
+    if (chunk !== null || decode === null) return this.#build(chunk, decode, numSplits);
+    const { numRows, asks } = decode;
+    const key = `${numRows} ${numSplits} ${asks.adjusts} ${asks.reports}`;
+    const graph = this.#decode.get(key) ?? this.#build(null, decode, numSplits);
+    this.#decode.set(key, graph);
+    return graph;
   }
 
   /** The output head alone, of rows of a chunk that has run. */
-  head(chunk: Chunk, numChunkRows: number, firstRow: number, numRows: number): Graph {
-    const { context, builder } = this.#context(numChunkRows, chunk, 1);
+  head(chunk: Chunk, firstRow: number, numRows: number): Graph {
+    const { context, builder } = this.#context(chunk, 0, 1);
     lmHead(context, firstRow, numRows);
     return builder.build();
   }
 
-  /** A decode step of `numRows` rows, the last of which is at `position`. */
-  decode(numRows: number, position: number, asks: Asks = NO_ASKS): Graph {
-    const numSplits = this.#numSplits(numRows, position);
-    const key = `${numRows} ${numSplits} ${asks.adjusts} ${asks.reports}`;
-    let graph = this.#decode.get(key);
-    if (!graph) {
-      const { context, builder } = this.#context(numRows, null, numSplits);
-      const { config, architecture } = this.#parts;
-      architecture.forward(config, context);
-      lmHead(context, 0, numRows);
-      sample(context, { firstRow: 0, numRows, ...asks, feeds: true });
-      graph = builder.build();
-      this.#decode.set(key, graph);
-    }
-    return graph;
+  #build(chunk: ChunkPart | null, decode: DecodePart | null, numSplits: number): Graph {
+    const numDecodeRows = decode?.numRows ?? 0;
+    const { context, builder } = this.#context(chunk, numDecodeRows, numSplits);
+    const { config, architecture } = this.#parts;
+    architecture.forward(config, context);
+    // The sampled rows of a chunk are its last ones, right before the decode rows.
+    const numChunkIds = chunk?.verifies ? chunk.numRows : chunk?.sample ? 1 : 0;
+    const firstRow = context.numRows - numDecodeRows - numChunkIds;
+    if (numChunkIds + numDecodeRows > 0) lmHead(context, firstRow, numChunkIds + numDecodeRows);
+    if (decode !== null)
+      sample(context, {
+        ...decode.asks,
+        numRows: numDecodeRows,
+        logitsRow: numChunkIds,
+        sampledRow: 0,
+        chunk: null,
+      });
+    if (chunk !== null && numChunkIds > 0)
+      sample(context, {
+        ...chunk.asks,
+        numRows: numChunkIds,
+        logitsRow: 0,
+        sampledRow: numDecodeRows,
+        chunk: { ...chunk, row: firstRow, feeds: chunk.sample },
+      });
+    return builder.build();
   }
 
   #numSplits(numRows: number, position: number): number {
@@ -119,7 +141,7 @@ export class StepGraphs {
     return 2 ** Math.floor(Math.log2(Math.max(1, Math.min(useful, free, MAX_SPLITS))));
   }
 
-  #context(numRows: number, prefill: Chunk | null, numSplits: number) {
+  #context(chunk: Chunk | null, numDecodeRows: number, numSplits: number) {
     const { gpu, config, pool, layout, regions, weights, keyBias, ropes } = this.#parts;
     const builder = new GraphBuilder(
       (weightSlab, kvSlab) => this.#bindGroup(weightSlab, kvSlab),
@@ -132,12 +154,13 @@ export class StepGraphs {
       kv: pool.layout,
       weights,
       scratch: regions,
-      numRows,
-      prefill,
+      numRows: (chunk?.numRows ?? 0) + numDecodeRows,
+      chunk,
+      numDecodeRows,
       numSplits,
       layerAt: (layer) => pool.layerAt(layer),
       keyBias: (layer) => keyBias.call(layer, layout, regions.keyBias),
-      ropeTable: (rope) => ropes.tableOf(rope, prefill?.totalTokens ?? null),
+      ropeTable: (rope, rows) => ropes.tableOf(rope, rows === 'chunk' ? (chunk?.totalTokens ?? null) : null),
       push: (dispatches, slab, layer) => builder.push(dispatches, slab, layer),
     };
     return { context, builder };
@@ -163,4 +186,9 @@ export class StepGraphs {
     }
     return group;
   }
+}
+
+/** Ids that a chunk samples: its last row's, or all rows' where it verifies a draft. */
+export function numSampled(chunk: Pick<PrefillBatch, 'tokenIds' | 'sample' | 'verifies'>): number {
+  return chunk.verifies ? chunk.tokenIds.length : chunk.sample ? 1 : 0;
 }

@@ -49,7 +49,7 @@ export function planStepMemory(config: ModelConfig, shape: StepMemoryShape): Ste
     Math.min(maxChunkTokens, Math.floor(MAX_LOGIT_BYTES / (config.vocabSize * 4))),
   );
   const { regions, totalFloats } = planScratch(config, {
-    maxRows: Math.max(maxSlots, maxChunkTokens),
+    maxRows: maxSlots + maxChunkTokens,
     maxLogitRows,
     maxSampledRows,
     partialFloats: Math.max(

@@ -1,6 +1,7 @@
 // Speed of a model in a real headless browser: throughput, latencies, loads, memory, kernels.
 //   npm run bench [-- --model FOLDER | random:SHAPE] [--concurrency 1,8] [--tokens PROMPT:NEW,…] [--runs 5] [--seed N]
 //                 [--weights w4|w8|w16] [--kv 8|16|4] [--math auto|f32|f16] [--profile] [--json FILE]
+//                 [--chunk N: profile a step that has N tokens of a prompt beside the decode rows]
 //                 [--scenes N: what running rows feel of a prompt of N tokens, and a second turn behind N tokens]
 //                 [--browser-flags "…"] [--built DIR] [--vendor NAME] [--quiet]
 //   npm run bench -- --compare A.json B.json
@@ -38,6 +39,7 @@ const { values, positionals } = readArguments({
   built: { type: 'string' },
   vendor: { type: 'string' },
   profile: { type: 'boolean', default: false },
+  chunk: { type: 'string' },
   scenes: { type: 'string' },
   quiet: { type: 'boolean', default: false },
   smoke: { type: 'boolean', default: false },
@@ -65,7 +67,8 @@ function planFor(url) {
     seed: Number(values.seed),
     sceneTokens: values.scenes ? Number(values.scenes) : null,
     loadTwice: true,
-    profile: values.profile,
+    profile: values.profile || values.chunk !== undefined,
+    profileChunk: Number(values.chunk ?? 0),
     vendor: values.vendor,
     ...(values.smoke ? { ...SMOKE, profile: true } : {}),
   };

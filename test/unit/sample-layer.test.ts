@@ -31,10 +31,9 @@ function kernelsFor(asks: Pick<Sampling, 'adjusts' | 'reports'>): readonly (read
     state,
     config: { vocabSize: 100 },
     scratch: { logits: { at: LOGITS_AT, stride: 100 }, adjusted: { at: ADJUSTED_AT, stride: 100 } },
-    prefill: null,
     push: (dispatches: readonly Dispatch[]) => pushed.push(...dispatches),
   } as unknown as ForwardContext;
-  sample(context, { numRows: 2, firstRow: 0, feeds: true, ...asks });
+  sample(context, { numRows: 2, logitsRow: 0, sampledRow: 0, chunk: null, ...asks });
   // Each kernel's first scalar is the place of its logits.
   return pushed.map(({ params }, i): [string, number] => [names[i] ?? '', params[0] ?? -1]);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ChunkChoice, chooseChunkTokens, StepTimes } from '../../src/engine/step-times';
+import { type ChunkChoice, chooseStepRows, StepTimes } from '../../src/engine/step-times';
 
 const choice = (more: Partial<ChunkChoice>): ChunkChoice => ({
   decodeMs: 10,
@@ -9,7 +9,7 @@ const choice = (more: Partial<ChunkChoice>): ChunkChoice => ({
   ...more,
 });
 
-describe('chooseChunkTokens', () => {
+describe('chooseStepRows', () => {
   it.each([
     ['nothing is known', {}, 64],
     ['decode steps were not measured', { decodeMs: null, addedMs: new Map([[256, 1]]) }, 64],
@@ -48,7 +48,7 @@ describe('chooseChunkTokens', () => {
     ['the runner takes less than the smallest', { maxChunkTokens: 5, addedMs: new Map([[5, 99]]) }, 5],
     ['more growth is allowed', { maxGrowth: 4, addedMs: new Map([[256, 30]]) }, 256],
   ])('when %s', (_, more, tokens) => {
-    expect(chooseChunkTokens(choice(more))).toBe(tokens);
+    expect(chooseStepRows(choice(more))).toBe(tokens);
   });
 
   it('never chooses a larger chunk for a smaller budget', () => {
@@ -57,9 +57,7 @@ describe('chooseChunkTokens', () => {
       [64, 9],
       [256, 31],
     ]);
-    const sizes = [1, 5, 8, 12, 20, 31, 40].map((decodeMs) =>
-      chooseChunkTokens(choice({ decodeMs, addedMs })),
-    );
+    const sizes = [1, 5, 8, 12, 20, 31, 40].map((decodeMs) => chooseStepRows(choice({ decodeMs, addedMs })));
     expect(sizes).toEqual(sizes.toSorted((a, b) => a - b));
     expect(new Set(sizes).size).toBeGreaterThan(3);
   });
@@ -80,11 +78,11 @@ describe('StepTimes', () => {
     const times = new StepTimes(2, 1024);
     times.record({ numRows: 8, numChunkTokens: 0, ms: 4.8 });
     // 2.8 ms are left for the tokens: 140 of them.
-    expect(run(times, 8, 10).at(-1)).toBe(128);
+    expect(run(times, 8, 10).at(-1)).toBe(120);
     const late = new StepTimes(2, 1024);
     late.record({ numRows: 0, numChunkTokens: 1024, ms: 22.5 });
     late.record({ numRows: 8, numChunkTokens: 0, ms: 4.8 });
-    expect(run(late, 8, 10).at(-1)).toBe(128);
+    expect(run(late, 8, 10).at(-1)).toBe(120);
   });
 
   it('takes the longest chunk when nobody waits, and measures by the nearest number of rows', () => {
@@ -94,22 +92,31 @@ describe('StepTimes', () => {
     times.record({ numRows: 32, numChunkTokens: 0, ms: 40 });
     times.record({ numRows: 0, numChunkTokens: 512, ms: 36 });
     expect(times.maxChunkFor(1)).toBeLessThan(512);
-    expect(times.maxChunkFor(30)).toBe(512);
+    expect(times.maxChunkFor(30)).toBe(482);
+  });
+
+  it('puts the chunk on top of decode rows that leave no room in the step', () => {
+    const times = new StepTimes(2, 512);
+    times.record({ numRows: 62, numChunkTokens: 0, ms: 6 });
+    times.record({ numRows: 62, numChunkTokens: 64, ms: 100 });
+    times.record({ numRows: 62, numChunkTokens: 450, ms: 400 });
+    expect(times.maxChunkFor(62)).toBe(16);
+    expect(times.maxChunkFor(4)).toBe(12);
   });
 
   it('is not led astray by one slow step, nor by the rest of a prompt', () => {
     const times = new StepTimes(2, 256);
     times.record({ numRows: 1, numChunkTokens: 0, ms: 10 });
-    times.record({ numRows: 1, numChunkTokens: 256, ms: 18 });
-    times.record({ numRows: 1, numChunkTokens: 256, ms: 22 });
+    times.record({ numRows: 1, numChunkTokens: 255, ms: 18 });
+    times.record({ numRows: 1, numChunkTokens: 255, ms: 22 });
     times.record({ numRows: 1, numChunkTokens: 7, ms: 500 });
-    expect(times.maxChunkFor(1)).toBe(256);
+    expect(times.maxChunkFor(1)).toBe(255);
   });
 
   it('keeps steps within the budget when the GPU becomes slower', () => {
     const times = new StepTimes(2, 256);
     times.record({ numRows: 1, numChunkTokens: 0, ms: 10 });
-    for (let i = 0; i < 20; i++) times.record({ numRows: 1, numChunkTokens: 256, ms: 60 });
-    expect(times.maxChunkFor(1)).toBeLessThan(256);
+    for (let i = 0; i < 20; i++) times.record({ numRows: 1, numChunkTokens: 255, ms: 60 });
+    expect(times.maxChunkFor(1)).toBeLessThan(255);
   });
 });

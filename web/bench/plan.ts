@@ -18,8 +18,10 @@ export interface BenchPlan {
   readonly seed: number;
   /** Loads a second time, to see how fast the cache is. */
   readonly loadTwice: boolean;
-  /** Times every kernel of a decode step as well; needs timestamp-query. */
+  /** Times every kernel of a step of the first cell's rows, behind its prompt, as well; needs timestamp-query. */
   readonly profile: boolean;
+  /** Tokens of a prompt in the step that `profile` times; default 0. */
+  readonly profileChunk?: number;
   /** Adapter that must be there: software in its place makes numbers that mean something else. */
   readonly vendor?: string | undefined;
 }

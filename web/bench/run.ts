@@ -51,7 +51,7 @@ export async function runBench(
     hooks.onCell?.(result);
   }
   if (plan.profile) onStage?.('timing kernels');
-  const kernels = plan.profile ? await timeKernels(engine, plan.cells[0]?.promptTokens ?? 1) : [];
+  const kernels = plan.profile ? await profile(engine, plan) : [];
   return {
     format: 'tabmind-bench-1',
     date: new Date().toISOString(),
@@ -66,6 +66,11 @@ export async function runBench(
     cells,
     kernels,
   };
+}
+
+function profile(engine: Engine, { cells, profileChunk: chunkTokens = 0 }: BenchPlan) {
+  const [first] = cells;
+  return timeKernels(engine, first?.promptTokens ?? 1, { decodeRows: first?.concurrency ?? 1, chunkTokens });
 }
 
 async function loadAll(
