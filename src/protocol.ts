@@ -218,7 +218,6 @@ export interface GenerateResult {
   readonly timings: Timings;
 }
 
-/** GPU time of one kernel launch. */
 /** What a step computes; default: one decode row. */
 export interface StepShape {
   readonly decodeRows: number;
@@ -226,6 +225,7 @@ export interface StepShape {
   readonly chunkTokens: number;
 }
 
+/** GPU time of one kernel launch. */
 export interface KernelTime {
   readonly kernel: string;
   readonly microseconds: number;
