@@ -16,6 +16,10 @@ const FIRST_STEP_ROWS = 64;
 /** Share of a new measurement in the mean; a slow one counts less, for it may be a compilation or another program. */
 const FAST_SHARE = 0.5;
 const SLOW_SHARE = 0.15;
+/** A slow measurement counts as so many times the mean at most. */
+const MAX_SLOWNESS = 4;
+/** Of so many steps one is larger than chosen: a size that was slow once would not be measured again. */
+const PROBE_STEPS = 24;
 
 export interface ChunkChoice {
   /** What a step of the decode rows alone takes; null: not measured. */
@@ -69,6 +73,7 @@ export class StepTimes {
   /** By rows, rounded up to a power of two. */
   readonly #decodeMs = new Map<number, number>();
   readonly #addedMs = new Map<number, number>();
+  #numChosen = 0;
 
   constructor(maxGrowth: number, maxChunkTokens: number) {
     this.#maxGrowth = maxGrowth;
@@ -78,12 +83,14 @@ export class StepTimes {
   /** Longest chunk that may join a step of `numRows` decode rows. */
   maxChunkFor(numRows: number): number {
     if (numRows === 0) return this.#maxChunkTokens;
-    const stepRows = chooseStepRows({
+    const chosen = chooseStepRows({
       decodeMs: this.#decodeMsOf(numRows),
       addedMs: this.#addedMs,
       maxGrowth: this.#maxGrowth,
       maxChunkTokens: this.#maxChunkTokens,
     });
+    const larger = stepSizes(this.#maxChunkTokens).find((rows) => rows > chosen);
+    const stepRows = ++this.#numChosen % PROBE_STEPS === 0 ? (larger ?? chosen) : chosen;
     return stepRows - numRows >= MIN_CHUNK_TOKENS ? stepRows - numRows : stepRows;
   }
 
@@ -112,7 +119,11 @@ export class StepTimes {
 
 function learn(means: Map<number, number>, key: number, ms: number): void {
   const mean = means.get(key) ?? null;
-  means.set(key, meanWith(mean, ms, mean !== null && ms > mean ? SLOW_SHARE : FAST_SHARE));
+  const isSlow = mean !== null && ms > mean;
+  means.set(
+    key,
+    meanWith(mean, isSlow ? Math.min(ms, MAX_SLOWNESS * mean) : ms, isSlow ? SLOW_SHARE : FAST_SHARE),
+  );
 }
 
 function rounded(numRows: number): number {

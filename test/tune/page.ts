@@ -2,12 +2,15 @@
 
 import { type Gpu, openGpu } from '../../src/gpu/device';
 import { type Dispatch, Recorder } from '../../src/gpu/dispatch';
+import type { ShaderProgram } from '../../src/gpu/pipeline';
+import type { Defines } from '../../src/gpu/shader';
 import { attentionThreads, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
 import { gemm } from '../../src/kernels/gemm';
 import { gemmMatrix, MATRIX_TILES } from '../../src/kernels/gemm-matrix';
 import { type GemvTile, gemv, gemvTile } from '../../src/kernels/gemv';
 import { kvLayout } from '../../src/kernels/kv-layout';
 import type { LinearCall } from '../../src/kernels/linear-call';
+import { PREFILL_PARTIALS, prefillAttention, prefillSplits } from '../../src/kernels/prefill-attention';
 import { STEP_BINDINGS } from '../../src/kernels/step-bindings';
 import { SLOT, stateLayout } from '../../src/kernels/step-state';
 import { type PlacedTensor, packedLinear, packedVector } from '../../src/weights/packed-tensor';
@@ -183,6 +186,88 @@ async function attention(shape: AttentionShape): Promise<number> {
   return Math.min(...times) / 1000 / numLayers;
 }
 
+export interface PrefillShape {
+  readonly numHeads: number;
+  readonly numKvHeads: number;
+  readonly headDim: number;
+  readonly kvBits: 4 | 8 | 16;
+  /** Tokens in the cache before the chunk. */
+  readonly startPosition: number;
+  readonly numRows: number;
+}
+
+/** GPU microseconds a layer of a chunk's attention; `edits` are made to the matrix kernel first, to see what each part costs. */
+async function prefill(
+  shape: PrefillShape,
+  edits: readonly (readonly [string, string])[] = [],
+): Promise<number> {
+  const { numHeads, numKvHeads, headDim, kvBits, startPosition, numRows } = shape;
+  const { device } = gpu;
+  const length = startPosition + numRows;
+  const blocks = Math.ceil(length / 32);
+  const numLayers = 16;
+  const layout = kvLayout({ numLayers, numKvHeads, headDim, kvBits, blockTokens: 32, numBlocks: blocks });
+  const state = stateLayout({
+    ...{ maxSlots: 1, maxChunkTokens: numRows, maxBlocksPerSequence: blocks },
+    ...{ contextLength: length, rotaryDim: headDim, numRopeTables: 1 },
+  });
+  const words = new Uint32Array(state.totalWords);
+  for (let i = 0; i < blocks; i++) words[state.tablesAt + i] = i;
+  const qStride = (numHeads + 2 * numKvHeads) * headDim;
+  const outAt = numRows * qStride;
+  const partialsAt = outAt + numRows * numHeads * headDim;
+  const floats = partialsAt + PREFILL_PARTIALS * (headDim + 4);
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+  const sizes = [256, floats * 4, numLayers * layout.layerWords * 4, words.byteLength];
+  const buffers = sizes.map((size) => device.createBuffer({ size: Math.max(256, size), usage }));
+  const [, , , stateBuffer] = buffers;
+  if (stateBuffer) device.queue.writeBuffer(stateBuffer, 0, words);
+  const group = device.createBindGroup({
+    layout: gpu.pipelines.bindGroupLayout(STEP_BINDINGS),
+    entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+  });
+  const edited = edits.length === 0 ? gpu : withEdits(gpu, edits);
+  const list = Array.from({ length: numLayers }, (_, layer) => {
+    const call = { ...{ numRows, numHeads, outAt, partialsAt, qAt: 0, qStride, window: 0, softcap: 0 } };
+    return prefillAttention(edited, state, layout, {
+      ...call,
+      numSplits: prefillSplits(gpu, layout, { ...call, numTokens: length }),
+      prefill: { slot: 0, startPosition },
+      layerAt: layer * layout.layerWords,
+    });
+  }).flat();
+  await gpu.pipelines.ready();
+  await warm(list, group);
+  const times = [];
+  for (let round = 0; round < 3; round++) times.push(await timeDispatches(list, group));
+  for (const buffer of buffers) buffer.destroy();
+  return Math.min(...times) / 1000 / numLayers;
+}
+
+/** The same GPU with the matrix kernel of prefill attention edited. */
+function withEdits(gpu: Gpu, edits: readonly (readonly [string, string])[]): Gpu {
+  const { pipelines } = gpu;
+  const request = (program: ShaderProgram, defines: Defines) => {
+    if (program.name !== 'prefill_matrix') return pipelines.request(program, defines);
+    let { source } = program;
+    for (const [from, to] of edits) {
+      if (!source.includes(from)) throw new Error(`the shader has no "${from}"`);
+      source = source.replaceAll(from, to);
+    }
+    return pipelines.request(
+      { ...program, name: `prefill_matrix ${JSON.stringify(edits)}`, source },
+      defines,
+    );
+  };
+  const other = new Proxy(pipelines, {
+    get: (target, key) => {
+      const value: unknown = key === 'request' ? request : Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return { ...gpu, pipelines: other };
+}
+
 /** Every cut of one shape, fastest first; those that this adapter cannot build are left out. */
 async function tune(shape: LinearShape, tiles: readonly GemvTile[]) {
   const own = gemvTile(gpu, callOf(shape, 0));
@@ -230,4 +315,4 @@ async function tuneRows(shape: LinearShape) {
   return results;
 }
 
-Object.assign(globalThis, { tabmindTune: { open, tune, attention, tuneRows } });
+Object.assign(globalThis, { tabmindTune: { open, tune, attention, prefill, tuneRows } });

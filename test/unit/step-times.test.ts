@@ -104,6 +104,17 @@ describe('StepTimes', () => {
     expect(times.maxChunkFor(4)).toBe(12);
   });
 
+  it('tries a size again that was slow only while its programs were compiled', () => {
+    const times = new StepTimes(2, 512);
+    times.record({ numRows: 4, numChunkTokens: 0, ms: 4.4 });
+    times.record({ numRows: 4, numChunkTokens: 60, ms: 400 });
+    const chunks = run(times, 4, 400);
+    expect(chunks[0]).toBe(12);
+    expect(chunks.at(-2)).toBe(60);
+    // and one step in twenty at most is larger than the budget allows
+    expect(chunks.slice(-100).filter((tokens) => tokens > 120).length).toBeLessThanOrEqual(5);
+  });
+
   it('is not led astray by one slow step, nor by the rest of a prompt', () => {
     const times = new StepTimes(2, 256);
     times.record({ numRows: 1, numChunkTokens: 0, ms: 10 });
