@@ -17,6 +17,7 @@ const HIDDEN = -3.0e38;
 const LEEWAY = 9.0;
 const QUERIES = 64u;
 const OCTETS = HEAD_DIM / 8u;
+const OCTET_WORDS = KV_BITS / 4u;
 // In halves; an odd number of octets, so that rows lie in different banks.
 const ROW_PITCH = OCTETS * 8u + 8u;
 const ROW_OCTETS = ROW_PITCH / 8u;
@@ -37,9 +38,8 @@ const KEYS_AT = 0u;
 const VALUES_AT = KEYS_AT + QUERIES * ROW_PITCH * 2u;
 const SCORES_AT = VALUES_AT + TOKENS * ROW_PITCH * 2u;
 const P_AT = SCORES_AT + QUERIES * S_PITCH * 4u;
-const BLOCKS_AT = P_AT + QUERIES * P_PITCH * 2u;
 // Whether rows of each subgroup outgrew their top.
-const OUTGROWN_AT = BLOCKS_AT + 16u;
+const OUTGROWN_AT = P_AT + QUERIES * P_PITCH * 2u;
 var<workgroup> memory: buffer<OUTGROWN_AT + 16u>;
 
 struct Span {
@@ -60,6 +60,7 @@ fn halves(a: vec4<f32>, b: vec4<f32>) -> vec4<u32> {
 fn span_of(wg: vec3<u32>) -> Span {
   let lowest = params.start_position + wg.x * QUERIES / RATIO;
   let last = params.start_position + min(params.num_rows - 1u, (wg.x * QUERIES + QUERIES - 1u) / RATIO) + 1u;
+  // Blocks wholly before the window may have been given back: nothing is read from them.
   let begin = lowest + 1u - min(lowest + 1u, params.window);
   let num_tiles = (last + TOKENS - 1u) / TOKENS - begin / TOKENS;
   let share = (num_tiles + params.num_splits - 1u) / params.num_splits;
@@ -67,63 +68,78 @@ fn span_of(wg: vec3<u32>) -> Span {
   return Span(begin, min(last, first_tile + share * TOKENS), first_tile);
 }
 
-fn load_queries(wg: vec3<u32>, index: u32) {
-  let rows = bufferView<array<vec4<u32>>>(&memory, KEYS_AT);
-  for (var i = index; i < QUERIES * OCTETS; i += 128u) {
-    let query = wg.x * QUERIES + i / OCTETS;
-    let row = query / RATIO;
-    var piece = vec4<u32>();
-    if (row < params.num_rows) {
-      let at = (params.q_at + row * params.q_stride + (wg.y * RATIO + query % RATIO) * HEAD_DIM) / 4u + i % OCTETS * 2u;
-      piece = halves(scratch[at], scratch[at + 1u]);
-    }
-    rows[i / OCTETS * ROW_OCTETS + i % OCTETS] = piece;
-  }
-}
-
-fn load_blocks(span: Span, first: u32, index: u32) {
-  if (index < TOKENS / BLOCK_TOKENS && first + index * BLOCK_TOKENS < span.end) {
-    // Blocks wholly before the window may have been given back: nothing is read from them.
-    let block = max(first / BLOCK_TOKENS + index, span.begin / BLOCK_TOKENS);
-    bufferView<array<u32>>(&memory, BLOCKS_AT)[index] = params.layer_at + block_of(params.slot, block) * BLOCK_WORDS;
-  }
-}
-
 struct Octet {
   a: vec4<f32>,
   b: vec4<f32>,
 }
 
-// Eight dims of a cached row; zero where no row of this workgroup looks.
-fn cached_octet(span: Span, kv_head: u32, side: u32, first: u32, token: u32, octet: u32) -> Octet {
-  if (first + token < span.begin || first + token >= span.end) {
+fn query_octet(wg: vec3<u32>, i: u32) -> Octet {
+  let query = wg.x * QUERIES + i / OCTETS;
+  let row = query / RATIO;
+  if (row >= params.num_rows) {
     return Octet();
   }
-  let block_at = bufferView<array<u32>>(&memory, BLOCKS_AT)[token / BLOCK_TOKENS];
-  let row_at = kv_codes_at(block_at, kv_head, side, token % BLOCK_TOKENS);
+  let at = (params.q_at + row * params.q_stride + (wg.y * RATIO + query % RATIO) * HEAD_DIM) / 4u + i % OCTETS * 2u;
+  return Octet(scratch[at], scratch[at + 1u]);
+}
+
+fn put_octet(rows_at: u32, i: u32, octet: Octet) {
+  bufferView<array<vec4<u32>>>(&memory, rows_at)[i / OCTETS * ROW_OCTETS + i % OCTETS] = halves(octet.a, octet.b);
+}
+
+// Eight dims of a token's K and V as they are cached; zeros, which mean 0, where no row of this workgroup looks.
+struct Cached {
+  k: vec4<u32>,
+  v: vec4<u32>,
+  k_params: u32,
+  v_params: u32,
 #if KV_BITS == 32
-  return Octet(bitcast<vec4<f32>>(kv_chunk(row_at + 8u * octet)), bitcast<vec4<f32>>(kv_chunk(row_at + 8u * octet + 4u)));
-#else
-  let words = kv_chunk(row_at + octet * CHUNK_WORDS);
-  let a = plain_quad(words, 0u);
-  let b = plain_quad(words, 1u);
-#if KV_BITS < 16
-  let so = plain_fold(kv_word(kv_params_at(block_at, kv_head, side, token % BLOCK_TOKENS)));
-  return Octet(a * so.x + so.y, b * so.x + so.y);
-#else
-  return Octet(a, b);
-#endif
+  k_rest: vec4<u32>,
+  v_rest: vec4<u32>,
 #endif
 }
 
-// Side 0 is K, 1 is V.
-fn load_tokens(span: Span, kv_head: u32, first: u32, index: u32) {
-  for (var side = 0u; side < 2u; side++) {
-    let rows = bufferView<array<vec4<u32>>>(&memory, select(KEYS_AT, VALUES_AT, side == 1u));
-    for (var i = index; i < TOKENS * OCTETS; i += 128u) {
-      let octet = cached_octet(span, kv_head, side, first, i / OCTETS, i % OCTETS);
-      rows[i / OCTETS * ROW_OCTETS + i % OCTETS] = halves(octet.a, octet.b);
-    }
+fn load_cached(span: Span, kv_head: u32, first: u32, i: u32) -> Cached {
+  let token = first + i / OCTETS;
+  var cached: Cached;
+  if (i < TOKENS * OCTETS && token >= span.begin && token < span.end) {
+    let block_at = params.layer_at + block_of(params.slot, token / BLOCK_TOKENS) * BLOCK_WORDS;
+    let k_at = kv_codes_at(block_at, kv_head, 0u, token % BLOCK_TOKENS) + i % OCTETS * OCTET_WORDS;
+    let v_at = kv_codes_at(block_at, kv_head, 1u, token % BLOCK_TOKENS) + i % OCTETS * OCTET_WORDS;
+    cached.k = kv_chunk(k_at);
+    cached.v = kv_chunk(v_at);
+#if KV_BITS == 32
+    cached.k_rest = kv_chunk(k_at + 4u);
+    cached.v_rest = kv_chunk(v_at + 4u);
+#elif KV_BITS < 16
+    cached.k_params = kv_word(kv_params_at(block_at, kv_head, 0u, token % BLOCK_TOKENS));
+    cached.v_params = kv_word(kv_params_at(block_at, kv_head, 1u, token % BLOCK_TOKENS));
+#endif
+  }
+  return cached;
+}
+
+#if KV_BITS != 32
+fn octet_of(words: vec4<u32>, row_params: u32) -> Octet {
+  let octet = Octet(plain_quad(words, 0u), plain_quad(words, 1u));
+#if KV_BITS < 16
+  let so = plain_fold(row_params);
+  return Octet(octet.a * so.x + so.y, octet.b * so.x + so.y);
+#else
+  return octet;
+#endif
+}
+#endif
+
+fn store_cached(cached: Cached, i: u32) {
+  if (i < TOKENS * OCTETS) {
+#if KV_BITS == 32
+    put_octet(KEYS_AT, i, Octet(bitcast<vec4<f32>>(cached.k), bitcast<vec4<f32>>(cached.k_rest)));
+    put_octet(VALUES_AT, i, Octet(bitcast<vec4<f32>>(cached.v), bitcast<vec4<f32>>(cached.v_rest)));
+#else
+    put_octet(KEYS_AT, i, octet_of(cached.k, cached.k_params));
+    put_octet(VALUES_AT, i, octet_of(cached.v, cached.v_params));
+#endif
   }
 }
 
@@ -182,7 +198,15 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   let position = params.start_position + (wg.x * QUERIES + row) / RATIO;
   let scores_at = row * S_PITCH + side * 2u;
   let p_at = row * (P_PITCH / 2u) + side;
-  load_queries(wg, index);
+#for i in QUERY_ITEMS
+  let x$i = query_octet(wg, index + $i * 128u);
+#endfor
+#for i in ITEMS
+  var cached$i = load_cached(span, wg.y, span.first_tile, index + $i * 128u);
+#endfor
+#for i in QUERY_ITEMS
+  put_octet(KEYS_AT, index + $i * 128u, x$i);
+#endfor
   workgroupBarrier();
 #for d in DIM_TILES
   let q$d = subgroupMatrixLoad<Left, row_major>(query_rows, $d * 16u, ROW_PITCH);
@@ -192,10 +216,14 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   var total = 0.0;
   for (var first = span.first_tile; first < span.end; first += TOKENS) {
     workgroupBarrier();
-    load_blocks(span, first, index);
+#for i in ITEMS
+    store_cached(cached$i, index + $i * 128u);
+#endfor
     workgroupBarrier();
-    load_tokens(span, wg.y, first, index);
-    workgroupBarrier();
+    // on their way while this tile is computed
+#for i in ITEMS
+    cached$i = load_cached(span, wg.y, first + TOKENS, index + $i * 128u);
+#endfor
 #for t in TOKEN_TILES
     var m$t = Sum();
 #for d in DIM_TILES

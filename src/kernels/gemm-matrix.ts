@@ -36,6 +36,9 @@ function tile([bm, bn, bk]: Three, warps: Three, depth: number): MatrixTile {
 
 export const MATRIX_TILES = {
   '128x128': tile([128, 128, 64], [2, 4, 1], 1),
+  '96x64': tile([96, 64, 64], [2, 2, 1], 2),
+  '96x64 / 2': tile([96, 64, 128], [2, 2, 2], 1),
+  '96x32 / 4': tile([96, 32, 128], [1, 2, 4], 1),
   '64x64': tile([64, 64, 64], [2, 2, 1], 2),
   '64x64 / 2': tile([64, 64, 128], [2, 2, 2], 1),
   '32x64': tile([32, 64, 64], [1, 4, 1], 2),

@@ -101,6 +101,7 @@ export function prefillMemoryBytes(headDim: number, half: boolean, resident: boo
 const MATRIX_QUERIES = 64;
 /** Tokens that pass through its workgroup memory at a time. */
 const MATRIX_TOKENS = 32;
+const MATRIX_THREADS = 128;
 
 type QueryShape = Pick<PrefillAttentionCall, 'numRows' | 'numHeads' | 'keyBias'>;
 
@@ -161,6 +162,8 @@ function attendOnMatrices(
     TOKEN_TILES: MATRIX_TOKENS / 16,
     DIM_TILES: layout.headDim / 16,
     SCORE_QUADS: MATRIX_TOKENS / 8,
+    QUERY_ITEMS: (MATRIX_QUERIES * layout.headDim) / 8 / MATRIX_THREADS,
+    ITEMS: Math.ceil((MATRIX_TOKENS * layout.headDim) / 8 / MATRIX_THREADS),
     HEADS: numHeads,
     RATIO: ratio,
     SOFTCAP: call.softcap > 0,

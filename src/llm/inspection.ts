@@ -44,7 +44,8 @@ export async function inspectModel(
     );
     const { imageBytes } = layoutSlabs(tensors, Number.POSITIVE_INFINITY);
     const change = { freedBytes: heldBytes, takenBytes: imageBytes };
-    const shape = loadShape(config, options, await findPoolRoom(gpu, config, options, change));
+    const freeBytes = await findPoolRoom(gpu, config, options, change);
+    const shape = loadShape(config, options, { matrices: gpu.matrices, freeBytes });
     const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
     const limits = { maxBufferSize, maxStorageBufferBindingSize };
     const question = { config, tensors, shape, checkpointBytes };

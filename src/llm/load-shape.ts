@@ -7,7 +7,8 @@ const BLOCK_TOKENS = 32;
 const DEFAULT_SEQUENCES = 8;
 const MAX_SEQUENCES = 64;
 const MAX_DEFAULT_CONTEXT = 8192;
-const MAX_CHUNK_TOKENS = 256;
+/** With matrix units a chunk of twice as many still takes less than 100 ms. */
+const MAX_CHUNK_TOKENS = { plain: 256, matrices: 512 };
 /** Full contexts that the pool holds unless the request says otherwise, and the most memory that this may take. */
 const DEFAULT_CONTEXTS = 4;
 const MAX_DEFAULT_POOL_BYTES = 2 ** 30;
@@ -20,14 +21,23 @@ export interface LoadShape {
   readonly kv: KvShape;
 }
 
-/**
- * Options with their defaults filled in for this model. `freeBytes`: what `cacheMaxEntryCount` is a share of; without it
- * the pool has its default size. Throws `bad-request` for what makes no sense.
- */
-export function loadShape(config: ModelConfig, options: LoadOptions, freeBytes?: number): LoadShape {
+/** Of the adapter. */
+export interface LoadRoom {
+  /** f16 matrix units. */
+  readonly matrices: boolean;
+  /** What `cacheMaxEntryCount` is a share of; undefined: the pool has its default size. */
+  readonly freeBytes?: number | undefined;
+}
+
+/** Options with their defaults filled in for this model. Throws `bad-request` for what makes no sense. */
+export function loadShape(
+  config: ModelConfig,
+  options: LoadOptions,
+  { matrices, freeBytes }: LoadRoom = { matrices: false },
+): LoadShape {
   const contextLength = contextLengthOf(config, options);
   const maxSlots = Math.min(MAX_SEQUENCES, options.maxSequences ?? DEFAULT_SEQUENCES);
-  const maxChunkTokens = Math.min(MAX_CHUNK_TOKENS, contextLength);
+  const maxChunkTokens = Math.min(MAX_CHUNK_TOKENS[matrices ? 'matrices' : 'plain'], contextLength);
   const kv = kvShape(config, options, contextLength, maxSlots, freeBytes);
   return { contextLength, maxSlots, maxChunkTokens, kv };
 }

@@ -237,7 +237,8 @@ async function loadParts(from: Ingredients): Promise<Parts> {
           ...request,
           seed: from.randomSeed,
         });
-  const { kv, ...shape } = loadShape(config, options, await findPoolRoom(gpu, config, options));
+  const freeBytes = await findPoolRoom(gpu, config, options);
+  const { kv, ...shape } = loadShape(config, options, { matrices: gpu.matrices, freeBytes });
   const pool = await KvPool.allocate(gpu, kv);
   onProgress({ phase: 'compile', loadedBytes: 0, totalBytes: 0 });
   const placed = { gpu, config, tensors: weights.placed, slabs: weights.slabs, ...shape };

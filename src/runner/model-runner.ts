@@ -19,7 +19,7 @@ import { type Asks, type ChunkPart, NO_ASKS, numSampled, StepGraphs, UNSPLIT_TOK
 import { planStepMemory } from './step-memory';
 
 /** Lengths of prompts for which the kernels differ. */
-const OTHER_CHUNKS = [2, 8, 16, 32, 64];
+const OTHER_CHUNKS = [2, 8, 16, 32, 64, 96, 128, 256];
 /** Numbers of decode rows for which the kernels differ. */
 const OTHER_ROWS = [2, 3, 4, 8, 16, 32, 64];
 

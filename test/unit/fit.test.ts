@@ -152,7 +152,7 @@ describe('loadShape', () => {
 
   it('takes a share of the memory that is left, unless MiB are named', () => {
     const shape = (options: LoadOptions, freeBytes?: number) =>
-      loadShape(CONFIG, options, freeBytes).kv.numBlocks;
+      loadShape(CONFIG, options, { matrices: false, freeBytes }).kv.numBlocks;
     expect(shape({ cacheMaxEntryCount: 0.5 }, GIB)).toBe(Math.floor(GIB / 2 / blockBytes));
     expect(shape({ cacheMaxEntryCount: 0.5, kvPoolMiB: 100 }, GIB)).toBe(
       Math.floor((100 * MIB) / blockBytes),
