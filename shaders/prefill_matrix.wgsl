@@ -60,6 +60,7 @@ fn halves(a: vec4<f32>, b: vec4<f32>) -> vec4<u32> {
 fn span_of(wg: vec3<u32>) -> Span {
   let lowest = params.start_position + wg.x * QUERIES / RATIO;
   let last = params.start_position + min(params.num_rows - 1u, (wg.x * QUERIES + QUERIES - 1u) / RATIO) + 1u;
+  // Blocks wholly before the window may have been given back: nothing is read from them.
   let begin = lowest + 1u - min(lowest + 1u, params.window);
   let num_tiles = (last + TOKENS - 1u) / TOKENS - begin / TOKENS;
   let share = (num_tiles + params.num_splits - 1u) / params.num_splits;
@@ -82,11 +83,11 @@ fn query_octet(wg: vec3<u32>, i: u32) -> Octet {
   return Octet(scratch[at], scratch[at + 1u]);
 }
 
-fn put_octet(rows_at: u32, i: u32, octet: vec4<u32>) {
-  bufferView<array<vec4<u32>>>(&memory, rows_at)[i / OCTETS * ROW_OCTETS + i % OCTETS] = octet;
+fn put_octet(rows_at: u32, i: u32, octet: Octet) {
+  bufferView<array<vec4<u32>>>(&memory, rows_at)[i / OCTETS * ROW_OCTETS + i % OCTETS] = halves(octet.a, octet.b);
 }
 
-// Eight dims of a token's K and V as they are cached.
+// Eight dims of a token's K and V as they are cached; zeros, which mean 0, where no row of this workgroup looks.
 struct Cached {
   k: vec4<u32>,
   v: vec4<u32>,
@@ -98,36 +99,23 @@ struct Cached {
 #endif
 }
 
-// A token that some row of this workgroup looks at: tokens outside are loaded as the nearest inside, and stored as zeros.
-// Blocks wholly before the window may have been given back: nothing is read from them.
-fn inside_span(span: Span, token: u32) -> u32 {
-  return clamp(token, span.begin, span.end - 1u);
-}
-
-// Where the blocks of the tile at `first` lie: two, or one.
-fn tile_blocks(span: Span, first: u32) -> vec2<u32> {
-  let last = inside_span(span, first + TOKENS - 1u) / BLOCK_TOKENS;
-  let both = vec2<u32>(block_of(params.slot, inside_span(span, first) / BLOCK_TOKENS), block_of(params.slot, last));
-  return params.layer_at + both * BLOCK_WORDS;
-}
-
-// Without a branch, so that all loads of a tile are on their way together.
-fn load_cached(span: Span, kv_head: u32, first: u32, blocks: vec2<u32>, i: u32) -> Cached {
-  let row = i / OCTETS % TOKENS;
-  let block = blocks[row / BLOCK_TOKENS];
-  let token = inside_span(span, first + row) % BLOCK_TOKENS;
-  let k_at = kv_codes_at(block, kv_head, 0u, token) + i % OCTETS * OCTET_WORDS;
-  let v_at = kv_codes_at(block, kv_head, 1u, token) + i % OCTETS * OCTET_WORDS;
+fn load_cached(span: Span, kv_head: u32, first: u32, i: u32) -> Cached {
+  let token = first + i / OCTETS;
   var cached: Cached;
-  cached.k = kv_chunk(k_at);
-  cached.v = kv_chunk(v_at);
+  if (i < TOKENS * OCTETS && token >= span.begin && token < span.end) {
+    let block_at = params.layer_at + block_of(params.slot, token / BLOCK_TOKENS) * BLOCK_WORDS;
+    let k_at = kv_codes_at(block_at, kv_head, 0u, token % BLOCK_TOKENS) + i % OCTETS * OCTET_WORDS;
+    let v_at = kv_codes_at(block_at, kv_head, 1u, token % BLOCK_TOKENS) + i % OCTETS * OCTET_WORDS;
+    cached.k = kv_chunk(k_at);
+    cached.v = kv_chunk(v_at);
 #if KV_BITS == 32
-  cached.k_rest = kv_chunk(k_at + 4u);
-  cached.v_rest = kv_chunk(v_at + 4u);
+    cached.k_rest = kv_chunk(k_at + 4u);
+    cached.v_rest = kv_chunk(v_at + 4u);
 #elif KV_BITS < 16
-  cached.k_params = kv_word(kv_params_at(block, kv_head, 0u, token));
-  cached.v_params = kv_word(kv_params_at(block, kv_head, 1u, token));
+    cached.k_params = kv_word(kv_params_at(block_at, kv_head, 0u, token % BLOCK_TOKENS));
+    cached.v_params = kv_word(kv_params_at(block_at, kv_head, 1u, token % BLOCK_TOKENS));
 #endif
+  }
   return cached;
 }
 
@@ -143,19 +131,15 @@ fn octet_of(words: vec4<u32>, row_params: u32) -> Octet {
 }
 #endif
 
-fn store_cached(span: Span, first: u32, cached: Cached, i: u32) {
+fn store_cached(cached: Cached, i: u32) {
   if (i < TOKENS * OCTETS) {
 #if KV_BITS == 32
-    let k = Octet(bitcast<vec4<f32>>(cached.k), bitcast<vec4<f32>>(cached.k_rest));
-    let v = Octet(bitcast<vec4<f32>>(cached.v), bitcast<vec4<f32>>(cached.v_rest));
+    put_octet(KEYS_AT, i, Octet(bitcast<vec4<f32>>(cached.k), bitcast<vec4<f32>>(cached.k_rest)));
+    put_octet(VALUES_AT, i, Octet(bitcast<vec4<f32>>(cached.v), bitcast<vec4<f32>>(cached.v_rest)));
 #else
-    let k = octet_of(cached.k, cached.k_params);
-    let v = octet_of(cached.v, cached.v_params);
+    put_octet(KEYS_AT, i, octet_of(cached.k, cached.k_params));
+    put_octet(VALUES_AT, i, octet_of(cached.v, cached.v_params));
 #endif
-    let token = first + i / OCTETS;
-    let looked_at = token == inside_span(span, token);
-    put_octet(KEYS_AT, i, select(vec4<u32>(), halves(k.a, k.b), looked_at));
-    put_octet(VALUES_AT, i, select(vec4<u32>(), halves(v.a, v.b), looked_at));
   }
 }
 
@@ -217,13 +201,11 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #for i in QUERY_ITEMS
   let x$i = query_octet(wg, index + $i * 128u);
 #endfor
-  var blocks = tile_blocks(span, span.first_tile);
 #for i in ITEMS
-  var cached$i = load_cached(span, wg.y, span.first_tile, blocks, index + $i * 128u);
+  var cached$i = load_cached(span, wg.y, span.first_tile, index + $i * 128u);
 #endfor
-  blocks = tile_blocks(span, span.first_tile + TOKENS);
 #for i in QUERY_ITEMS
-  put_octet(KEYS_AT, index + $i * 128u, halves(x$i.a, x$i.b));
+  put_octet(KEYS_AT, index + $i * 128u, x$i);
 #endfor
   workgroupBarrier();
 #for d in DIM_TILES
@@ -235,14 +217,13 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   for (var first = span.first_tile; first < span.end; first += TOKENS) {
     workgroupBarrier();
 #for i in ITEMS
-    store_cached(span, first, cached$i, index + $i * 128u);
+    store_cached(cached$i, index + $i * 128u);
 #endfor
     workgroupBarrier();
-    // On their way while this tile is computed; where they lie was asked a tile ago.
+    // on their way while this tile is computed
 #for i in ITEMS
-    cached$i = load_cached(span, wg.y, first + TOKENS, blocks, index + $i * 128u);
+    cached$i = load_cached(span, wg.y, first + TOKENS, index + $i * 128u);
 #endfor
-    blocks = tile_blocks(span, first + 2u * TOKENS);
 #for t in TOKEN_TILES
     var m$t = Sum();
 #for d in DIM_TILES
