@@ -20,10 +20,10 @@ const OCTETS = HEAD_DIM / 8u;
 const OCTET_WORDS = KV_BITS / 4u;
 // In halves; an odd number of octets, so that rows lie in different banks.
 const ROW_PITCH = OCTETS * 8u + 8u;
-const ROW_OCTETS = ROW_PITCH / 8u;
 const P_PITCH = TOKENS + 8u;
 // In floats.
 const S_PITCH = TOKENS + 4u;
+const OUT_PITCH = HEAD_DIM + 4u;
 alias Left = subgroup_matrix_left<f16, 16, 16>;
 alias Right = subgroup_matrix_right<f16, 16, 16>;
 alias Sum = subgroup_matrix_result<f32, 16, 16>;
@@ -31,9 +31,10 @@ alias QueryRows = array<f16, 15u * ROW_PITCH + HEAD_DIM>;
 alias TokenRows = array<f16, (TOKENS - 1u) * ROW_PITCH + HEAD_DIM>;
 alias PRows = array<f16, 15u * P_PITCH + TOKENS>;
 alias ScoreRows = array<f32, 15u * S_PITCH + TOKENS>;
+alias OutRows = array<f32, 15u * OUT_PITCH + HEAD_DIM>;
 
 // All workgroup memory is one buffer: Chrome 156 on NVIDIA lays plain workgroup variables over buffers. Places are in bytes.
-// Queries at first, then K^.
+// Queries at first, then K^; at last the results, over everything.
 const KEYS_AT = 0u;
 const VALUES_AT = KEYS_AT + QUERIES * ROW_PITCH * 2u;
 const SCORES_AT = VALUES_AT + TOKENS * ROW_PITCH * 2u;
@@ -83,8 +84,21 @@ fn query_octet(wg: vec3<u32>, i: u32) -> Octet {
   return Octet(scratch[at], scratch[at + 1u]);
 }
 
+// Element j of octet o stands at j * OCTETS + o of its row, of Q and K alike: see octet_place in shared/matrix_pieces.wgsl.
 fn put_octet(rows_at: u32, i: u32, octet: Octet) {
-  bufferView<array<vec4<u32>>>(&memory, rows_at)[i / OCTETS * ROW_OCTETS + i % OCTETS] = halves(octet.a, octet.b);
+  let memory_halves = bufferView<array<f16>>(&memory, 0u);
+  let words = halves(octet.a, octet.b);
+  let at = rows_at / 2u + i / OCTETS * ROW_PITCH + i % OCTETS;
+#for j in 4
+  let pair$j = bitcast<vec2<f16>>(words[$j]);
+  memory_halves[at + 2u * $j * OCTETS] = pair$j.x;
+  memory_halves[at + (2u * $j + 1u) * OCTETS] = pair$j.y;
+#endfor
+}
+
+// Where dim d of V, and so of the result, stands.
+fn dim_place(d: u32) -> u32 {
+  return d % 8u * OCTETS + d / 8u;
 }
 
 // Eight dims of a token's K and V as they are cached; zeros, which mean 0, where no row of this workgroup looks.
@@ -141,11 +155,6 @@ fn store_cached(cached: Cached, i: u32) {
     put_octet(VALUES_AT, i, octet_of(cached.v, cached.v_params));
 #endif
   }
-}
-
-fn four_cells(cell: u32) -> vec4<f32> {
-  let scores = bufferView<array<f32>>(&memory, SCORES_AT);
-  return vec4<f32>(scores[cell], scores[cell + 1u], scores[cell + 2u], scores[cell + 3u]);
 }
 
 // Four scores of a row (two, and two behind the next two), capped, hidden where the row does not look.
@@ -278,11 +287,17 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   }
   total += subgroupShuffleXor(total, 1u);
   let query = wg.x * QUERIES + row;
+  workgroupBarrier();
+  let out_rows = bufferView<OutRows>(&memory, warp_row * OUT_PITCH * 4u);
 #for d in DIM_TILES
-  workgroupBarrier();
-  subgroupMatrixStore<row_major>(score_rows, 0u, o$d, S_PITCH);
-  workgroupBarrier();
-  put(query, wg, $d * 16u + side * 8u, four_cells(row * S_PITCH + side * 8u), top, total);
-  put(query, wg, $d * 16u + side * 8u + 4u, four_cells(row * S_PITCH + side * 8u + 4u), top, total);
+  subgroupMatrixStore<row_major>(out_rows, $d * 16u, o$d, OUT_PITCH);
 #endfor
+  workgroupBarrier();
+  let outs = bufferView<array<f32>>(&memory, 0u);
+  for (var d = side * 4u; d < HEAD_DIM; d += 8u) {
+    let at = row * OUT_PITCH;
+    let value = vec4<f32>(
+      outs[at + dim_place(d)], outs[at + dim_place(d + 1u)], outs[at + dim_place(d + 2u)], outs[at + dim_place(d + 3u)]);
+    put(query, wg, d, value, top, total);
+  }
 }
