@@ -12,9 +12,13 @@ fn weighed(codes: u32, s: vec2<f16>, z: vec2<f16>) -> u32 {
 #endif
   return bitcast<u32>((u - z) * s);
 }
+#endif
 
 // Eight k of W: octet o of a vector.
 fn w_octet(codes: vec4<u32>, o: u32, scale: u32) -> vec4<u32> {
+#if BITS == 16
+  return codes;
+#else
   let sz = bitcast<vec2<f16>>(scale);
   let s = vec2<f16>(sz.x);
   let z = vec2<f16>(sz.y);
@@ -26,8 +30,8 @@ fn w_octet(codes: vec4<u32>, o: u32, scale: u32) -> vec4<u32> {
   let b = codes[2u * o + 1u];
   return vec4<u32>(weighed(a, s, z), weighed(a >> 8u, s, z), weighed(b, s, z), weighed(b >> 8u, s, z));
 #endif
-}
 #endif
+}
 
 // k of a vector, vectors of a tile's row, and vectors of the tile.
 const VECTOR_K = 128u / BITS;
@@ -107,27 +111,14 @@ fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
   return next;
 }
 
-// Where element 0 of an octet stands in its row: element j is j * OCTETS further on. Chrome stores into workgroup memory that
-// matrices are loaded from half by half; so neighbouring threads, not the halves of one, fill a word. The sum over k does not care,
-// for x and W stand alike.
-fn octet_place(vector: u32, octet: u32) -> u32 {
-  return octet * ROW_VECTORS + vector;
-}
-
 fn store_pieces(next: Pieces, index: u32) {
-  let x_halves = bufferView<array<f16>>(&x_memory, 0);
-  let w_halves = bufferView<array<f16>>(&w_memory, 0);
+  let x_octets = bufferView<array<vec4<u32>>>(&x_memory, 0);
+  let w_octets = bufferView<array<vec4<u32>>>(&w_memory, 0);
 #for i in X_ITEMS
   {
     let item = $i * WG_SIZE + index;
     if (X_OCTETS % WG_SIZE == 0u || item < X_OCTETS) {
-      let octet = item % OCTETS;
-      let at = item / OCTETS * HALVES + octet_place(octet / (VECTOR_K / 8u), octet % (VECTOR_K / 8u));
-#for j in 4
-      let pair$j = bitcast<vec2<f16>>(next.x$i[$j]);
-      x_halves[at + 2u * $j * OCTETS] = pair$j.x;
-      x_halves[at + (2u * $j + 1u) * OCTETS] = pair$j.y;
-#endfor
+      x_octets[item / OCTETS * STRIDE + item % OCTETS] = next.x$i;
     }
   }
 #endfor
@@ -136,20 +127,13 @@ fn store_pieces(next: Pieces, index: u32) {
     let item = $i * WG_SIZE + index;
     if (W_VECTORS % WG_SIZE == 0u || item < W_VECTORS) {
       let place = vector_place(item);
+      let at = place.x * STRIDE + place.y * (VECTOR_K / 8u);
 #for o in VECTOR_OCTETS
-      {
-        let at = place.x * HALVES + octet_place(place.y, $o);
 #if BITS == 16
-        let octet = next.w$i;
+      w_octets[at + $o] = w_octet(next.w$i, $o, 0u);
 #else
-        let octet = w_octet(next.w$i, $o, next.s$i);
+      w_octets[at + $o] = w_octet(next.w$i, $o, next.s$i);
 #endif
-#for j in 4
-        let pair$j = bitcast<vec2<f16>>(octet[$j]);
-        w_halves[at + 2u * $j * OCTETS] = pair$j.x;
-        w_halves[at + (2u * $j + 1u) * OCTETS] = pair$j.y;
-#endfor
-      }
 #endfor
     }
   }

@@ -22,7 +22,7 @@ export interface SchedulerLimits {
   readonly contextLength: number;
   /** Beyond so many tokens keys depend on the length, so that sequences share no blocks. Default: no limit. */
   readonly maxSharedTokens?: number;
-  /** Longest prompt chunk that may join a step of so many decode rows, in tokens, 1 or more. */
+  /** Longest prompt chunk that may join a step of so many decode rows, in tokens; 0, which only decode rows may get: none, this time. */
   readonly maxChunkFor: (numRows: number) => number;
   /** A draft of what follows a sequence that runs alone and may get `room` more tokens. Default: none. */
   readonly draftFor?: (sequence: Sequence, room: number) => readonly number[] | null;

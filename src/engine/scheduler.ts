@@ -109,17 +109,15 @@ export class Scheduler {
     if (this.#waiting.length > 0) for (const sequence of this.#running) this.#seating.publish(sequence);
     const leaving = this.#makeWay();
     const decoding = this.#coverDecoding(leaving);
-    const chunk = this.#chooseChunk(nowMs, leaving);
+    const maxChunkTokens = this.#limits.maxChunkFor(decoding.length);
+    const chunk = maxChunkTokens === 0 ? null : this.#chooseChunk(nowMs, leaving);
     if (decoding.length === 0 && chunk === null) return null;
     const rows = decoding.map((sequence): DecodeRow => {
       const { slot, blockTable } = seatOf(sequence);
       const tokenId = sequence.takeStaleToken();
       return { slot, position: sequence.scheduleDecode(), blockTable: blockTable.blockIds, tokenId };
     });
-    const prefill =
-      chunk === null
-        ? null
-        : cutChunk(chunk.sequence, this.#limits.maxChunkFor(rows.length), this.#maxSharedTokens);
+    const prefill = chunk && cutChunk(chunk.sequence, maxChunkTokens, this.#maxSharedTokens);
     this.#numStepsInFlight++;
     return {
       batch: { copies: chunk?.copy ? [chunk.copy] : [], rows, prefill },

@@ -18,6 +18,11 @@ const FAST_SHARE = 0.5;
 const SLOW_SHARE = 0.15;
 /** A slow measurement counts as so many times the mean at most. */
 const MAX_SLOWNESS = 4;
+/**
+ * Steps without a chunk until a number of decode rows has been measured. Where prompts never end to wait, steps of decode rows
+ * alone would never come, and the budget would be that of fewer rows.
+ */
+const PLAIN_STEPS = 4;
 /** Of so many steps one is larger than chosen: a size that was slow once would not be measured again. */
 const PROBE_STEPS = 24;
 
@@ -73,6 +78,8 @@ export class StepTimes {
   /** By rows, rounded up to a power of two. */
   readonly #decodeMs = new Map<number, number>();
   readonly #addedMs = new Map<number, number>();
+  /** Steps that went without a chunk to be measured, by rows rounded up. */
+  readonly #plainSteps = new Map<number, number>();
   #numChosen = 0;
 
   constructor(maxGrowth: number, maxChunkTokens: number) {
@@ -80,9 +87,10 @@ export class StepTimes {
     this.#maxChunkTokens = maxChunkTokens;
   }
 
-  /** Longest chunk that may join a step of `numRows` decode rows. */
+  /** Longest chunk that may join a step of `numRows` decode rows; 0: none, for this step is to be measured. */
   maxChunkFor(numRows: number): number {
     if (numRows === 0) return this.#maxChunkTokens;
+    if (this.#wantsPlainStep(rounded(numRows))) return 0;
     const chosen = chooseStepRows({
       decodeMs: this.#decodeMsOf(numRows),
       addedMs: this.#addedMs,
@@ -105,6 +113,13 @@ export class StepTimes {
     if (stepRows === undefined) return;
     const decodeMs = numRows === 0 ? 0 : this.#decodeMsOf(numRows);
     if (decodeMs !== null) learn(this.#addedMs, stepRows, Math.max(0, ms - decodeMs));
+  }
+
+  #wantsPlainStep(rows: number): boolean {
+    const tried = this.#plainSteps.get(rows) ?? 0;
+    if (this.#decodeMs.has(rows) || tried >= PLAIN_STEPS) return false;
+    this.#plainSteps.set(rows, tried + 1);
+    return true;
   }
 
   /** Of as many rows, or else of the nearest number that was measured. */

@@ -67,6 +67,7 @@ describe('StepTimes', () => {
   /** A GPU on which a decode step takes 4 ms + 0.1 ms a row, a chunk 2 ms + 0.02 ms a token. */
   function run(times: StepTimes, numRows: number, numSteps: number): number[] {
     const decodeMs = 4 + 0.1 * numRows;
+    times.record({ numRows, numChunkTokens: 0, ms: decodeMs });
     return Array.from({ length: numSteps }, () => {
       const numChunkTokens = times.maxChunkFor(numRows);
       times.record({ numRows, numChunkTokens, ms: decodeMs + 2 + 0.02 * numChunkTokens });
@@ -95,12 +96,33 @@ describe('StepTimes', () => {
     expect(times.maxChunkFor(30)).toBe(482);
   });
 
+  it('leaves a few steps to the decode rows of a number not met before, to learn what their budget is', () => {
+    const times = new StepTimes(2, 512);
+    times.record({ numRows: 1, numChunkTokens: 0, ms: 1 });
+    times.record({ numRows: 1, numChunkTokens: 63, ms: 3 });
+    expect(times.maxChunkFor(32)).toBe(0);
+    times.record({ numRows: 32, numChunkTokens: 0, ms: 5 });
+    expect(times.maxChunkFor(32)).toBeGreaterThanOrEqual(32);
+    const unmeasured = Array.from({ length: 8 }, () => times.maxChunkFor(8));
+    expect(unmeasured.map((tokens) => tokens > 0)).toEqual([
+      false,
+      false,
+      false,
+      false,
+      true,
+      true,
+      true,
+      true,
+    ]);
+  });
+
   it('puts the chunk on top of decode rows that leave no room in the step', () => {
     const times = new StepTimes(2, 512);
     times.record({ numRows: 62, numChunkTokens: 0, ms: 6 });
     times.record({ numRows: 62, numChunkTokens: 64, ms: 100 });
     times.record({ numRows: 62, numChunkTokens: 450, ms: 400 });
     expect(times.maxChunkFor(62)).toBe(16);
+    times.record({ numRows: 4, numChunkTokens: 0, ms: 6 });
     expect(times.maxChunkFor(4)).toBe(12);
   });
 
