@@ -51,8 +51,9 @@ export interface SlotStart {
 }
 
 /**
- * What one step computes, in this order: block copies, one new token for every decode row (the token to process and its
- * position live on the GPU, in the row's slot), then a chunk of a prompt, of a slot that is no row. At least one token.
+ * What one step computes: block copies, then in one pass over the weights one new token for every decode row (the token to
+ * process and its position live on the GPU, in the row's slot) and a chunk of a prompt, of a slot that is no row. At least
+ * one token.
  */
 export interface Batch {
   readonly copies: readonly BlockCopy[];

@@ -23,6 +23,9 @@ const MAX_SLOWNESS = 4;
  * alone would never come, and the budget would be that of fewer rows.
  */
 const PLAIN_STEPS = 4;
+const FIRST_PLAIN_ROWS = 8;
+/** A step that is shorter anyway may grow to this, in ms: nobody feels it, and prompts go on several times as fast. */
+const MIN_BUDGET_MS = 6.5;
 /** Of so many steps one is larger than chosen: a size that was slow once would not be measured again. */
 const PROBE_STEPS = 24;
 
@@ -31,7 +34,7 @@ export interface ChunkChoice {
   readonly decodeMs: number | null;
   /** What a chunk that makes a step of so many rows adds to it, as far as it was measured. */
   readonly addedMs: ReadonlyMap<number, number>;
-  /** How many times as long as `decodeMs` a step may take. */
+  /** How many times as long as `decodeMs` a step may take; a short one, more. */
   readonly maxGrowth: number;
   readonly maxChunkTokens: number;
 }
@@ -43,7 +46,7 @@ export interface ChunkChoice {
 export function chooseStepRows(choice: ChunkChoice): number {
   const { decodeMs, addedMs, maxGrowth, maxChunkTokens } = choice;
   if (decodeMs === null) return Math.min(FIRST_STEP_ROWS, maxChunkTokens);
-  const budgetMs = (maxGrowth - 1) * decodeMs;
+  const budgetMs = Math.max(maxGrowth * decodeMs, MIN_BUDGET_MS) - decodeMs;
   const sizes = stepSizes(maxChunkTokens);
   const fitting = sizes.filter((size) => (estimate(addedMs, size) ?? 0) <= budgetMs);
   const largest = fitting.at(-1) ?? sizes[0] ?? maxChunkTokens;
@@ -117,7 +120,7 @@ export class StepTimes {
 
   #wantsPlainStep(rows: number): boolean {
     const tried = this.#plainSteps.get(rows) ?? 0;
-    if (this.#decodeMs.has(rows) || tried >= PLAIN_STEPS) return false;
+    if (rows < FIRST_PLAIN_ROWS || this.#decodeMs.has(rows) || tried >= PLAIN_STEPS) return false;
     this.#plainSteps.set(rows, tried + 1);
     return true;
   }

@@ -10,23 +10,6 @@ import { headRatio, type KvLayout, kvDefines } from './kv-layout';
 import { STEP_BINDINGS } from './step-bindings';
 import { type StateLayout, stateDefines } from './step-state';
 
-const PARAMS = {
-  q_at: 'u32',
-  q_stride: 'u32',
-  out_at: 'u32',
-  layer_at: 'u32',
-  slot: 'u32',
-  start_position: 'u32',
-  num_rows: 'u32',
-  num_splits: 'u32',
-  window: 'u32',
-  softcap: 'f32',
-  key_bias_at: 'u32',
-  terms_at: 'u32',
-  terms_stride: 'u32',
-  rope_at: 'u32',
-} as const;
-
 const MATRIX_PARAMS = {
   q_at: 'u32',
   q_stride: 'u32',
@@ -38,6 +21,14 @@ const MATRIX_PARAMS = {
   num_splits: 'u32',
   window: 'u32',
   softcap: 'f32',
+} as const;
+
+const PARAMS = {
+  ...MATRIX_PARAMS,
+  key_bias_at: 'u32',
+  terms_at: 'u32',
+  terms_stride: 'u32',
+  rope_at: 'u32',
 } as const;
 
 const MATRIX_PROGRAM: ShaderProgram = {

@@ -46,6 +46,17 @@ describe('chooseStepRows', () => {
       16,
     ],
     ['the runner takes less than the smallest', { maxChunkTokens: 5, addedMs: new Map([[5, 99]]) }, 5],
+    [
+      'steps are so short that nobody feels more',
+      {
+        decodeMs: 1,
+        addedMs: new Map([
+          [64, 5.4],
+          [128, 5.6],
+        ]),
+      },
+      64,
+    ],
     ['more growth is allowed', { maxGrowth: 4, addedMs: new Map([[256, 30]]) }, 256],
   ])('when %s', (_, more, tokens) => {
     expect(chooseStepRows(choice(more))).toBe(tokens);
