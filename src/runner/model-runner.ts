@@ -143,21 +143,18 @@ export class ModelRunner implements StepRunner {
     const chunkSlots = Array<number>(numChunkIds).fill(prefill?.slot ?? 0);
     const slots = [...rows.map(({ slot }) => slot), ...chunkSlots];
     const readback = this.#readback.begin(slots.map((slot) => this.#numTopOf(slot)));
-    this.#recorder.record(encoder, this.#graphOf(batch).runs);
+    const graph = this.#graphOf(batch, (rows) => this.#asksOf(rows));
+    this.#recorder.record(encoder, graph.runs);
     readback.copy(encoder);
     device.queue.submit([encoder.finish()]);
     this.#stepsSubmitted++;
     return readback.read();
   }
 
-  #chunkPart(chunk: PrefillBatch): ChunkPart {
-    return { ...chunk, numRows: chunk.tokenIds.length, asks: this.#asksOf([chunk]) };
-  }
-
-  #graphOf({ rows, prefill }: Batch): Graph {
+  #graphOf({ rows, prefill }: Batch, asksOf: (rows: readonly { readonly slot: number }[]) => Asks): Graph {
     const position = rows.reduce((most, row) => Math.max(most, row.position), 0);
-    const decode = rows.length === 0 ? null : { numRows: rows.length, position, asks: this.#asksOf(rows) };
-    return this.#graphs.step(prefill === null ? null : this.#chunkPart(prefill), decode);
+    const decode = rows.length === 0 ? null : { numRows: rows.length, position, asks: asksOf(rows) };
+    return this.#graphs.step(prefill && chunkPart(prefill, asksOf([prefill])), decode);
   }
 
   #asksOf(rows: readonly { readonly slot: number }[]): Asks {
@@ -180,9 +177,9 @@ export class ModelRunner implements StepRunner {
     const { gpu, config } = this.#options;
     const { vocabSize } = config;
     this.#inputs.prepare({ rows: [], prefill: batch });
-    const chunk = this.#chunkPart(batch);
+    const chunk = chunkPart(batch, NO_ASKS);
     const { numRows } = chunk;
-    await this.#run(this.#graphs.step({ ...chunk, asks: NO_ASKS }, null));
+    await this.#run(this.#graphs.step(chunk, null));
     const out = new Float32Array((numRows - firstRow) * vocabSize);
     for (let row = firstRow; row < numRows; row += this.#maxLogitRows) {
       const rows = Math.min(this.#maxLogitRows, numRows - row);
@@ -195,10 +192,10 @@ export class ModelRunner implements StepRunner {
     return out;
   }
 
-  /** GPU time of every kernel of a step, which runs several times. */
+  /** GPU time of every kernel of a step of rows that ask for nothing more. */
   async profile(batch: Batch): Promise<readonly DispatchTime[]> {
     this.#inputs.prepare(batch);
-    const graph = this.#graphOf(batch);
+    const graph = this.#graphOf(batch, () => NO_ASKS);
     await this.#options.gpu.pipelines.ready();
     return profileDispatches(this.#options.gpu, graph.runs);
   }
@@ -222,6 +219,10 @@ export class ModelRunner implements StepRunner {
     this.#recorder.record(encoder, graph.runs);
     device.queue.submit([encoder.finish()]);
   }
+}
+
+function chunkPart(chunk: PrefillBatch, asks: Asks): ChunkPart {
+  return { ...chunk, numRows: chunk.tokenIds.length, asks };
 }
 
 /** Orders of columns are tensors of their own, as long as the columns are many. */

@@ -1,9 +1,10 @@
 // How smoothly the chat itself stays while an answer in markdown arrives below a long history:
-//   node test/markdown/chat-speed.mjs [--messages 5000] [--rate 200] [--seconds 10] [--trace FILE]
+//   node test/markdown/chat-speed.mjs [--messages 5000] [--rate 200] [--seconds 10] [--trace FILE] [--browser-flags "…"] [--worker FILE]
+// --worker keeps the built worker in a file, for computers that cannot build it.
 // The page is the built one, with its storage, its content policy and its list of chats; only the engine's worker is
 // replaced by one that writes a text at the given rate. The history is imported as a person imports one. Nothing is
 // asserted: frames of a headless browser depend on what else the computer does; the processor time of tasks does not.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { PAGE_HEADERS } from '../../web/content-policy.mjs';
@@ -21,6 +22,8 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '200' },
     seconds: { type: 'string', default: '10' },
     trace: { type: 'string' },
+    worker: { type: 'string' },
+    'browser-flags': { type: 'string' },
   },
 });
 const [numMessages, rate, seconds] = ['messages', 'rate', 'seconds'].map((name) => Number(values[name]));
@@ -29,13 +32,17 @@ const numChars = rate * seconds * TOKEN_CHARS;
 const text = sample.repeat(Math.ceil(numChars / sample.length)).slice(0, numChars);
 
 async function workerCode() {
+  const kept = values.worker;
+  if (kept !== undefined && existsSync(kept)) return readFileSync(kept, 'utf8');
   const { build } = await import('vite');
   const { output } = await build({
     configFile: false,
     logLevel: 'warn',
     build: { write: false, rolldownOptions: { input: at('streaming-worker.ts') } },
   });
-  return `const STREAM = ${JSON.stringify({ text, tokensPerSecond: rate })};\n${output[0].code}`;
+  const code = `const STREAM = ${JSON.stringify({ text, tokensPerSecond: rate })};\n${output[0].code}`;
+  if (kept !== undefined) writeFileSync(kept, code);
+  return code;
 }
 
 /** An export file of one conversation. */
@@ -82,7 +89,8 @@ function watchFrames(mark) {
 
 const server = await serve({ root: at('../../dist'), pageHeaders: PAGE_HEADERS, port: 0 });
 const { chromium } = await import('playwright-core');
-const browser = await chromium.launch({ executablePath: chromiumPath(), args: CHROMIUM_FLAGS });
+const args = values['browser-flags']?.split(/\s+/).filter(Boolean) ?? CHROMIUM_FLAGS;
+const browser = await chromium.launch({ executablePath: process.env.CHROME ?? chromiumPath(), args });
 const page = await (
   await browser.newContext({ serviceWorkers: 'block', viewport: { width: 1280, height: 800 } })
 ).newPage();
