@@ -14,6 +14,7 @@
 @group(0) @binding(3) var<storage, read_write> state: array<u32>;
 #import state
 #import kv
+#import prefill_output
 #import reduce
 #import prefill_tiles
 
@@ -37,22 +38,6 @@ fn largest(s: vec4<f32>) -> f32 {
 
 fn dots(q: real4, k0: real4, k1: real4, k2: real4, k3: real4) -> vec4<f32> {
   return vec4<f32>(f32(dot(q, k0)), f32(dot(q, k1)), f32(dot(q, k2)), f32(dot(q, k3)));
-}
-
-fn put(query: u32, wg: vec3<u32>, d: u32, value: vec4<f32>, top: f32, total: f32) {
-  let row = query / RATIO;
-  let head = wg.y * RATIO + query % RATIO;
-  if (row < params.num_rows && d < HEAD_DIM) {
-#if SPLIT
-    let at = params.out_at + ((row * HEADS + head) * params.num_splits + wg.z) * (HEAD_DIM + 4u);
-    if (d == 0u) {
-      scratch[at / 4u] = vec4<f32>(top, total, 0.0, 0.0);
-    }
-    scratch[(at + 4u + d) / 4u] = value;
-#else
-    scratch[(params.out_at + (row * HEADS + head) * HEAD_DIM + d) / 4u] = value / total;
-#endif
-  }
 }
 
 @compute @workgroup_size(128)

@@ -12,6 +12,7 @@
 @group(0) @binding(3) var<storage, read_write> state: array<u32>;
 #import state
 #import kv
+#import prefill_output
 
 const HIDDEN = -3.0e38;
 const LEEWAY = 9.0;
@@ -77,22 +78,6 @@ fn seen_scores(cell: u32, token: u32, position: u32) -> vec4<f32> {
 
 fn probabilities(s: vec4<f32>, top: f32) -> vec4<f32> {
   return select(vec4<f32>(), exp(s - top), s > vec4<f32>(HIDDEN));
-}
-
-fn put(query: u32, wg: vec3<u32>, d: u32, value: vec4<f32>, top: f32, total: f32) {
-  let row = query / RATIO;
-  let head = wg.y * RATIO + query % RATIO;
-  if (row < params.num_rows) {
-#if SPLIT
-    let at = params.out_at + ((row * HEADS + head) * params.num_splits + wg.z) * (HEAD_DIM + 4u);
-    if (d == 0u) {
-      scratch[at / 4u] = vec4<f32>(top, total, 0.0, 0.0);
-    }
-    scratch[(at + 4u + d) / 4u] = value;
-#else
-    scratch[(params.out_at + (row * HEADS + head) * HEAD_DIM + d) / 4u] = value / total;
-#endif
-  }
 }
 
 @compute @workgroup_size(128)

@@ -24,7 +24,7 @@ fn query_octet(wg: vec3<u32>, i: u32) -> Octet {
   return Octet(scratch[at], scratch[at + 1u]);
 }
 
-// Element j of octet o stands at j * OCTETS + o of its row, of Q and K alike. Chrome stores half by half into workgroup memory that
+// Element j of octet o stands at j * OCTETS + o of its row, of Q, K and V alike. Chrome stores half by half into workgroup memory that
 // matrices are loaded from; so neighbouring threads, not the halves of one, fill a word.
 fn put_octet(rows_at: u32, i: u32, octet: Octet) {
   let memory_halves = bufferView<array<f16>>(&memory, 0u);
