@@ -1,3 +1,4 @@
+import type { BlockCopy } from '../kvcache/block-allocator';
 import type { Batch } from './batch';
 import type { Sequence } from './sequence';
 
@@ -16,13 +17,22 @@ export interface ScheduledStep {
   readonly draft: readonly number[] | null;
 }
 
+/** Whose prompt goes on, and by how much at most. */
+export interface ChosenChunk {
+  readonly sequence: Sequence;
+  /** It has just got its place, and `copy` what it shares with another sequence. */
+  readonly isNew: boolean;
+  readonly copy: BlockCopy | null;
+  readonly maxTokens: number;
+}
+
 export interface SchedulerLimits {
   readonly maxSlots: number;
   /** Longest sequence, prompt and completion together, in tokens. */
   readonly contextLength: number;
   /** Beyond so many tokens keys depend on the length, so that sequences share no blocks. Default: no limit. */
   readonly maxSharedTokens?: number;
-  /** Longest prompt chunk that may join a step of so many decode rows, in tokens; 0, which only decode rows may get: none, this time. */
+  /** Longest prompt chunk that may join a step of so many decode rows, in tokens; 0, never without such rows: none, this time. */
   readonly maxChunkFor: (numRows: number) => number;
   /** A draft of what follows a sequence that runs alone and may get `room` more tokens. Default: none. */
   readonly draftFor?: (sequence: Sequence, room: number) => readonly number[] | null;

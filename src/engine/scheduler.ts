@@ -1,12 +1,12 @@
 import { TabmindError } from '../errors';
-import type { BlockAllocator, BlockCopy } from '../kvcache/block-allocator';
+import type { BlockAllocator } from '../kvcache/block-allocator';
 import type { FinishReason } from '../protocol';
 import type { DecodeRow } from './batch';
 import { cutChunk } from './chunk';
 import { defect } from './defect';
 import { draftStep } from './draft-step';
 import { compareRank, insertRanked, remove, urgencyOf } from './ranking';
-import type { ScheduledStep, SchedulerLimits } from './scheduled-step';
+import type { ChosenChunk, ScheduledStep, SchedulerLimits } from './scheduled-step';
 import { Seating } from './seating';
 import { type Sequence, seatOf } from './sequence';
 
@@ -109,15 +109,14 @@ export class Scheduler {
     if (this.#waiting.length > 0) for (const sequence of this.#running) this.#seating.publish(sequence);
     const leaving = this.#makeWay();
     const decoding = this.#coverDecoding(leaving);
-    const maxChunkTokens = this.#limits.maxChunkFor(decoding.length);
-    const chunk = maxChunkTokens === 0 ? null : this.#chooseChunk(nowMs, leaving);
+    const chunk = this.#chooseChunk(nowMs, leaving, decoding.length);
     if (decoding.length === 0 && chunk === null) return null;
     const rows = decoding.map((sequence): DecodeRow => {
       const { slot, blockTable } = seatOf(sequence);
       const tokenId = sequence.takeStaleToken();
       return { slot, position: sequence.scheduleDecode(), blockTable: blockTable.blockIds, tokenId };
     });
-    const prefill = chunk && cutChunk(chunk.sequence, maxChunkTokens, this.#maxSharedTokens);
+    const prefill = chunk && cutChunk(chunk.sequence, chunk.maxTokens, this.#maxSharedTokens);
     this.#numStepsInFlight++;
     return {
       batch: { copies: chunk?.copy ? [chunk.copy] : [], rows, prefill },
@@ -266,20 +265,21 @@ export class Scheduler {
   }
 
   /** Whose prompt goes on: the first in the queue when it is more urgent than any that has begun, else one that has. */
-  #chooseChunk(
-    nowMs: number,
-    leaving: Sequence | null,
-  ): { readonly sequence: Sequence; readonly isNew: boolean; readonly copy: BlockCopy | null } | null {
+  #chooseChunk(nowMs: number, leaving: Sequence | null, numRows: number): ChosenChunk | null {
     const begun = this.#running.find(({ status }) => status === 'prefilling');
     const first = this.#waiting[0];
+    const maxTokens = (begun ?? first) ? this.#limits.maxChunkFor(numRows) : 0;
+    if (maxTokens === 0) return null;
     if (first !== undefined && (begun === undefined || urgencyOf(first) > urgencyOf(begun))) {
       const seated = this.#seating.seat(first, this.#running.length, nowMs);
       if (seated !== null) {
         this.#admit(first);
-        return { sequence: first, isNew: true, copy: seated.copy };
+        return { sequence: first, isNew: true, copy: seated.copy, maxTokens };
       }
     }
-    return begun === undefined || begun === leaving ? null : { sequence: begun, isNew: false, copy: null };
+    return begun === undefined || begun === leaving
+      ? null
+      : { sequence: begun, isNew: false, copy: null, maxTokens };
   }
 
   #admit(sequence: Sequence): void {

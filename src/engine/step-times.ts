@@ -1,6 +1,6 @@
 import { meanWith } from './running-mean';
 
-/** Rows of steps that are tried, those of prompt chunks and decode rows together; the last is the longest chunk that the runner takes. */
+/** Rows of steps that are tried, chunk and decode rows together; the last is the longest chunk that the runner takes. */
 function stepSizes(maxChunkTokens: number): readonly number[] {
   const sizes: number[] = [];
   for (let size = MIN_STEP_ROWS; size < maxChunkTokens; size *= 2) sizes.push(size);

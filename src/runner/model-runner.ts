@@ -139,7 +139,7 @@ export class ModelRunner implements StepRunner {
     const { device } = this.#options.gpu;
     const encoder = device.createCommandEncoder();
     for (const copy of batch.copies) this.#options.pool.recordCopy(encoder, copy);
-    const numChunkIds = prefill === null ? 0 : numSampled(prefill);
+    const numChunkIds = prefill === null ? 0 : numSampled(chunkPart(prefill, NO_ASKS));
     const chunkSlots = Array<number>(numChunkIds).fill(prefill?.slot ?? 0);
     const slots = [...rows.map(({ slot }) => slot), ...chunkSlots];
     const readback = this.#readback.begin(slots.map((slot) => this.#numTopOf(slot)));

@@ -111,7 +111,7 @@ export class StepGraphs {
     const { config, architecture } = this.#parts;
     architecture.forward(config, context);
     // The sampled rows of a chunk are its last ones, right before the decode rows.
-    const numChunkIds = chunk?.verifies ? chunk.numRows : chunk?.sample ? 1 : 0;
+    const numChunkIds = chunk === null ? 0 : numSampled(chunk);
     const firstRow = context.numRows - numDecodeRows - numChunkIds;
     if (numChunkIds + numDecodeRows > 0) lmHead(context, firstRow, numChunkIds + numDecodeRows);
     if (decode !== null)
@@ -189,6 +189,6 @@ export class StepGraphs {
 }
 
 /** Ids that a chunk samples: its last row's, or all rows' where it verifies a draft. */
-export function numSampled(chunk: Pick<PrefillBatch, 'tokenIds' | 'sample' | 'verifies'>): number {
-  return chunk.verifies ? chunk.tokenIds.length : chunk.sample ? 1 : 0;
+export function numSampled(chunk: Pick<ChunkPart, 'numRows' | 'sample' | 'verifies'>): number {
+  return chunk.verifies ? chunk.numRows : chunk.sample ? 1 : 0;
 }
