@@ -1,8 +1,6 @@
 import { TabmindError } from '../../src/errors';
 import { readPieces } from '../../src/gpu/buffer';
 import type { Gpu } from '../../src/gpu/device';
-import type { ShaderProgram } from '../../src/gpu/pipeline';
-import type { Defines } from '../../src/gpu/shader';
 import type { KvBits } from '../../src/model-ref';
 import { parseModelConfig } from '../../src/models/registry';
 import { readKeyBias } from '../../src/runner/key-bias';
@@ -16,6 +14,7 @@ import {
 } from '../../src/weights/packed-tensor';
 import { randomPacked } from '../reference/packed';
 import type { Random } from '../reference/random';
+import { withEdits } from './edited-gpu';
 import { assertEqual, gpuTest } from './harness';
 
 interface Shape {
@@ -149,27 +148,9 @@ for (const [kernel, { edit, what, shape: name = 'w4 kv8', onMatrices = false }] 
   gpuTest(`self-test: finds a wrong ${kernel}`, async ({ gpu, random }) => {
     if (onMatrices && !gpu.matrices) return;
     const shape = SHAPES[name] as Shape;
-    const broken = await failure(withModel(faulty(gpu, kernel, edit), random, shape, selfTest));
+    const broken = await failure(withModel(withEdits(gpu, kernel, [edit]), random, shape, selfTest));
     assertEqual([broken?.code, broken?.details.what], ['wrong-arithmetic', what]);
   });
-
-/** The same GPU with one shader edited. */
-function faulty(gpu: Gpu, kernel: string, [from, to]: readonly [string, string]): Gpu {
-  const { pipelines } = gpu;
-  const request = (program: ShaderProgram, defines: Defines) => {
-    if (program.name !== kernel) return pipelines.request(program, defines);
-    if (!program.source.includes(from)) throw new Error(`${kernel} has no "${from}"`);
-    const source = program.source.replaceAll(from, to);
-    return pipelines.request({ ...program, name: `${kernel} (faulty)`, source }, defines);
-  };
-  const edited = new Proxy(pipelines, {
-    get: (target, key) => {
-      const value: unknown = key === 'request' ? request : Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-  return { ...gpu, pipelines: edited };
-}
 
 async function failure(work: Promise<void>): Promise<TabmindError | null> {
   try {

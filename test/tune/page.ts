@@ -2,8 +2,6 @@
 
 import { type Gpu, openGpu } from '../../src/gpu/device';
 import { type Dispatch, Recorder } from '../../src/gpu/dispatch';
-import type { ShaderProgram } from '../../src/gpu/pipeline';
-import type { Defines } from '../../src/gpu/shader';
 import { attentionThreads, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
 import { gemm } from '../../src/kernels/gemm';
 import { gemmMatrix, MATRIX_TILES } from '../../src/kernels/gemm-matrix';
@@ -14,6 +12,7 @@ import { PREFILL_PARTIALS, prefillAttention, prefillSplits } from '../../src/ker
 import { STEP_BINDINGS } from '../../src/kernels/step-bindings';
 import { SLOT, stateLayout } from '../../src/kernels/step-state';
 import { type PlacedTensor, packedLinear, packedVector } from '../../src/weights/packed-tensor';
+import { withEdits } from '../gpu/edited-gpu';
 
 export interface LinearShape {
   readonly name: string;
@@ -121,6 +120,30 @@ async function timeDispatches(list: readonly Dispatch[], bindGroup: GPUBindGroup
   return Number(end - begin);
 }
 
+/** GPU microseconds of dispatches over scratch and KV of so many words, and a step state of these words. */
+async function timeStep(
+  list: readonly Dispatch[],
+  [scratchWords, kvWords]: readonly [number, number],
+  state: Uint32Array<ArrayBuffer>,
+): Promise<number> {
+  const { device } = gpu;
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+  const sizes = [256, scratchWords * 4, kvWords * 4, state.byteLength];
+  const buffers = sizes.map((size) => device.createBuffer({ size: Math.max(256, size), usage }));
+  const [, , , stateBuffer] = buffers;
+  if (stateBuffer) device.queue.writeBuffer(stateBuffer, 0, state);
+  const group = device.createBindGroup({
+    layout: gpu.pipelines.bindGroupLayout(STEP_BINDINGS),
+    entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+  });
+  await gpu.pipelines.ready();
+  await warm(list, group);
+  const times = [];
+  for (let round = 0; round < 3; round++) times.push(await timeDispatches(list, group));
+  for (const buffer of buffers) buffer.destroy();
+  return Math.min(...times) / 1000;
+}
+
 export interface AttentionShape {
   readonly numHeads: number;
   readonly numKvHeads: number;
@@ -137,7 +160,6 @@ export interface AttentionShape {
 /** GPU microseconds a layer, over many layers behind one another. */
 async function attention(shape: AttentionShape): Promise<number> {
   const { numHeads, numKvHeads, headDim, kvBits, length, numSplits, numRows } = shape;
-  const { device } = gpu;
   const blocks = Math.ceil(length / 32) * numRows;
   const numLayers = Math.max(8, Math.min(400, Math.floor(2e9 / (blocks * 32 * numKvHeads * headDim * 2))));
   const layout = kvLayout({ numLayers, numKvHeads, headDim, kvBits, blockTokens: 32, numBlocks: blocks });
@@ -155,15 +177,6 @@ async function attention(shape: AttentionShape): Promise<number> {
   const outAt = numRows * (numHeads + 2 * numKvHeads) * headDim;
   const partialsAt = outAt + numRows * numHeads * headDim;
   const floats = partialsAt + partialFloats({ numRows, numHeads, headDim, numSplits });
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-  const sizes = [256, floats * 4, numLayers * layout.layerWords * 4, words.byteLength];
-  const buffers = sizes.map((size) => device.createBuffer({ size: Math.max(256, size), usage }));
-  const [, , , stateBuffer] = buffers;
-  if (stateBuffer) device.queue.writeBuffer(stateBuffer, 0, words);
-  const group = device.createBindGroup({
-    layout: gpu.pipelines.bindGroupLayout(STEP_BINDINGS),
-    entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-  });
   const list = Array.from({ length: numLayers }, (_, layer) =>
     decodeAttention(
       gpu,
@@ -178,12 +191,7 @@ async function attention(shape: AttentionShape): Promise<number> {
       shape.threads ?? attentionThreads(gpu),
     ),
   ).flat();
-  await gpu.pipelines.ready();
-  await warm(list, group);
-  const times = [];
-  for (let round = 0; round < 3; round++) times.push(await timeDispatches(list, group));
-  for (const buffer of buffers) buffer.destroy();
-  return Math.min(...times) / 1000 / numLayers;
+  return (await timeStep(list, [floats, numLayers * layout.layerWords], words)) / numLayers;
 }
 
 export interface PrefillShape {
@@ -202,7 +210,6 @@ async function prefill(
   edits: readonly (readonly [string, string])[] = [],
 ): Promise<number> {
   const { numHeads, numKvHeads, headDim, kvBits, startPosition, numRows } = shape;
-  const { device } = gpu;
   const length = startPosition + numRows;
   const blocks = Math.ceil(length / 32);
   const numLayers = 16;
@@ -217,16 +224,7 @@ async function prefill(
   const outAt = numRows * qStride;
   const partialsAt = outAt + numRows * numHeads * headDim;
   const floats = partialsAt + PREFILL_PARTIALS * (headDim + 4);
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-  const sizes = [256, floats * 4, numLayers * layout.layerWords * 4, words.byteLength];
-  const buffers = sizes.map((size) => device.createBuffer({ size: Math.max(256, size), usage }));
-  const [, , , stateBuffer] = buffers;
-  if (stateBuffer) device.queue.writeBuffer(stateBuffer, 0, words);
-  const group = device.createBindGroup({
-    layout: gpu.pipelines.bindGroupLayout(STEP_BINDINGS),
-    entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-  });
-  const edited = edits.length === 0 ? gpu : withEdits(gpu, edits);
+  const edited = edits.length === 0 ? gpu : withEdits(gpu, 'prefill_matrix', edits);
   const list = Array.from({ length: numLayers }, (_, layer) => {
     const call = { ...{ numRows, numHeads, outAt, partialsAt, qAt: 0, qStride, window: 0, softcap: 0 } };
     return prefillAttention(edited, state, layout, {
@@ -236,36 +234,7 @@ async function prefill(
       layerAt: layer * layout.layerWords,
     });
   }).flat();
-  await gpu.pipelines.ready();
-  await warm(list, group);
-  const times = [];
-  for (let round = 0; round < 3; round++) times.push(await timeDispatches(list, group));
-  for (const buffer of buffers) buffer.destroy();
-  return Math.min(...times) / 1000 / numLayers;
-}
-
-/** The same GPU with the matrix kernel of prefill attention edited. */
-function withEdits(gpu: Gpu, edits: readonly (readonly [string, string])[]): Gpu {
-  const { pipelines } = gpu;
-  const request = (program: ShaderProgram, defines: Defines) => {
-    if (program.name !== 'prefill_matrix') return pipelines.request(program, defines);
-    let { source } = program;
-    for (const [from, to] of edits) {
-      if (!source.includes(from)) throw new Error(`the shader has no "${from}"`);
-      source = source.replaceAll(from, to);
-    }
-    return pipelines.request(
-      { ...program, name: `prefill_matrix ${JSON.stringify(edits)}`, source },
-      defines,
-    );
-  };
-  const other = new Proxy(pipelines, {
-    get: (target, key) => {
-      const value: unknown = key === 'request' ? request : Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-  return { ...gpu, pipelines: other };
+  return (await timeStep(list, [floats, numLayers * layout.layerWords], words)) / numLayers;
 }
 
 /** Every cut of one shape, fastest first; those that this adapter cannot build are left out. */
