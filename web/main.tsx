@@ -9,7 +9,8 @@ import { render } from 'preact';
 import { App } from './app';
 import { loadChat } from './components/lazy-chat';
 import { loadPicker } from './components/lazy-picker';
-import { fetchWords, locale, words } from './i18n/locale';
+import { fetchWords, words } from './i18n/locale';
+import { followSettings } from './page-settings';
 import { watchInstallOffer } from './pwa/install-offer';
 import { loadNotices } from './pwa/lazy-notices';
 import { obstacle } from './state/capability';
@@ -18,7 +19,7 @@ import { keepDrafts } from './state/drafts';
 import { keepHub } from './state/hub';
 import { keepModels, selectedModel } from './state/models';
 import { startModel } from './state/offer';
-import { keepSettings, textSize, theme } from './state/settings';
+import { keepSettings } from './state/settings';
 import { guardScripts } from './trusted-types';
 
 const root = document.getElementById('app');
@@ -32,19 +33,7 @@ keepHub();
 keepOpen();
 keepDrafts();
 
-effect(() => {
-  document.documentElement.lang = locale.value === 'zh' ? 'zh-CN' : 'en';
-  document.title = words.value.page.title;
-});
-
-effect(() => {
-  if (theme.value === 'system') delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme.value;
-});
-
-effect(() => {
-  document.documentElement.dataset.size = textSize.value;
-});
+followSettings(() => words.value.page.title);
 
 /** Draws the page, then starts all that may come after its first paint. */
 function start(place: HTMLElement): void {

@@ -7,6 +7,8 @@ import type { BenchReport } from '../../web/bench/report';
 import { reportText } from '../../web/bench/report-text';
 import { runBench } from '../../web/bench/run';
 import { measureInterference, measureSecondTurn, roomForScenes } from '../../web/bench/scenes';
+import { type BenchStage, stageText } from '../../web/bench/stage';
+import { benchEn } from '../../web/i18n/bench-en';
 import { checkRandom, checkReport } from './smoke';
 
 const engine = createEngine();
@@ -31,7 +33,8 @@ async function run({
     const cells = gridOf(parseCounts(concurrency), parseLengths(lengths));
     const room = neededSizes(sceneTokens === null ? cells : [...cells, roomForScenes(sceneTokens)]);
     const options = { ...room, ...plan.options };
-    return await runBench(engine, { ...plan, options, cells }, { onStage: (stage) => console.info(stage) });
+    const onStage = (stage: BenchStage) => console.info(stageText(stage, benchEn));
+    return await runBench(engine, { ...plan, options, cells }, { onStage });
   } catch (thrown) {
     return { failure: failureText(thrown) };
   }

@@ -6,6 +6,19 @@ const QUESTIONS = {
   zh: ['你是谁？', '我叫小艾。27 + 15 等于几？', '讲一个关于龙的故事'],
 } as const;
 
+const NOTES_QUESTION = { en: 'Which decisions do these notes hold?', zh: '这些记录里有哪些决定？' } as const;
+
+function notes(numLines: number) {
+  const buffer = Buffer.from('# Notes\n'.repeat(numLines));
+  return { name: 'meeting-notes.md', mimeType: 'text/plain', buffer };
+}
+
+async function attach(stage: Stage, ...files: readonly ReturnType<typeof notes>[]): Promise<void> {
+  const chooser = stage.page.waitForEvent('filechooser');
+  await stage.page.locator('.attach-button').click();
+  await (await chooser).setFiles([...files]);
+}
+
 /** The transcript at its top, where most answers begin. */
 async function scrollToTop(stage: Stage): Promise<void> {
   await stage.page.locator('.transcript').evaluate((box) => box.scrollTo({ top: 0, behavior: 'instant' }));
@@ -67,15 +80,7 @@ test('editing, deleting, attaching, prompts', async ({ stage }) => {
   await stage.take('chat-deleted');
   await page.locator('.toast .text-button').click();
   await page.locator('.new-chat').click();
-  const chooser = page.waitForEvent('filechooser');
-  await page.locator('.attach-button').click();
-  const notes = {
-    name: 'meeting-notes.md',
-    mimeType: 'text/plain',
-    buffer: Buffer.from('# Notes\n'.repeat(90)),
-  };
-  const photo = { name: 'photo.jpg', mimeType: 'image/jpeg', buffer: Buffer.from([0, 1]) };
-  await (await chooser).setFiles([notes, photo]);
+  await attach(stage, notes(90), { name: 'photo.jpg', mimeType: 'image/jpeg', buffer: Buffer.from([0, 1]) });
   await expect(page.locator('.attach-problem')).not.toBeEmpty();
   await stage.chat.box.fill('/');
   await expect(page.getByRole('option').first()).toBeVisible();
@@ -83,10 +88,17 @@ test('editing, deleting, attaching, prompts', async ({ stage }) => {
   await stage.chat.box.fill('');
 });
 
-test('a context that is nearly full', async ({ stage }) => {
+test('a context that is nearly full, and a question that does not fit', async ({ stage }) => {
+  const { page } = stage;
   await stage.openChat(ANSWERS[stage.options.language].long.question);
-  await stage.page.locator('button.context').click();
+  await page.locator('button.context').click();
   await stage.take('context-choice');
+  await page.keyboard.press('Escape');
+  await page.locator('.new-chat').click();
+  await attach(stage, notes(900));
+  await stage.chat.send(NOTES_QUESTION[stage.options.language]);
+  await expect(page.locator('.answer .error')).toBeVisible();
+  await stage.take('error-context-full');
 });
 
 test('the list of chats, search and shortcuts', async ({ stage }) => {

@@ -43,6 +43,13 @@ async function lookUp(stage: Stage, address: string): Promise<void> {
   await stage.page.locator('#model-address').press('Enter');
 }
 
+/** What the browser allows the page to keep, in bytes; as always without `quotaSize`. */
+async function allow(stage: Stage, quota: { readonly quotaSize?: number }): Promise<void> {
+  const session = await stage.page.context().newCDPSession(stage.page);
+  const { origin } = new URL(stage.page.url());
+  await session.send('Storage.overrideQuotaForOrigin', { origin, ...quota });
+}
+
 test('the model picker', async ({ stage }) => {
   const { page } = stage;
   await page.goto('./');
@@ -97,6 +104,12 @@ test('models that cannot be used', async ({ stage }) => {
     await lookUp(stage, 'tiny/experts');
     await page.waitForTimeout(800);
     await stage.take('error-unsupported');
+    await allow(stage, { quotaSize: 100_000 });
+    await lookUp(stage, KNOWN);
+    await page.locator('.offer-actions .button').first().click();
+    await expect(page.locator('.dock .error')).toBeVisible();
+    await stage.take('error-quota');
+    await allow(stage, {});
     hub.behaviour.token = 'hf_secret';
     await lookUp(stage, KNOWN);
     await page.waitForTimeout(800);

@@ -71,8 +71,22 @@ export class Stage {
   }
 }
 
+/** The device of a project: its window, its way of being touched, its language. */
+function deviceOf({ size, language }: StageOptions) {
+  const isPhone = size === 'phone';
+  return {
+    viewport: VIEWPORTS[size],
+    deviceScaleFactor: isPhone ? 2 : 1.5,
+    hasTouch: isPhone,
+    isMobile: isPhone,
+    locale: language === 'zh' ? 'zh-CN' : 'en-US',
+  };
+}
+
 interface StageFixtures {
   readonly stage: Stage;
+  /** In a browser of its own, which has nothing stored and keeps service workers. */
+  readonly freshStage: Stage;
 }
 
 interface WorkerFixtures extends StageOptions {
@@ -86,16 +100,11 @@ export const test = base.extend<StageFixtures, WorkerFixtures>({
   visit: [
     async ({ size, language, launchOptions }, use) => {
       const profile = mkdtempSync(join(tmpdir(), 'tabmind-screens-'));
-      const isPhone = size === 'phone';
       const context = await chromium.launchPersistentContext(profile, {
         ...launchOptions,
+        ...deviceOf({ size, language }),
         baseURL: `http://localhost:${process.env.E2E_PORT ?? 4173}`,
-        viewport: VIEWPORTS[size],
-        deviceScaleFactor: isPhone ? 2 : 1.5,
-        hasTouch: isPhone,
-        isMobile: isPhone,
         serviceWorkers: 'block',
-        locale: language === 'zh' ? 'zh-CN' : 'en-US',
       });
       const page = await context.newPage();
       await presetSettings(page, { language });
@@ -113,6 +122,11 @@ export const test = base.extend<StageFixtures, WorkerFixtures>({
     const page = await visit.newPage();
     await use(new Stage(page, { size, language }));
     await page.close();
+  },
+  freshStage: async ({ browser, size, language }, use) => {
+    const context = await browser.newContext({ ...deviceOf({ size, language }), serviceWorkers: 'allow' });
+    await use(new Stage(await context.newPage(), { size, language }));
+    await context.close();
   },
 });
 

@@ -1,18 +1,19 @@
+import { benchWords } from '../i18n/bench';
 import { BenchForm } from './bench-form';
 import { CompareFiles } from './compare-files';
+import { FailureNote } from './failure-note';
 import { ReportView } from './report-view';
 import { benchReport, benchState, stopBench } from './session';
+import { stageText } from './stage';
 
 export function BenchApp() {
   const report = benchReport.value;
+  const { page } = benchWords.value;
   return (
     <main class="bench">
-      <a href="./">← Chat</a>
-      <h1>tabmind benchmark</h1>
-      <p class="bench-lead">
-        How fast a model runs in this browser, on this graphics card. Close other tabs and keep this one in
-        front.
-      </p>
+      <a href="./">← {page.chat}</a>
+      <h1>{page.title}</h1>
+      <p class="bench-lead">{page.lead}</p>
       <BenchForm />
       <Progress />
       {report && <ReportView report={report} />}
@@ -23,18 +24,20 @@ export function BenchApp() {
 
 function Progress() {
   const state = benchState.value;
+  const words = benchWords.value;
   return (
     <div class="bench-progress" role="status">
       {state.status === 'running' && (
         <>
-          <span>{state.stage} …</span>
+          <span>{stageText(state.stage, words)} …</span>
           <button type="button" class="button button-quiet" onClick={stopBench}>
-            Stop
+            {words.progress.stop}
           </button>
         </>
       )}
-      {state.status === 'stopped' && <span>Stopped.</span>}
-      {state.status === 'failed' && <span class="bench-failed">{state.message}</span>}
+      {state.status === 'stopped' && <span>{words.progress.stopped}</span>}
+      {state.status === 'done' && <span>{words.progress.done}</span>}
+      {state.status === 'failed' && <FailureNote error={state.error} />}
     </div>
   );
 }

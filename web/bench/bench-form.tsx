@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import type { KvBits, LoadOptions, ModelRef, WeightBits } from '../../src/index';
+import { benchWords } from '../i18n/bench';
 import { STARTER } from '../state/models';
 import { type BenchPlan, gridOf, parseCounts, parseLengths, RANDOM_SHAPE_NAMES } from './plan';
 import { benchState, failBench, startBench } from './session';
@@ -10,6 +11,7 @@ const MATHS = ['auto', 'f32', 'f16'] as const satisfies readonly LoadOptions['ma
 
 export function BenchForm() {
   const isRunning = benchState.value.status === 'running';
+  const { form } = benchWords.value;
   return (
     <form
       class="bench-form"
@@ -22,37 +24,39 @@ export function BenchForm() {
         }
       }}
     >
-      <Field label="Model">
+      <Field label={form.model}>
         <select name="model">
-          <option value="">starter</option>
+          <option value="">{form.starter}</option>
           {RANDOM_SHAPE_NAMES.map((shape) => (
             <option key={shape} value={shape}>
-              random {shape}
+              {form.random(shape)}
             </option>
           ))}
         </select>
       </Field>
-      <Field label="… or the address of a checkpoint">
+      <Field label={form.address}>
         <input name="url" type="url" placeholder="https://huggingface.co/owner/name" />
       </Field>
-      <Choice label="Weight bits" name="weights" values={WEIGHT_BITS} />
-      <Choice label="KV bits" name="kv" values={KV_BITS} />
-      <Choice label="Arithmetic" name="math" values={MATHS} />
-      <Field label="Concurrency">
+      <Choice label={form.weights} name="weights" values={WEIGHT_BITS} />
+      <Choice label={form.kv} name="kv" values={KV_BITS} />
+      <Choice label={form.arithmetic} name="math" values={MATHS} />
+      <Field label={form.concurrency}>
         <input name="concurrency" defaultValue="1,8" />
       </Field>
-      <Field label="Prompt:completion tokens">
+      <Field label={form.lengths}>
         <input name="lengths" defaultValue="128:128" />
       </Field>
-      <Field label="Requests a lane">
+      <Field label={form.runs}>
         <input name="runs" type="number" min="1" defaultValue="5" />
       </Field>
-      <label class="bench-check">
-        <input name="profile" type="checkbox" /> Time every kernel
-      </label>
-      <button type="submit" class="button" disabled={isRunning}>
-        Start
-      </button>
+      <div class="bench-actions">
+        <button type="submit" class="button" disabled={isRunning}>
+          {form.start}
+        </button>
+        <label class="bench-check">
+          <input name="profile" type="checkbox" /> {form.profile}
+        </label>
+      </div>
     </form>
   );
 }
@@ -79,7 +83,7 @@ function Choice({ label, name, values }: ChoiceProps) {
       <select name={name}>
         {values.map((value) => (
           <option key={value} value={value}>
-            {value}
+            {value === 'auto' ? benchWords.value.form.automatic : value}
           </option>
         ))}
       </select>
@@ -87,7 +91,7 @@ function Choice({ label, name, values }: ChoiceProps) {
   );
 }
 
-/** Throws a RangeError in words for the person who typed. */
+/** Throws a `PlanError` for what cannot be read. */
 function planOf(form: FormData): BenchPlan {
   const text = (name: string) => String(form.get(name) ?? '');
   return {

@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
-import { type Comparison, compareReports } from './comparison';
+import { benchWords } from '../i18n/bench';
+import { type Comparison, compareReports, gainText } from './comparison';
 import { failureText } from './failure';
 import type { BenchReport } from './report';
 import { Numbers } from './report-view';
@@ -11,41 +12,45 @@ const failure = signal('');
 /** Two saved reports, side by side. */
 export function CompareFiles() {
   const result = comparison.value;
+  const { compare: words } = benchWords.value;
   return (
-    <section class="bench-report" aria-label="Compare">
-      <h2>Compare two saved reports</h2>
+    <section class="bench-report" aria-label={words.region}>
+      <h2>{words.title}</h2>
       <form
-        class="bench-form"
+        class="bench-form bench-files"
         onSubmit={(event) => {
           event.preventDefault();
           void compare(new FormData(event.currentTarget));
         }}
       >
         <label class="bench-field">
-          <span>A, before</span>
+          <span>{words.before}</span>
           <input type="file" name="before" accept="application/json" required />
         </label>
         <label class="bench-field">
-          <span>B, after</span>
+          <span>{words.after}</span>
           <input type="file" name="after" accept="application/json" required />
         </label>
-        <button type="submit" class="button">
-          Compare
-        </button>
+        <div class="bench-actions">
+          <button type="submit" class="button">
+            {words.start}
+          </button>
+        </div>
       </form>
       {failure.value !== '' && <p class="bench-failed">{failure.value}</p>}
       {result && (
         <>
-          {result.differences.map((words) => (
-            <p key={words}>Not the same: {words}</p>
+          {result.differences.map((difference) => (
+            <p key={difference}>{words.different(difference)}</p>
           ))}
+          {result.unmatched.length > 0 && <p>{words.onlyOne(result.unmatched.join(', '))}</p>}
           <Numbers
-            head={['compared', 'A', 'B', 'B is better by']}
+            head={[words.compared, 'A', 'B', words.gain]}
             rows={result.changes.map(({ what, before, after, gain }) => [
               what,
               numberText(before),
               numberText(after),
-              `${numberText((gain - 1) * 100)} %`,
+              gainText(gain),
             ])}
           />
         </>
@@ -61,13 +66,20 @@ async function compare(form: FormData): Promise<void> {
     comparison.value = compareReports(
       await readReport(form.get('before')),
       await readReport(form.get('after')),
+      benchWords.value,
     );
   } catch (thrown) {
     failure.value = failureText(thrown);
   }
 }
 
+/** Throws an Error in words for a file that is no report. */
 async function readReport(file: FormDataEntryValue | null): Promise<BenchReport> {
-  if (!(file instanceof File)) throw new Error('Choose two files.');
-  return JSON.parse(await file.text());
+  const { noReport } = benchWords.value.compare;
+  if (!(file instanceof File)) throw new Error(noReport);
+  try {
+    return JSON.parse(await file.text());
+  } catch (cause) {
+    throw new Error(noReport, { cause });
+  }
 }

@@ -1,5 +1,6 @@
+import { type BenchDictionary, benchEn } from '../i18n/bench-en';
+import { cellName } from './plan';
 import type { BenchReport, CellResult } from './report';
-import { cellName } from './report-text';
 import { bytesText, numberText, textTable } from './table';
 
 export interface Change {
@@ -18,20 +19,19 @@ export interface Comparison {
   readonly unmatched: readonly string[];
 }
 
-/** Every figure of every cell that both reports have. Throws an Error for something that is no report. */
-export function compareReports(before: BenchReport, after: BenchReport): Comparison {
+/** Every figure of every cell that both reports have. Throws an Error, in `words`, for something that is no report. */
+export function compareReports(before: BenchReport, after: BenchReport, words = benchEn): Comparison {
   for (const report of [before, after])
-    if (report.format !== 'tabmind-bench-1')
-      throw new Error('One of the files is no report of this benchmark.');
+    if (report.format !== 'tabmind-bench-1') throw new Error(words.compare.noReport);
   const names = new Set(after.cells.map(cellName));
   const changes = before.cells.flatMap((cell) => {
     const partner = after.cells.find((other) => cellName(other) === cellName(cell));
-    return partner ? cellChanges(cell, partner) : [];
+    return partner ? cellChanges(cell, partner, words) : [];
   });
   const known = new Set(before.cells.map(cellName));
   return {
-    differences: differencesOf(before, after),
-    changes: [...stepChanges(before, after), ...changes],
+    differences: differencesOf(before, after, words),
+    changes: [...stepChanges(before, after, words), ...changes],
     unmatched: [
       ...[...known].filter((name) => !names.has(name)),
       ...[...names].filter((name) => !known.has(name)),
@@ -39,26 +39,33 @@ export function compareReports(before: BenchReport, after: BenchReport): Compari
   };
 }
 
+/** '+12 %': by how much of itself the first number was bettered. */
+export function gainText(gain: number): string {
+  return `${gain >= 1 ? '+' : '−'}${numberText(Math.abs(gain - 1) * 100)} %`;
+}
+
+/** The comparison for a terminal, in English. */
 export function comparisonText({ differences, changes, unmatched }: Comparison): string {
   const rows = changes.map(({ what, before, after, gain }) => [
     what,
     numberText(before),
     numberText(after),
-    `${gain >= 1 ? '+' : '−'}${numberText(Math.abs(gain - 1) * 100)} %`,
+    gainText(gain),
   ]);
+  const { compare } = benchEn;
   return [
-    ...differences.map((words) => `not the same: ${words}`),
-    textTable(['compared', 'A', 'B', 'better by'], rows),
-    ...(unmatched.length > 0 ? [`only in one of them: ${unmatched.join(', ')}`] : []),
+    ...differences.map(compare.different),
+    textTable([compare.compared, 'A', 'B', compare.gain], rows),
+    ...(unmatched.length > 0 ? [compare.onlyOne(unmatched.join(', '))] : []),
   ].join('\n');
 }
 
-function cellChanges(before: CellResult, after: CellResult): readonly Change[] {
+function cellChanges(before: CellResult, after: CellResult, { columns }: BenchDictionary): readonly Change[] {
   const name = cellName(before);
   return [
-    more(`${name} output tok/s`, before.outputTokensPerSecond, after.outputTokensPerSecond),
-    more(`${name} decode tok/s`, before.decodeTokensPerSecond, after.decodeTokensPerSecond),
-    more(`${name} prefill tok/s`, before.prefillTokensPerSecond, after.prefillTokensPerSecond),
+    more(`${name} ${columns.output}`, before.outputTokensPerSecond, after.outputTokensPerSecond),
+    more(`${name} ${columns.decode}`, before.decodeTokensPerSecond, after.decodeTokensPerSecond),
+    more(`${name} ${columns.prefill}`, before.prefillTokensPerSecond, after.prefillTokensPerSecond),
     ...(['ttft', 'tpot', 'itl', 'e2e'] as const).flatMap((key) => [
       less(`${name} ${key.toUpperCase()} P50, ms`, before[key].p50, after[key].p50),
       less(`${name} ${key.toUpperCase()} P99, ms`, before[key].p99, after[key].p99),
@@ -66,16 +73,21 @@ function cellChanges(before: CellResult, after: CellResult): readonly Change[] {
   ];
 }
 
-function stepChanges(before: BenchReport, after: BenchReport): readonly Change[] {
+function stepChanges(
+  before: BenchReport,
+  after: BenchReport,
+  { compare, facts }: BenchDictionary,
+): readonly Change[] {
   const loads = before.loads.flatMap((load) => {
     const partner = after.loads.find(({ from }) => from === load.from);
-    return partner ? [less(`load (${load.from}), ms`, load.totalMs, partner.totalMs)] : [];
+    return partner ? [less(`${facts.loads[load.from]}, ms`, load.totalMs, partner.totalMs)] : [];
   });
   const kernels = before.kernels.flatMap(({ kernel, microseconds }) => {
     const partner = after.kernels.find((other) => other.kernel === kernel);
     return partner ? [less(`${kernel}, µs`, microseconds, partner.microseconds)] : [];
   });
-  return [...loads, less('dispatches a step', before.step.dispatches, after.step.dispatches), ...kernels];
+  const dispatches = less(compare.dispatches, before.step.dispatches, after.step.dispatches);
+  return [...loads, dispatches, ...kernels];
 }
 
 function more(what: string, before: number, after: number): Change {
@@ -86,16 +98,20 @@ function less(what: string, before: number, after: number): Change {
   return { what, before, after, gain: before / after };
 }
 
-function differencesOf(before: BenchReport, after: BenchReport): readonly string[] {
+function differencesOf(
+  before: BenchReport,
+  after: BenchReport,
+  { compare, facts: names }: BenchDictionary,
+): readonly string[] {
   const facts = (report: BenchReport): Readonly<Record<string, string>> => ({
-    adapter: `${report.gpu.vendor} ${report.gpu.architecture}`,
-    math: report.model.math,
-    model: report.model.id,
-    bits: `W${report.model.weightBits} KV${report.model.kvBits}`,
-    browser: report.userAgent,
-    flags: report.browserFlags,
-    commit: report.commit,
-    'streaming read': `${bytesText(report.step.readBytesPerSecond)}/s`,
+    [names.adapter]: `${report.gpu.vendor} ${report.gpu.architecture}`,
+    [names.arithmetic]: report.model.math,
+    [names.model]: report.model.id,
+    [compare.bits]: `W${report.model.weightBits} KV${report.model.kvBits}`,
+    [names.browser]: report.userAgent,
+    [compare.flags]: report.browserFlags,
+    [names.commit]: report.commit,
+    [names.read]: `${bytesText(report.step.readBytesPerSecond)}/s`,
   });
   const [a, b] = [facts(before), facts(after)];
   return Object.keys(a).flatMap((key) => (a[key] === b[key] ? [] : [`${key}: ${a[key]} / ${b[key]}`]));

@@ -1,4 +1,5 @@
 import type { LoadOptions, ModelRef, RandomShape } from '../../src/index';
+import { type BenchDictionary, benchEn } from '../i18n/bench-en';
 
 /** One point of the grid. */
 export interface CellPlan {
@@ -46,26 +47,40 @@ export function gridOf(
   return lengths.flatMap((pair) => concurrencies.map((concurrency) => ({ concurrency, ...pair })));
 }
 
-/** '128:128,2048:64' → prompt and completion lengths. Throws a RangeError with the piece that cannot be read. */
+/** '8 × 128:128' */
+export function cellName({ concurrency, promptTokens, completionTokens }: CellPlan): string {
+  return `${concurrency} × ${promptTokens}:${completionTokens}`;
+}
+
+/** A piece of a plan that cannot be read; the message is English, `problem` names the words of other languages. */
+export class PlanError extends RangeError {
+  override readonly name = 'PlanError';
+  readonly problem: keyof BenchDictionary['problems'];
+  readonly piece: string;
+
+  constructor(problem: keyof BenchDictionary['problems'], piece: string) {
+    super(benchEn.problems[problem](piece));
+    this.problem = problem;
+    this.piece = piece;
+  }
+}
+
+/** '128:128,2048:64' → prompt and completion lengths. Throws a `PlanError` with the piece that cannot be read. */
 export function parseLengths(text: string): readonly Omit<CellPlan, 'concurrency'>[] {
   return text.split(',').map((piece) => {
     const match = /^\s*(\d+)\s*:\s*(\d+)\s*$/.exec(piece);
     const [promptTokens, completionTokens] = [Number(match?.[1]), Number(match?.[2])];
     // a single token has no time between tokens
-    if (!(promptTokens >= 1 && completionTokens >= 2))
-      throw new RangeError(
-        `"${piece}" is no PROMPT:COMPLETION of 1 or more and 2 or more tokens, such as 128:128.`,
-      );
+    if (!(promptTokens >= 1 && completionTokens >= 2)) throw new PlanError('lengths', piece);
     return { promptTokens, completionTokens };
   });
 }
 
-/** '1,8,32'. Throws a RangeError with the piece that cannot be read. */
+/** '1,8,32'. Throws a `PlanError` with the piece that cannot be read. */
 export function parseCounts(text: string): readonly number[] {
   return text.split(',').map((piece) => {
     const count = Number(piece);
-    if (!Number.isInteger(count) || count < 1)
-      throw new RangeError(`"${piece}" is no whole number of 1 or more.`);
+    if (!Number.isInteger(count) || count < 1) throw new PlanError('count', piece);
     return count;
   });
 }

@@ -1,66 +1,78 @@
+import { type BenchDictionary, benchEn } from '../i18n/bench-en';
 import type { Distribution } from './distribution';
-import type { CellPlan } from './plan';
-import type { BenchReport, CellResult } from './report';
+import { cellName } from './plan';
+import type { BenchReport, CellResult, LoadResult } from './report';
 import { bytesText, numberText, percentText, textTable } from './table';
 
-/** '8 × 128:128' */
-export function cellName({ concurrency, promptTokens, completionTokens }: CellPlan): string {
-  return `${concurrency} × ${promptTokens}:${completionTokens}`;
-}
-
-/** The report for a terminal. */
+/** The report for a terminal, in English. */
 export function reportText(report: BenchReport): string {
   const parts = [factsText(report), throughputText(report.cells), latencyText(report.cells)];
   if (report.kernels.length > 0) parts.push(kernelText(report));
   return parts.join('\n\n');
 }
 
-export function factRows(report: BenchReport): readonly (readonly [string, string])[] {
-  const { gpu, model, memory, step, loads } = report;
+/** Name and value of all that surrounds the numbers. */
+export function factRows(
+  report: BenchReport,
+  { facts }: BenchDictionary,
+): readonly (readonly [name: string, value: string])[] {
+  const { gpu, model, memory, step } = report;
   return [
-    ['adapter', `${gpu.vendor} ${gpu.architecture} ${gpu.description}`.trim()],
-    ['features', gpu.features.join(', ') || 'none'],
-    ['math', `${model.math}, subgroups of ${gpu.subgroupSize}`],
-    ['browser', [report.userAgent, report.browserFlags].filter(Boolean).join(' ')],
-    ['commit', report.commit || 'unknown'],
+    [facts.adapter, `${gpu.vendor} ${gpu.architecture} ${gpu.description}`.trim()],
+    [facts.features, gpu.features.join(', ') || facts.none],
+    [facts.arithmetic, facts.subgroups(model.math, String(gpu.subgroupSize))],
+    [facts.browser, [report.userAgent, report.browserFlags].filter(Boolean).join(' ')],
+    [facts.commit, report.commit || facts.unknown],
     [
-      'model',
-      `${model.id}: ${numberText(model.parameters / 1e6)} M parameters, W${model.weightBits} KV${model.kvBits}, context ${model.contextLength}`,
+      facts.model,
+      facts.modelText(
+        model.id,
+        numberText(model.parameters / 1e6),
+        `W${model.weightBits} KV${model.kvBits}`,
+        String(model.contextLength),
+      ),
     ],
     [
-      'GPU memory',
-      `${bytesText(memory.weightBytes)} weights, ${bytesText(memory.kvBytes)} KV pool, ${bytesText(memory.scratchBytes)} scratch`,
+      facts.memory,
+      facts.memoryText(
+        bytesText(memory.weightBytes),
+        bytesText(memory.kvBytes),
+        bytesText(memory.scratchBytes),
+      ),
     ],
-    ...loads.map((load): [string, string] => [
-      `load (${load.from})`,
-      `${numberText(load.totalMs)} ms, weights after ${numberText(load.weightsMs)} ms: ${bytesText(load.bytes)} at ${bytesText(load.bytesPerSecond)}/s`,
-    ]),
+    ...report.loads.map((load) => loadRow(load, facts)),
     [
-      'a decode step',
-      `${step.dispatches} dispatches of ${step.bindingsPerDispatch} bindings, ${bytesText(step.weightBytes)} of weights and ${bytesText(step.kvBytesPerToken)} a cached token`,
+      facts.step,
+      facts.stepText(
+        String(step.dispatches),
+        String(step.bindingsPerDispatch),
+        bytesText(step.weightBytes),
+        bytesText(step.kvBytesPerToken),
+      ),
     ],
-    ['streaming read', `${bytesText(step.readBytesPerSecond)}/s`],
+    [facts.read, `${bytesText(step.readBytesPerSecond)}/s`],
   ];
 }
 
+function loadRow(load: LoadResult, facts: BenchDictionary['facts']): readonly [string, string] {
+  const text = facts.loadText(
+    numberText(load.totalMs),
+    numberText(load.weightsMs),
+    bytesText(load.bytes),
+    bytesText(load.bytesPerSecond),
+  );
+  return [facts.loads[load.from], text];
+}
+
 function factsText(report: BenchReport): string {
-  return factRows(report)
+  return factRows(report, benchEn)
     .map(([name, value]) => `${name.padEnd(18)} ${value}`)
     .join('\n');
 }
 
 function throughputText(cells: readonly CellResult[]): string {
-  const head = [
-    'throughput',
-    'requests',
-    'input tok/s',
-    'output tok/s',
-    'req/s',
-    'prefill tok/s',
-    'decode tok/s',
-    'MB/token',
-    'of the roof',
-  ];
+  const { throughput, requests, input, output, rate, prefill, decode, bytes, roof } = benchEn.columns;
+  const head = [throughput, requests, input, output, rate, prefill, decode, bytes, roof];
   return textTable(
     head,
     cells.map((cell) => [
@@ -83,7 +95,7 @@ function latencyText(cells: readonly CellResult[]): string {
     ...[mean, p50, p75, p95, p99].map(numberText),
   ];
   return textTable(
-    ['latency, ms', 'mean', 'P50', 'P75', 'P95', 'P99'],
+    [benchEn.columns.latency, benchEn.columns.mean, 'P50', 'P75', 'P95', 'P99'],
     cells.flatMap((cell) => [
       row(`${cellName(cell)} TTFT`, cell.ttft),
       row(`${cellName(cell)} TPOT`, cell.tpot),
@@ -95,11 +107,12 @@ function latencyText(cells: readonly CellResult[]): string {
 
 function kernelText({ kernels }: BenchReport): string {
   const total = kernels.reduce((sum, { microseconds }) => sum + microseconds, 0);
+  const { kernels: title, launches, share } = benchEn.columns;
   return textTable(
-    ['kernels of a step', 'launches', 'µs', 'share'],
-    kernels.map(({ kernel, launches, microseconds }) => [
+    [title, launches, 'µs', share],
+    kernels.map(({ kernel, launches: count, microseconds }) => [
       kernel,
-      String(launches),
+      String(count),
       numberText(microseconds),
       percentText(total > 0 ? microseconds / total : 0),
     ]),

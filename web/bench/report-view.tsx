@@ -1,47 +1,56 @@
+import { CopyButton } from '../components/copy-button';
+import { benchWords } from '../i18n/bench';
 import { BarChart } from './bar-chart';
+import { cellName } from './plan';
 import type { BenchReport, CellResult } from './report';
-import { cellName, factRows } from './report-text';
+import { factRows } from './report-text';
 import { numberText, percentText } from './table';
 
 export function ReportView({ report }: { readonly report: BenchReport }) {
+  const words = benchWords.value;
   return (
-    <section class="bench-report" aria-label="Report">
-      <h2>Report</h2>
-      <button type="button" class="button button-quiet" onClick={() => saveReport(report)}>
-        Save as JSON
-      </button>
-      <table class="bench-facts">
-        <tbody>
-          {factRows(report).map(([name, value]) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              <td>{value}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+    <section class="bench-report" aria-label={words.report.title}>
+      <h2>{words.report.title}</h2>
+      <div class="bench-actions">
+        <button type="button" class="button button-quiet" onClick={() => saveReport(report)}>
+          {words.report.save}
+        </button>
+        <CopyButton text={() => reportJson(report)} label={words.report.copy} />
+      </div>
+      <dl class="bench-facts">
+        {factRows(report, words).map(([name, value], index) => (
+          <div key={index}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
       <Throughput cells={report.cells} />
       <Latency cells={report.cells} />
-      <div class="bench-charts">
-        <BarChart
-          title="Output tokens per second"
-          bars={bars(report.cells, (c) => c.outputTokensPerSecond)}
-        />
-        <BarChart title="Time to first token, P50, ms" bars={bars(report.cells, (c) => c.ttft.p50)} />
-        <BarChart title="Between tokens, P95, ms" bars={bars(report.cells, (c) => c.itl.p95)} />
-        <BarChart title="Share of the memory roof, %" bars={bars(report.cells, (c) => c.roofShare * 100)} />
-        {report.kernels.length > 0 && (
-          <BarChart
-            title="Kernels of a decode step, µs"
-            bars={report.kernels.map(({ kernel, launches, microseconds }) => ({
-              label: `${kernel} × ${launches}`,
-              value: microseconds,
-              text: numberText(microseconds),
-            }))}
-          />
-        )}
-      </div>
+      <Charts report={report} />
     </section>
+  );
+}
+
+function Charts({ report: { cells, kernels } }: { readonly report: BenchReport }) {
+  const { charts } = benchWords.value;
+  return (
+    <div class="bench-charts">
+      <BarChart title={charts.output} bars={bars(cells, (cell) => cell.outputTokensPerSecond)} />
+      <BarChart title={charts.ttft} bars={bars(cells, (cell) => cell.ttft.p50)} />
+      <BarChart title={charts.itl} bars={bars(cells, (cell) => cell.itl.p95)} />
+      <BarChart title={charts.roof} bars={bars(cells, (cell) => cell.roofShare * 100)} />
+      {kernels.length > 0 && (
+        <BarChart
+          title={charts.kernels}
+          bars={kernels.map(({ kernel, launches, microseconds }) => ({
+            label: `${kernel} × ${launches}`,
+            value: microseconds,
+            text: numberText(microseconds),
+          }))}
+        />
+      )}
+    </div>
   );
 }
 
@@ -53,15 +62,8 @@ function bars(cells: readonly CellResult[], pickValue: (cell: CellResult) => num
 }
 
 function Throughput({ cells }: { readonly cells: readonly CellResult[] }) {
-  const head = [
-    'cell',
-    'input tok/s',
-    'output tok/s',
-    'req/s',
-    'prefill tok/s',
-    'decode tok/s',
-    'of the roof',
-  ];
+  const { throughput, input, output, rate, prefill, decode, roof } = benchWords.value.columns;
+  const head = [throughput, input, output, rate, prefill, decode, roof];
   return (
     <Numbers
       head={head}
@@ -85,7 +87,8 @@ function Latency({ cells }: { readonly cells: readonly CellResult[] }) {
       return [`${cellName(cell)} ${key.toUpperCase()}`, ...[mean, p50, p75, p95, p99].map(numberText)];
     }),
   );
-  return <Numbers head={['latency, ms', 'mean', 'P50', 'P75', 'P95', 'P99']} rows={rows} />;
+  const { latency, mean } = benchWords.value.columns;
+  return <Numbers head={[latency, mean, 'P50', 'P75', 'P95', 'P99']} rows={rows} />;
 }
 
 interface NumbersProps {
@@ -121,8 +124,10 @@ export function Numbers({ head, rows }: NumbersProps) {
   );
 }
 
+const reportJson = (report: BenchReport): string => JSON.stringify(report, null, 1);
+
 function saveReport(report: BenchReport): void {
-  const url = URL.createObjectURL(new Blob([JSON.stringify(report, null, 1)], { type: 'application/json' }));
+  const url = URL.createObjectURL(new Blob([reportJson(report)], { type: 'application/json' }));
   const link = document.createElement('a');
   link.href = url;
   link.download = `tabmind-bench-${report.date.slice(0, 19).replaceAll(':', '-')}.json`;

@@ -5,10 +5,10 @@ import { timeLoad, withRoom } from './load';
 import { type BenchPlan, neededSizes } from './plan';
 import { Prompts } from './prompt';
 import type { BenchReport, CellResult, LoadResult, StepFacts } from './report';
+import type { BenchStage } from './stage';
 
 export interface BenchHooks {
-  /** What is being done, for a person who waits. */
-  readonly onStage?: (words: string) => void;
+  readonly onStage?: (stage: BenchStage) => void;
   readonly onCell?: (cell: CellResult) => void;
   readonly signal?: AbortSignal;
 }
@@ -29,17 +29,14 @@ export async function runBench(
   const { stats, gpu, model } = await loaded(engine);
   if (plan.vendor !== undefined && gpu.vendor !== plan.vendor)
     throw new Error(`The adapter is of ${gpu.vendor}, not of ${plan.vendor}.`);
-  onStage?.('measuring the read speed of the memory');
+  onStage?.({ kind: 'reading' });
   const readBytesPerSecond = await engine.measureReadSpeed();
   const step = stepFacts(stats, readBytesPerSecond);
   const prompts = new Prompts(model.vocabSize, plan.seed);
   const cells: CellResult[] = [];
   for (const [index, cell] of plan.cells.entries()) {
     signal?.throwIfAborted();
-    const { concurrency, promptTokens, completionTokens } = cell;
-    onStage?.(
-      `cell ${index + 1} of ${plan.cells.length}: ${concurrency} × ${promptTokens}:${completionTokens}`,
-    );
+    onStage?.({ kind: 'cell', index: index + 1, total: plan.cells.length, cell });
     const result = await measureCell(cell, {
       engine,
       prompts,
@@ -50,7 +47,7 @@ export async function runBench(
     cells.push(result);
     hooks.onCell?.(result);
   }
-  if (plan.profile) onStage?.('timing kernels');
+  if (plan.profile) onStage?.({ kind: 'kernels' });
   const kernels = plan.profile ? await profile(engine, plan) : [];
   return {
     format: 'tabmind-bench-1',
@@ -87,7 +84,7 @@ async function loadAll(
       model,
       options,
       ({ phase, loadedBytes, totalBytes }) =>
-        onStage?.(`loading: ${phase}${percent(loadedBytes, totalBytes)}`),
+        onStage?.({ kind: 'loading', phase, share: totalBytes > 0 ? loadedBytes / totalBytes : null }),
       signal,
     );
     loads.push(result);
@@ -113,8 +110,4 @@ function stepFacts(stats: EngineStats, readBytesPerSecond: number): StepFacts {
     kvBytesPerToken: stats.kvBytesPerToken,
     readBytesPerSecond,
   };
-}
-
-function percent(loadedBytes: number, totalBytes: number): string {
-  return totalBytes > 0 ? ` ${Math.floor((loadedBytes / totalBytes) * 100)} %` : '';
 }

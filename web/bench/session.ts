@@ -1,15 +1,15 @@
 import { signal } from '@preact/signals';
 import { createEngine, type Engine } from '../../src/index';
-import { failureText } from './failure';
 import type { BenchPlan } from './plan';
 import type { BenchReport } from './report';
 import { runBench } from './run';
+import type { BenchStage } from './stage';
 
 /** What the page shows of the benchmark that runs or has run. */
 export type BenchState =
   | { readonly status: 'idle' }
-  | { readonly status: 'running'; readonly stage: string }
-  | { readonly status: 'failed'; readonly message: string }
+  | { readonly status: 'running'; readonly stage: BenchStage }
+  | { readonly status: 'failed'; readonly error: unknown }
   | { readonly status: 'stopped' }
   | { readonly status: 'done' };
 
@@ -24,7 +24,7 @@ export async function startBench(plan: BenchPlan): Promise<void> {
   const controller = new AbortController();
   running = controller;
   benchReport.value = null;
-  benchState.value = { status: 'running', stage: 'starting' };
+  benchState.value = { status: 'running', stage: { kind: 'starting' } };
   try {
     shared ??= createEngine();
     benchReport.value = await runBench(shared, plan, {
@@ -37,7 +37,7 @@ export async function startBench(plan: BenchPlan): Promise<void> {
   } catch (thrown) {
     benchState.value = controller.signal.aborted
       ? { status: 'stopped' }
-      : { status: 'failed', message: failureText(thrown) };
+      : { status: 'failed', error: thrown };
   } finally {
     running = null;
   }
@@ -48,5 +48,5 @@ export function stopBench(): void {
 }
 
 export function failBench(thrown: unknown): void {
-  benchState.value = { status: 'failed', message: failureText(thrown) };
+  benchState.value = { status: 'failed', error: thrown };
 }

@@ -22,7 +22,7 @@ export function formatBytes(bytes: number): string {
   let scaled = bytes;
   let unit: (typeof units)[number] = 'B';
   for (const next of units.slice(1)) {
-    if (scaled < 1000) break;
+    if (scaled < 999.5) break;
     scaled /= 1000;
     unit = next;
   }
@@ -34,9 +34,13 @@ export function formatDay(atMs: number): string {
   return new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium' }).format(atMs);
 }
 
-/** "85 ms", "1.25 s". */
-export const formatDuration = (ms: number): string =>
-  ms < 1000 ? `${formats.value.whole.format(ms)} ms` : `${formats.value.short.format(ms / 1000)} s`;
+/** "85 ms", "1.25 s" (Chinese: "1.25 秒"). */
+export function formatDuration(ms: number): string {
+  const isShort = ms < 999.5;
+  const units = locale.value === 'zh' ? ['毫秒', '秒'] : ['ms', 's'];
+  const number = isShort ? formats.value.whole.format(ms) : formats.value.short.format(ms / 1000);
+  return `${number} ${isShort ? units[0] : units[1]}`;
+}
 
 /** "23 sec", "4 min", "1.5 hr": one unit is enough for a guess. */
 export function formatTimeLeft(seconds: number): string {

@@ -38,7 +38,7 @@ export const settingsEn = {
   },
   answers: {
     intro: (model: string) =>
-      `For ${model}. Grey numbers are the model’s own; they count until you enter another.`,
+      `For ${model}. Gray numbers are the model’s own; they count until you enter another.`,
     own: 'Default',
     random: 'Random',
     unlimited: 'No limit',
@@ -67,7 +67,7 @@ export const settingsEn = {
       seed: 'The same seed draws the same words.',
     },
     stop: 'Stop strings',
-    stopHint: 'One a line. An answer ends before any of them.',
+    stopHint: 'One per line. An answer ends before any of them.',
     range: (min: string, max: string) => `From ${min} to ${max}.`,
   },
   prompts: {

@@ -7,7 +7,7 @@ export const settingsZh: SettingsDictionary = {
     chat: '此对话',
     answers: '回答',
     prompts: '提示词',
-    memory: '内存',
+    memory: '显存',
     data: '数据',
   },
   textSize: '文字大小',

@@ -23,7 +23,7 @@ const errors: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   'out-of-memory': {
     title: '显存不足',
-    advice: '请关闭占用显卡的其他标签页或程序，减少模型占用的内存，或选择更小的模型。',
+    advice: '请关闭占用显卡的其他标签页或程序，减少模型占用的显存，或选择更小的模型。',
   },
   'wrong-arithmetic': {
     title: '显卡的计算结果不正确',
@@ -150,7 +150,7 @@ export const zh: Dictionary = {
       'convert-again': '重新转换',
       'drop-oldest': '略去最早的对话',
       'new-chat': '开始新对话',
-      'memory-settings': '内存设置',
+      'memory-settings': '显存设置',
       'give-token': '输入访问令牌',
       'open-folder': '重新打开文件夹',
     },
