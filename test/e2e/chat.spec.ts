@@ -30,6 +30,11 @@ test.describe
       const numbers = chat.answers.last().locator('.numbers');
       await expect(numbers).toContainText(/[\d.,]+ tok\/s/);
       await expect(numbers).toContainText(/first word [\d.,]+ m?s/);
+      await expect(chat.page.locator('.visually-hidden[role=status]')).toHaveText('The answer is complete');
+      await chat.page.locator('.kv-blocks').click();
+      const panel = chat.page.getByRole('dialog', { name: 'Engine' });
+      await expect(panel).toContainText(/Graphics card\w+.*Arithmetic32 bits.*Weights[\d.]+ MB.*free/);
+      await chat.page.keyboard.press('Escape');
     });
 
     test('remembers the turn before in a follow-up', async () => {

@@ -131,11 +131,20 @@ test('search finds titles and texts and leads there, by keyboard alone', async (
   await page.keyboard.press('Control+k');
   await field.fill('zebra');
   await expect(page.getByText('Nothing found.')).toBeVisible();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Control+b');
+  await expect(page.locator('.history')).toHaveCount(0);
+  await page.keyboard.press('Control+b');
+  await expect(page.locator('.history')).toBeVisible();
+  await page.keyboard.press('Control+Shift+O');
+  await expect(page.locator('.turn')).toHaveCount(0);
+  await expect(page.locator('#message')).toBeFocused();
 });
 
 test('everything can be exported, wiped, and imported again', async ({ page }) => {
   await item(page, 'Why is the sky blue?').click();
   await openSettings(page, 'Data');
+  await expect(page.locator('.hosts')).toContainText(new URL(page.url()).host);
   const saved = page.waitForEvent('download');
   await page.getByRole('button', { name: 'JSON' }).click();
   const path = await (await saved).path();

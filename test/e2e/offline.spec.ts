@@ -122,6 +122,13 @@ test('someone who begins with another model has the starter offline all the same
       return cached.flat().length;
     });
   await expect.poll(starter).toBe(5);
+  // a page of the first visit has no service worker in control, and takes a new version all the same
+  site.publishVersion();
+  await page.evaluate(async () => (await navigator.serviceWorker.ready).update());
+  const reload = page.waitForEvent('load');
+  await page.getByRole('button', { name: 'Reload', exact: true }).click();
+  await reload;
+  await expect(page.locator('.update-toast')).toHaveCount(0);
   await goOffline(context);
   await page.reload();
   const part = await page.evaluate(async () => {

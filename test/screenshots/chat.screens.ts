@@ -94,7 +94,6 @@ test('a context that is nearly full, and a question that does not fit', async ({
   await page.locator('button.context').click();
   await stage.take('context-choice');
   await page.keyboard.press('Escape');
-  await page.locator('.new-chat').click();
   await attach(stage, notes(900));
   await stage.chat.send(NOTES_QUESTION[stage.options.language]);
   await expect(page.locator('.answer .error')).toBeVisible();

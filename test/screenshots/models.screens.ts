@@ -104,16 +104,17 @@ test('models that cannot be used', async ({ stage }) => {
     await lookUp(stage, 'tiny/experts');
     await page.waitForTimeout(800);
     await stage.take('error-unsupported');
+    hub.behaviour.token = 'hf_secret';
+    await lookUp(stage, KNOWN);
+    await page.waitForTimeout(800);
+    await stage.take('error-gated');
+    delete hub.behaviour.token;
     await allow(stage, { quotaSize: 100_000 });
     await lookUp(stage, KNOWN);
     await page.locator('.offer-actions .button').first().click();
     await expect(page.locator('.dock .error')).toBeVisible();
     await stage.take('error-quota');
     await allow(stage, {});
-    hub.behaviour.token = 'hf_secret';
-    await lookUp(stage, KNOWN);
-    await page.waitForTimeout(800);
-    await stage.take('error-gated');
   });
 });
 

@@ -59,15 +59,23 @@ describe('an error', () => {
   });
 
   it('of a full context offers more room, and once it is there, another try', () => {
-    page.putHead(page.newHead(page.openId.value));
+    const question = (id: string, parent: string | null) =>
+      [id, { role: 'user', id, parent, text: 'How?', createdMs: 0 }] as const;
+    page.messagesOf(page.openId.value).value = new Map([question('q1', null), question('q2', 'q1')]);
+    const head = page.newHead(page.openId.value);
+    page.putHead({ ...head, leaf: 'q1' });
+    expect(actionsFor('context-full')).toEqual(['memory-settings', 'new-chat']);
+    page.putHead({ ...head, leaf: 'q2' });
     expect(actionsFor('context-full')).toEqual(['drop-oldest', 'memory-settings', 'new-chat']);
-    page.putHead({ ...page.newHead(page.openId.value), dropsOldest: true });
+    page.putHead({ ...head, leaf: 'q2', dropsOldest: true });
     expect(actionsFor('context-full', { maxTokens: 64 })).toEqual(['memory-settings', 'new-chat']);
     const model = { contextLength: 128 } as NonNullable<typeof NOTHING_LOADED.model>;
     page.stats.value = { ...NOTHING_LOADED, model, kvBlocksTotal: 3, kvBlockTokens: 32 };
     expect(actionsFor('context-full', { maxTokens: 64 })).toEqual(['retry', 'new-chat']);
     expect(actionsFor('context-full', { maxTokens: 96 })).toEqual(['memory-settings', 'new-chat']);
     page.stats.value = null;
+    page.unload(page.openId.value);
+    page.putHead(head);
   });
 
   it('opens the memory settings, and the catalogue', async () => {

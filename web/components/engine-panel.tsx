@@ -23,7 +23,10 @@ function rows(): readonly Row[] {
       name: engine.gpu,
       values: [gpu?.description || [gpu?.vendor, gpu?.architecture].filter(Boolean).join(' ')],
     },
-    { name: engine.arithmetic, values: [current.model.math] },
+    {
+      name: engine.arithmetic,
+      values: [engine.maths[current.model.math], ...(gpu?.f16 === false ? [engine.noHalf] : [])],
+    },
     { name: engine.weights, values: [formatBytes(current.weightBytes)] },
     { name: engine.kv, values: [formatBytes(current.kvBytes)] },
     {

@@ -32,11 +32,11 @@ export const benchEn = {
     start: 'Start',
   },
   stages: {
-    starting: 'starting',
-    loading: (phase: LoadPhase, percent: string) => `loading: ${phases[phase]}${percent}`,
-    reading: 'measuring the read speed of the memory',
-    cell: (index: number, total: number, name: string) => `cell ${index} of ${total}: ${name}`,
-    kernels: 'timing kernels',
+    starting: 'Starting',
+    loading: (phase: LoadPhase, percent: string) => `Loading: ${phases[phase]}${percent}`,
+    reading: 'Measuring the read speed of the memory',
+    cell: (index: number, total: number, name: string) => `Cell ${index} of ${total}: ${name}`,
+    kernels: 'Timing kernels',
   },
   progress: { stop: 'Stop', stopped: 'Stopped.', done: 'Done. The report is below.' },
   report: {

@@ -107,6 +107,8 @@ export const chatEn = {
     generated: 'Tokens written',
     bench: 'Open the benchmark',
     arithmetic: 'Arithmetic',
+    maths: { f16: '16 bits, summed in 32 (f16)', f32: '32 bits (f32)' },
+    noHalf: 'this card offers no 16-bit numbers',
   },
   keep: {
     title: 'This chat could not be saved',

@@ -98,6 +98,8 @@ export const chatZh: ChatDictionary = {
     generated: '已生成的词元',
     bench: '打开性能测试',
     arithmetic: '运算精度',
+    maths: { f16: '16 位，以 32 位累加 (f16)', f32: '32 位 (f32)' },
+    noHalf: '这块显卡不提供 16 位运算',
   },
   keep: {
     title: '此对话无法保存',

@@ -217,6 +217,10 @@ export const en = {
       'open-folder': 'Open the folder again',
     },
     texts: errors,
+    gated: {
+      title: 'This model is behind a gate',
+      advice: 'Its hub wants an access token of an account that has accepted its terms.',
+    },
     folder: {
       title: 'The folder has to be opened again',
       advice:

@@ -155,6 +155,10 @@ export const zh: Dictionary = {
       'open-folder': '重新打开文件夹',
     },
     texts: errors,
+    gated: {
+      title: '此模型需要授权',
+      advice: '模型库要求提供访问令牌，其账号须已接受该模型的条款。',
+    },
     folder: {
       title: '需要重新打开文件夹',
       advice: '页面关闭后浏览器不再记得它，或其中的文件有变动。其中应有 config.json 和 safetensors 文件。',

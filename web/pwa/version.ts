@@ -62,10 +62,21 @@ export function takeUpdate(): void {
     if (generating.value.size > 0) return;
     queueMicrotask(() => {
       stop();
-      if (waiting === null) location.reload();
-      else tell(waiting, 'take-over');
+      reloadInto(waiting);
     });
   });
+}
+
+/** A page of the first visit is not controlled and hears of no new controller, so it waits for the worker itself. */
+function reloadInto(worker: ServiceWorker | null): void {
+  if (worker?.state !== 'installed') {
+    location.reload();
+    return;
+  }
+  worker.addEventListener('statechange', () => {
+    if (worker.state === 'activated') location.reload();
+  });
+  tell(worker, 'take-over');
 }
 
 export function postponeUpdate(): void {

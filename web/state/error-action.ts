@@ -67,12 +67,13 @@ const OTHERWISE: Partial<Readonly<Record<ErrorCode, ErrorAction>>> = {
   'bad-template': 'retry',
 };
 
-/** Leaving out turns helps once, more room only when the model was loaded again with it. */
+/** Leaving out turns helps once and where there are some, more room only when the model was loaded again with it. */
 function contextActions({ details: { maxTokens } }: TabmindError): readonly ErrorAction[] {
   const { model, kvBlocksTotal = 0, kvBlockTokens = 0 } = stats.value ?? {};
   const roomTokens = Math.min(model?.contextLength ?? 0, kvBlocksTotal * kvBlockTokens);
   if (typeof maxTokens === 'number' && roomTokens > maxTokens) return ['retry', 'new-chat'];
-  const first: readonly ErrorAction[] = openHead.value.dropsOldest ? [] : ['drop-oldest'];
+  const hasOlder = path.value.filter(({ role }) => role === 'user').length > 1;
+  const first: readonly ErrorAction[] = openHead.value.dropsOldest || !hasOlder ? [] : ['drop-oldest'];
   return [...first, 'memory-settings', 'new-chat'];
 }
 
