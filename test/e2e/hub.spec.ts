@@ -147,7 +147,7 @@ test('a model of the catalog is found, judged, downloaded and deleted', async ({
   await page.getByRole('searchbox').fill('smollm2 135');
   await expect(rows).toHaveCount(1);
   await expect(rows).toContainText('135M parameters · Apache 2.0 · 269 MB to download');
-  await expect(rows).toContainText(/Needs \d+ MB · fits/);
+  await expect(rows).toContainText(/Needs \d+ MB in 4 bits · fits/);
   expect(hub.seen).toEqual([]);
 
   await rows.getByRole('button').click();

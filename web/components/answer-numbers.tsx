@@ -15,6 +15,15 @@ interface Row {
   readonly value: string;
 }
 
+function promptText({ prompt_tokens, prompt_tokens_details }: AnswerUsage): string {
+  const { numbers } = chatWords.value;
+  const { cached_tokens } = prompt_tokens_details;
+  const count = formatCount(prompt_tokens);
+  return cached_tokens === 0
+    ? numbers.answerTokens(count)
+    : numbers.promptTokens(count, formatCount(cached_tokens));
+}
+
 function rows({
   usage,
   timings,
@@ -25,13 +34,7 @@ function rows({
     usage === null
       ? []
       : [
-          {
-            name: numbers.prompt,
-            value: numbers.promptTokens(
-              formatCount(usage.prompt_tokens),
-              formatCount(usage.prompt_tokens_details.cached_tokens),
-            ),
-          },
+          { name: numbers.prompt, value: promptText(usage) },
           { name: numbers.answer, value: numbers.answerTokens(formatCount(usage.completion_tokens)) },
         ];
   return [

@@ -88,7 +88,7 @@ function Badges({ model, memory, isBest }: Candidate & { readonly isBest: boolea
 
 function Verdict({ fit, memory }: Candidate) {
   const text = pickerWords.value.catalog;
-  const needs = text.needs(formatBytes(memory.totalBytes));
+  const needs = text.needs(formatBytes(memory.totalBytes), DEFAULT_WEIGHT_BITS);
   if (fit === null) return <span class="catalog-fit">{needs}</span>;
   return (
     <span class={`catalog-fit catalog-${fit}`}>

@@ -25,7 +25,7 @@ export const pickerEn = {
     gated: 'Needs a token',
     facts: (parameters: string, licence: string, download: string) =>
       `${parameters} parameters · ${licence} · ${download} to download`,
-    needs: (size: string) => `Needs ${size}`,
+    needs: (size: string, bits: number) => `Needs ${size} in ${bits} bits`,
     fits: { fits: 'fits', tight: 'just fits', 'too-big': 'too big' },
     downloaded: 'Downloaded',
     begun: 'Partly downloaded',

@@ -24,7 +24,7 @@ export const pickerZh: PickerDictionary = {
     phone: '手机可用',
     gated: '需要令牌',
     facts: (parameters, licence, download) => `${parameters} 参数 · ${licence} · 下载 ${download}`,
-    needs: (size) => `需要 ${size}`,
+    needs: (size, bits) => `以 ${bits} 位运行需要 ${size}`,
     fits: { fits: '可以运行', tight: '勉强可以', 'too-big': '太大' },
     downloaded: '已下载',
     begun: '已下载一部分',

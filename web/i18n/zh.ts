@@ -78,7 +78,7 @@ export const zh: Dictionary = {
   },
   composer: {
     label: '消息',
-    placeholder: (name) => `发消息给 ${name}`,
+    placeholder: (name) => `问问 ${name}`,
     send: '发送',
     stop: '停止',
     stopHint: '停止 (Esc)',
