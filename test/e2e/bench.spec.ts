@@ -10,7 +10,7 @@ test('the benchmark page measures the starter and shows the report', async ({ pa
   await page.goto('/bench.html');
   await page.getByLabel('Concurrency').fill('1');
   await page.getByLabel('Prompt:completion tokens').fill('8:4');
-  await page.getByLabel('Requests a lane').fill('1');
+  await page.getByLabel('Requests per lane').fill('1');
   await page.getByRole('button', { name: 'Start' }).click();
   const report = page.getByRole('region', { name: 'Report' });
   await expect(report).toBeVisible({ timeout: 120_000 });
