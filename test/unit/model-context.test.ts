@@ -46,9 +46,10 @@ async function lastOptions(): Promise<LoadOptions | undefined> {
 
 describe('the longest conversation of a model', () => {
   it('is what was chosen last, on the memory page or in the offer', async () => {
-    page.changeLoadChoice(MODEL.id, { contextLength: 2048, kvBits: 4 });
+    page.changeLoadChoice(MODEL.id, { contextLength: 2048, kvBits: 4, math: 'f32' });
     page.chooseNew(MODEL);
-    expect(await lastOptions()).toMatchObject({ contextLength: 2048, kvBits: 4 });
+    expect(await lastOptions()).toMatchObject({ contextLength: 2048, kvBits: 4, math: 'f32' });
+    page.changeLoadChoice(MODEL.id, { contextLength: 2048, kvBits: 4 });
     await page.offerContext(MODEL, 16384);
     expect(await lastOptions()).toMatchObject({ contextLength: 16384, kvBits: 4 });
     // the memory page shows the same

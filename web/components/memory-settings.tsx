@@ -103,6 +103,19 @@ function ShareRow() {
   );
 }
 
+/** For cards whose 16-bit arithmetic is not to be trusted, and to compare. */
+function MathRow() {
+  const { memory } = settingsWords.value;
+  return (
+    <SwitchRow
+      label={memory.exact}
+      hint={memory.exactHint}
+      isOn={chosen().math === 'f32'}
+      onSwitch={(isOn) => change({ math: isOn ? 'f32' : undefined })}
+    />
+  );
+}
+
 function ReloadRow() {
   const { memory } = settingsWords.value;
   if (modelState.value.status !== 'ready') return <p class="hint">{memory.notLoaded}</p>;
@@ -125,7 +138,7 @@ function ReloadRow() {
   );
 }
 
-/** The model's context and its cache. What is loaded stays as it is until the one button is pressed. */
+/** The model's context, its cache and its arithmetic. What is loaded stays as it is until the one button is pressed. */
 export function MemorySettings() {
   const { memory } = settingsWords.value;
   const id = selectedModel.value.id;
@@ -146,6 +159,7 @@ export function MemorySettings() {
       />
       <p class="hint under">{memory.kvHint}</p>
       <ShareRow />
+      <MathRow />
       <ReloadRow />
     </>
   );

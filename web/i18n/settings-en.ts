@@ -98,6 +98,8 @@ export const settingsEn = {
     roomNow: (tokens: string, size: string) => `Now: ${tokens} tokens in ${size}`,
     roomThen: (tokens: string, size: string) => `Then: about ${tokens} tokens in ${size}`,
     tooBig: 'The graphics card does not give that much.',
+    exact: 'Compute in 32 bits only',
+    exactHint: 'Slower. For graphics cards or drivers whose 16-bit arithmetic goes wrong.',
     reload: 'Reload the model',
     reloadHint: 'Answers that are under way are stopped.',
     unchanged: 'The model is loaded with these settings.',

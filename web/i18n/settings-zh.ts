@@ -90,6 +90,8 @@ export const settingsZh: SettingsDictionary = {
     roomNow: (tokens, size) => `当前：${size}，可容纳 ${tokens} 个词元`,
     roomThen: (tokens, size) => `之后：${size}，约可容纳 ${tokens} 个词元`,
     tooBig: '显卡无法提供这么多显存。',
+    exact: '只用 32 位计算',
+    exactHint: '速度较慢，适用于 16 位运算出错的显卡或驱动。',
     reload: '重新加载模型',
     reloadHint: '正在进行的回答会停止。',
     unchanged: '模型已按这些设置加载。',

@@ -28,7 +28,7 @@ export const needsReload = computed(() => {
 });
 
 function isSame(one: LoadChoice, other: LoadChoice): boolean {
-  return (['contextLength', 'kvBits', 'cacheMaxEntryCount'] as const).every(
+  return (['contextLength', 'kvBits', 'cacheMaxEntryCount', 'math'] as const).every(
     (name) => one[name] === other[name],
   );
 }

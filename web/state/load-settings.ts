@@ -4,9 +4,11 @@ import { fieldsOf, readLocalRecord, writeLocalRecord } from '../storage/local-re
 
 export const KV_BITS = [4, 8, 16] as const;
 
-/** What the person chose about a model's memory; a field that is missing is left to the engine. */
+/** What the person chose about a model's memory and arithmetic; a field that is missing is left to the engine. */
 export type LoadChoice = Pick<LoadOptions, 'contextLength' | 'cacheMaxEntryCount'> & {
   readonly kvBits?: (typeof KV_BITS)[number];
+  /** No 16-bit arithmetic although the card offers it. */
+  readonly math?: 'f32';
 };
 
 const KEY = 'memory';
@@ -23,6 +25,7 @@ function readLoadChoice(value: unknown): LoadChoice {
     ...(isLength ? { contextLength } : {}),
     ...(kvBits === undefined ? {} : { kvBits }),
     ...(isShare ? { cacheMaxEntryCount: share } : {}),
+    ...(fields.math === 'f32' ? { math: 'f32' } : {}),
   };
 }
 
