@@ -128,7 +128,7 @@ export const en = {
     heading: 'What shall we talk about?',
     starter:
       'A tiny model is already here, with no download and no account. It greets, adds, and knows a few capitals.',
-    custom: (name: string) => `You are talking with ${name}, computed on your own graphics card.`,
+    custom: (name: string) => `${name} answers here, on your own graphics card.`,
     suggestions: 'Suggestions',
     chips: [
       'Who are you?',

@@ -72,7 +72,7 @@ export const zh: Dictionary = {
   empty: {
     heading: '想聊点什么？',
     starter: '这里已有一个很小的模型，无需下载，也无需账号。它会打招呼、做加法，还认识一些首都。',
-    custom: (name) => `您正在与 ${name} 对话，全部在您自己的显卡上计算。`,
+    custom: (name) => `由 ${name} 回答，全部在您自己的显卡上计算。`,
     suggestions: '建议',
     chips: ['你好', '你是谁？', '27 + 15 等于多少？', '法国的首都是哪里？'],
   },
