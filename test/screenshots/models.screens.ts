@@ -43,11 +43,17 @@ async function lookUp(stage: Stage, address: string): Promise<void> {
   await stage.page.locator('#model-address').press('Enter');
 }
 
-/** What the browser allows the page to keep, in bytes; as always without `quotaSize`. */
-async function allow(stage: Stage, quota: { readonly quotaSize?: number }): Promise<void> {
+/** Leaves the page hardly any room beside what it keeps already, as a full disk does. */
+async function fillDisk(stage: Stage): Promise<() => Promise<void>> {
   const session = await stage.page.context().newCDPSession(stage.page);
   const { origin } = new URL(stage.page.url());
-  await session.send('Storage.overrideQuotaForOrigin', { origin, ...quota });
+  const usage = await stage.page.evaluate(async () => (await navigator.storage.estimate()).usage ?? 0);
+  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: usage + 50_000 });
+  // so long Chromium goes by the room that it found at the last write
+  await stage.page.waitForTimeout(31_000);
+  return async () => {
+    await session.send('Storage.overrideQuotaForOrigin', { origin });
+  };
 }
 
 test('the model picker', async ({ stage }) => {
@@ -109,12 +115,12 @@ test('models that cannot be used', async ({ stage }) => {
     await page.waitForTimeout(800);
     await stage.take('error-gated');
     delete hub.behaviour.token;
-    await allow(stage, { quotaSize: 100_000 });
+    const emptyDisk = await fillDisk(stage);
     await lookUp(stage, KNOWN);
     await page.locator('.offer-actions .button').first().click();
     await expect(page.locator('.dock .error')).toBeVisible();
     await stage.take('error-quota');
-    await allow(stage, {});
+    await emptyDisk();
   });
 });
 
