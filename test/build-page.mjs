@@ -1,11 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { currentCommit } from '../web/commit.mjs';
 
-/** Bundles the test page in `root` into test/.build/NAME and returns that folder. */
+/**
+ * Bundles the test page in `root` into test/.build/NAME and returns that folder. A stage of `npm test` has one of its own,
+ * TEST_STAGE: another that serves the same page may run beside it.
+ */
 export async function buildPage(root, name) {
   process.env.VITE_COMMIT ??= currentCommit();
   const { build } = await import('vite');
-  const outDir = fileURLToPath(new URL(`.build/${name}`, import.meta.url));
+  const outDir = fileURLToPath(new URL(`.build/${process.env.TEST_STAGE ?? name}`, import.meta.url));
   await build({
     configFile: false,
     root,

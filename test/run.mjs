@@ -14,10 +14,11 @@ const MODULES = join(REPOSITORY, 'node_modules');
 const ENDING = ['SIGINT', 'SIGTERM'];
 const STAGE_TIMEOUT_MS = 20 * 60_000;
 /**
- * Stages that run beside the others, one after another: compiling leaves a fifth of two processors idle. They serve a page
- * of their own. Whatever is not to be disturbed stands last.
+ * Two stages run beside each other: compiling leaves a fifth of two processors idle. Whoever is done takes the next, long
+ * ones first, so that both end at about the same time. Whatever is not to be disturbed stands last.
  */
-const BESIDE = ['check', 'quant', 'starter'];
+const NUM_LANES = 2;
+const ORDER = ['lint', 'check', 'types', 'unit', 'gpu', 'kill', 'quant', 'batch', 'bench', 'starter'];
 const ALONE = ['e2e'];
 /** Checkpoints of every architecture, and broken ones: with every cache. */
 const CHECKPOINTS = ['models', 'malformed'].flatMap((kind) => foldersIn(`test/fixtures/${kind}`));
@@ -143,7 +144,7 @@ function runNode(name, args, env) {
 /** @returns {Promise<{ passed: number; failed: number; problem?: string }>} */
 async function runStage(name, stage, report) {
   const args = typeof stage.args === 'function' ? stage.args(report) : stage.args;
-  const { output, code, problem } = await runNode(name, args, stage.env?.(report) ?? {});
+  const { output, code, problem } = await runNode(name, args, { TEST_STAGE: name, ...stage.env?.(report) });
   if (problem !== undefined) return { passed: 0, failed: 1, problem };
   if (stage.count === undefined) return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
   let counts;
@@ -172,8 +173,9 @@ async function main() {
 
   const reports = mkdtempSync(join(tmpdir(), 'tabmind-test-'));
   const results = new Map();
-  const runAll = async (some) => {
-    for (const [name, stage] of some) {
+  const runAll = async (waiting) => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const [name, stage] = next;
       say(`\n== ${name} ==`);
       const startedMs = performance.now();
       const result = await runStage(name, stage, join(reports, `${name}.json`));
@@ -185,11 +187,9 @@ async function main() {
     }
   };
   try {
-    const [beside, alone] = [BESIDE, ALONE].map((names) => stages.filter(([name]) => names.includes(name)));
-    await Promise.all([
-      runAll(stages.filter((stage) => ![...beside, ...alone].includes(stage))),
-      runAll(beside),
-    ]);
+    const [alone, shared] = [true, false].map((is) => stages.filter(([name]) => ALONE.includes(name) === is));
+    const waiting = shared.sort(([a], [b]) => ORDER.indexOf(a) - ORDER.indexOf(b));
+    await Promise.all(Array.from({ length: NUM_LANES }, () => runAll(waiting)));
     await runAll(alone);
   } finally {
     rmSync(reports, { recursive: true, force: true });

@@ -35,18 +35,29 @@ export async function readBuffer(
   offset = 0,
   sizeBytes = source.size - offset,
 ): Promise<ArrayBuffer> {
+  const bytes = new Uint8Array(sizeBytes);
+  await readInto(device, source, offset, bytes);
+  return bytes.buffer;
+}
+
+/** Fills `bytes` from a COPY_SRC buffer, from `offset` on. Multiples of 4. */
+export async function readInto(
+  device: GPUDevice,
+  source: GPUBuffer,
+  offset: number,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<void> {
   const staging = device.createBuffer({
     label: 'readback',
-    size: sizeBytes,
+    size: bytes.length,
     usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
   });
   const encoder = device.createCommandEncoder();
-  encoder.copyBufferToBuffer(source, offset, staging, 0, sizeBytes);
+  encoder.copyBufferToBuffer(source, offset, staging, 0, bytes.length);
   device.queue.submit([encoder.finish()]);
   await staging.mapAsync(GPUMapMode.READ);
-  const bytes = staging.getMappedRange().slice(0);
+  bytes.set(new Uint8Array(staging.getMappedRange()));
   staging.destroy();
-  return bytes;
 }
 
 /** Bytes [offset, offset + sizeBytes) of a buffer; multiples of 4. */

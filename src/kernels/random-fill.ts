@@ -68,12 +68,29 @@ export function randomFill(gpu: Gpu, { tensor, imageOffset, seed }: RandomFillCa
     seed: seed >>> 0,
     base_half: randomBaseHalf(tensor),
   });
+  return { pipeline: randomFillPipeline(gpu, tensor.format), params, workgroups: grid(numFours) };
+}
+
+/** Fills the first `sizeBytes` (a multiple of 16) of a buffer with words of which every bit is random. */
+export function randomWords(gpu: Gpu, sizeBytes: number, seed: number): Dispatch {
+  const numFours = sizeBytes / 16;
+  const params = packParams(PARAMS, {
+    first_four: 0,
+    num_fours: numFours,
+    num_code_fours: numFours,
+    num_scales: 0,
+    row_words: 4,
+    cols: 16,
+    image_word: 0,
+    seed: seed >>> 0,
+    base_half: 0,
+  });
+  return { pipeline: randomFillPipeline(gpu, 'w8'), params, workgroups: grid(numFours) };
+}
+
+function grid(numFours: number): Dispatch['workgroups'] {
   const workgroups = Math.ceil(numFours / WORKGROUP_SIZE);
-  return {
-    pipeline: randomFillPipeline(gpu, tensor.format),
-    params,
-    workgroups: [Math.min(workgroups, MAX_WORKGROUPS), Math.ceil(workgroups / MAX_WORKGROUPS), 1],
-  };
+  return [Math.min(workgroups, MAX_WORKGROUPS), Math.ceil(workgroups / MAX_WORKGROUPS), 1];
 }
 
 /**

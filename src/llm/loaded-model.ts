@@ -8,7 +8,6 @@ import { fixedLength } from '../models/rope';
 import type { EngineStats, KernelTime, ScoreRequest, StepShape } from '../protocol';
 import { readKeyBias } from '../runner/key-bias';
 import { ModelRunner } from '../runner/model-runner';
-import { measureReadSpeed } from '../runner/read-speed';
 import { selfTest } from '../runner/self-test';
 import type { LoadGate } from '../weights/load-gate';
 import type { ModelSource, ModelTexts } from '../weights/source';
@@ -123,7 +122,8 @@ export class LoadedModel {
     });
   }
 
-  measureReadSpeed(): Promise<number> {
+  async measureReadSpeed(): Promise<number> {
+    const { measureReadSpeed } = await lazyPart(() => import('../runner/read-speed'));
     return this.engine.borrow(1, () => measureReadSpeed(this.#gpu));
   }
 

@@ -2,22 +2,29 @@ import { TabmindError } from '../errors';
 import { allocateBuffer, readBuffer } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { type Dispatch, Recorder } from '../gpu/dispatch';
+import type { BindingKind } from '../gpu/pipeline';
+import { RANDOM_FILL_BINDINGS, randomWords } from '../kernels/random-fill';
 import { STREAM_READ_BINDINGS, streamRead } from '../kernels/stream-read';
 
-/** Far more than any cache holds; less where the card has not that much left. */
-const MOST_BYTES = 512 * 2 ** 20;
+/** Twenty times the largest cache of a GPU; less where the card has not that much left. */
+const MOST_BYTES = 2 ** 30;
 const LEAST_BYTES = 32 * 2 ** 20;
 /** A program on the CPU reads slowly, and its caches are small. */
 const SOFTWARE_BYTES = 16 * 2 ** 20;
 const ROUNDS = 3;
-/** Time that the longer of two submits should take, so that what every submit costs beside the reading drops out. */
-const WANTED_MS = 40;
-const MAX_READS = 256;
+/**
+ * What the longer of two chains takes at least. Browsers tell of the end of a submit some milliseconds late, so a chain is
+ * lengthened until it really takes that long, instead of being computed from one read: that is nearly all latency.
+ */
+const WANTED_MS = 120;
+const MAX_READS = 4096;
+const SEED = 1;
 
 /**
  * Bytes per second at which a kernel that does nothing else reads a large buffer: the roof of everything that is bound by
  * memory. Two submits that read it different numbers of times are compared, so that latency drops out; the median of
- * some rounds counts. Throws `out-of-memory` when not even a small buffer can be had, `internal` when the sums are wrong.
+ * some rounds counts. The buffer holds random words: zeros are stored compressed by some cards, and read faster than the
+ * memory is. Throws `out-of-memory` when not even a small buffer can be had, `internal` when the sums are wrong.
  */
 export async function measureReadSpeed(gpu: Gpu): Promise<number> {
   const data = await largestBuffer(gpu, gpu.isSoftware ? SOFTWARE_BYTES : MOST_BYTES);
@@ -27,19 +34,24 @@ export async function measureReadSpeed(gpu: Gpu): Promise<number> {
     usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC,
   });
   try {
-    gpu.device.queue.writeBuffer(data, 0, new Uint32Array([1]));
-    const read = await reader(gpu, data, sum);
-    // The first one pays for clearing the buffer and for the pipeline.
-    await read(1);
-    const onceMs = await read(1);
-    const fewer = Math.max(1, Math.min(MAX_READS / 4, Math.ceil(WANTED_MS / 4 / onceMs)));
+    const submit = await submitter(gpu, data, sum);
+    await submit.fill();
+    await submit.reads(1);
+    const once = await readSum(gpu, sum);
+    let numReads = 1;
+    const read = (times: number) => {
+      numReads += times;
+      return submit.reads(times);
+    };
+    let longer = 4;
+    while (longer < MAX_READS && (await read(longer)) < WANTED_MS) longer *= 2;
     const speeds: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      const shortMs = await read(fewer);
-      const longMs = await read(4 * fewer);
-      speeds.push((3 * fewer * data.size * 1000) / Math.max(longMs - shortMs, 1e-3));
+      const shortMs = await read(longer / 4);
+      const longMs = await read(longer);
+      speeds.push((0.75 * longer * data.size * 1000) / Math.max(longMs - shortMs, 1e-3));
     }
-    await checkSum(gpu, sum, 2 + ROUNDS * (fewer + 4 * fewer));
+    checkSum(await readSum(gpu, sum), once, numReads);
     return speeds.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)] ?? 0;
   } finally {
     data.destroy();
@@ -47,22 +59,26 @@ export async function measureReadSpeed(gpu: Gpu): Promise<number> {
   }
 }
 
-/** Submits that many reads in one pass; resolves to the milliseconds until the GPU was done. */
-async function reader(
-  gpu: Gpu,
-  data: GPUBuffer,
-  sum: GPUBuffer,
-): Promise<(times: number) => Promise<number>> {
+interface Submitter {
+  /** Fills the buffer with random words. */
+  fill(): Promise<number>;
+  /** Reads it that many times in one pass; resolves to the milliseconds until the GPU was done. */
+  reads(times: number): Promise<number>;
+}
+
+async function submitter(gpu: Gpu, data: GPUBuffer, sum: GPUBuffer): Promise<Submitter> {
   const { device, pipelines } = gpu;
   const recorder = new Recorder(gpu);
-  const dispatch = streamRead(gpu, data.size);
+  const [fill, read] = [randomWords(gpu, data.size, SEED), streamRead(gpu, data.size)];
   await pipelines.ready();
-  const bindGroup = device.createBindGroup({
-    layout: pipelines.bindGroupLayout(STREAM_READ_BINDINGS),
-    entries: [data, sum].map((buffer, binding) => ({ binding, resource: { buffer } })),
-  });
-  return async (times) => {
-    const dispatches = new Array<Dispatch>(times).fill(dispatch);
+  const bind = (kinds: readonly BindingKind[], buffers: readonly GPUBuffer[]) =>
+    device.createBindGroup({
+      layout: pipelines.bindGroupLayout(kinds),
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+    });
+  const filled = bind(RANDOM_FILL_BINDINGS, [data]);
+  const bound = bind(STREAM_READ_BINDINGS, [data, sum]);
+  const run = async (bindGroup: GPUBindGroup, dispatches: readonly Dispatch[]) => {
     const encoder = device.createCommandEncoder({ label: 'streaming read' });
     recorder.record(encoder, [{ bindGroup, dispatches }]);
     const startMs = performance.now();
@@ -70,11 +86,15 @@ async function reader(
     await device.queue.onSubmittedWorkDone();
     return performance.now() - startMs;
   };
+  return {
+    fill: () => run(filled, [fill]),
+    reads: (times) => run(bound, new Array<Dispatch>(times).fill(read)),
+  };
 }
 
 async function largestBuffer(gpu: Gpu, wantedBytes: number): Promise<GPUBuffer> {
   const { limits } = gpu.device;
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+  const usage = GPUBufferUsage.STORAGE;
   let sizeBytes = Math.min(wantedBytes, limits.maxBufferSize, limits.maxStorageBufferBindingSize);
   for (;;)
     try {
@@ -86,16 +106,20 @@ async function largestBuffer(gpu: Gpu, wantedBytes: number): Promise<GPUBuffer> 
     }
 }
 
-/** The buffer holds a one and zeros, so the sum counts the reads: none was left out. */
-async function checkSum(gpu: Gpu, sum: GPUBuffer, numReads: number): Promise<void> {
-  const [counted] = new Uint32Array(await readBuffer(gpu.device, sum));
-  if (counted !== numReads)
-    throw new TabmindError(
-      'internal',
-      `The buffer was read ${numReads} times, but ${counted} were counted.`,
-      {
-        meaning: 'The measured read speed cannot be trusted.',
-        remedy: 'Update the graphics driver.',
-      },
-    );
+async function readSum(gpu: Gpu, sum: GPUBuffer): Promise<number> {
+  const [word = 0] = new Uint32Array(await readBuffer(gpu.device, sum));
+  return word;
+}
+
+/** Every read adds the same to the sum (mod 2^32): none was left out. */
+function checkSum(sum: number, once: number, numReads: number): void {
+  if (once !== 0 && sum === Math.imul(once, numReads) >>> 0) return;
+  throw new TabmindError(
+    'internal',
+    `The sum of ${numReads} reads of a buffer is not that of one read as often.`,
+    {
+      meaning: 'The measured read speed cannot be trusted.',
+      remedy: 'Update the graphics driver.',
+    },
+  );
 }

@@ -1,5 +1,6 @@
 import { TabmindError } from '../errors';
 import { NOT_FINITE } from '../kernels/quantize';
+import { BufferPool } from './buffer-pool';
 import { codeLayout } from './code-block';
 import { type Job, makeJobs, type Piece, pieceBytes } from './conversion-job';
 import { dequantisedRows } from './dequantise';
@@ -21,7 +22,7 @@ export interface ConversionRequest {
   readonly chunkBytes: number;
   /** Chunks that have to be made, ascending. Tensors outside them are not read. */
   readonly missing: readonly number[];
-  /** Keeps a finished chunk; null: nothing is read back. */
+  /** Keeps a finished chunk, whose bytes are its own until it resolves; null: nothing is read back. */
   readonly saveChunk: ((index: number, bytes: Uint8Array<ArrayBuffer>) => Promise<void>) | null;
   /** Called as checkpoint bytes have been handed to the GPU. */
   readonly onBytes: (loadedBytes: number, totalBytes: number) => void;
@@ -31,9 +32,8 @@ export interface ConversionRequest {
 }
 
 const EMPTY = new Uint8Array(0);
+/** As many as browsers hold connections to a host; with the block being packed, the most that are in memory. */
 const MAX_READS = 6;
-/** Blocks of full size that may be read ahead. */
-const MAX_BLOCKS_AHEAD = 3;
 /** Without a cache nothing waits for the GPU; this keeps the copies queued for it bounded. */
 const SETTLE_BYTES = 64 * 2 ** 20;
 
@@ -53,9 +53,10 @@ export async function convertWeights(request: ConversionRequest): Promise<readon
   const saver = new ChunkSaver(request, all);
   const remarks: ScaleRemark[] = [];
   let [loadedBytes, unsettledBytes] = [0, 0];
-  const ahead = { maxItems: MAX_READS, maxCost: MAX_BLOCKS_AHEAD * request.maxBlockBytes };
+  const ahead = { maxItems: MAX_READS, maxCost: MAX_READS * request.maxBlockBytes };
+  const pool = new BufferPool(request.maxBlockBytes, MAX_READS + 1);
   const reads = prefetch(pieces, ahead, pieceBytes, (piece) =>
-    Promise.all(piece.reads.map(({ file, begin, end }) => source.readRange(file, begin, end, signal))),
+    Promise.all(piece.reads.map(({ file, begin, end }) => source.readRange(file, begin, end, signal, pool))),
   );
   for (const job of jobs) {
     await saver.saveUpTo(job.tensor.imageOffset);
@@ -66,6 +67,7 @@ export async function convertWeights(request: ConversionRequest): Promise<readon
       if (!value || value[0] !== piece) throw new TabmindError('internal', 'pieces out of order');
       if (vector) fillVector(vector, job, piece, value[1]);
       else remarks.push(...packPiece(memory, job, piece, value[1]));
+      for (const bytes of value[1]) pool.give(bytes);
       loadedBytes += pieceBytes(piece);
       unsettledBytes += pieceBytes(piece);
       request.onBytes(loadedBytes, totalBytes);
@@ -129,6 +131,8 @@ class ChunkSaver {
   readonly #jobs: readonly Job[];
   readonly #left: number[];
   #saving: Promise<void> = Promise.resolve();
+  /** One chunk is under way at a time. */
+  #buffer: Uint8Array<ArrayBuffer> | null = null;
 
   constructor(request: ConversionRequest, jobs: readonly Job[]) {
     this.#request = request;
@@ -146,11 +150,16 @@ class ChunkSaver {
       if (end > imageOffset) return;
       this.#left.shift();
       await this.#saving;
-      const bytes = memory.read(chunk * chunkBytes, end);
-      this.#saving = this.#checkFlags().then(async () => saveChunk(chunk, await bytes));
+      this.#buffer ??= new Uint8Array(chunkBytes);
+      const bytes = this.#buffer.subarray(0, end - chunk * chunkBytes);
+      const isRead = memory.read(chunk * chunkBytes, bytes);
+      this.#saving = this.#checkFlags().then(async () => {
+        await isRead;
+        await saveChunk(chunk, bytes);
+      });
       // awaited before the next chunk or in finish()
       this.#saving.catch(() => undefined);
-      bytes.catch(() => undefined);
+      isRead.catch(() => undefined);
     }
   }
 

@@ -1,5 +1,7 @@
 import { TabmindError } from '../errors';
 import type { FolderFile, FolderModel } from '../model-ref';
+import { BufferPool } from './buffer-pool';
+import { readBlob } from './byte-stream';
 import { sha256 } from './digest';
 import type { VersionedSource } from './versioned-source';
 
@@ -46,6 +48,7 @@ class FolderSource implements VersionedSource {
     start: number,
     end: number,
     signal?: AbortSignal,
+    pool = new BufferPool(end - start, 0),
   ): Promise<Uint8Array<ArrayBuffer>> {
     const file = await this.#file(path, signal);
     if (!file || file.size < end)
@@ -54,7 +57,7 @@ class FolderSource implements VersionedSource {
         remedy: 'Download the checkpoint again, completely.',
         details: { file: path },
       });
-    return new Uint8Array(await this.#read(path, () => file.slice(start, end).arrayBuffer()));
+    return this.#read(path, () => readBlob(file.slice(start, end), pool));
   }
 
   list(): Promise<readonly string[]> {

@@ -1,4 +1,6 @@
 import { TabmindError } from '../errors';
+import { BufferPool } from './buffer-pool';
+import { streamPieces } from './byte-stream';
 import { askedToWait, unreachable } from './http-errors';
 
 export interface HttpOptions {
@@ -18,7 +20,7 @@ export interface HttpOptions {
 export interface Answer {
   readonly response: Response;
   readonly url: string;
-  /** The pieces of the body; a connection that falls silent is an ordinary error. */
+  /** The pieces of the body, each valid until the next; a connection that falls silent is an ordinary error. */
   pieces(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>;
   text(): Promise<string>;
   /** Lets go of the body, so that the connection is free, and hands `result` on. */
@@ -40,11 +42,16 @@ const RETRY_STATUS = new Set([408, 425, 429, 500, 502, 503, 504]);
 /** Without a least amount, a server that cuts after every byte would be asked forever. */
 const MIN_PROGRESS_BYTES = 64 * 1024;
 const MAX_DELAY_MS = 15_000;
+/** As much as a browser has at hand for one read of a fast connection. */
+const PIECE_BYTES = 512 * 1024;
+/** Answers read at once: browsers hold no more connections to a host. */
+const MAX_ANSWERS = 6;
 
 /** Requests with retries, backoff and a watch on silence. Holds no connection. */
 export class HttpClient {
   readonly #options: HttpOptions;
   readonly #fetch: typeof fetch;
+  readonly #pool = new BufferPool(PIECE_BYTES, MAX_ANSWERS);
 
   constructor(options: HttpOptions) {
     this.#options = options;
@@ -75,7 +82,7 @@ export class HttpClient {
       const all = { ...init, headers: { ...headers, ...init.headers }, signal: watch.signal };
       const response = await this.#fetch(url, all);
       watch.heard();
-      const answer = readable(response, url, watch);
+      const answer = readable(response, url, watch, this.#pool);
       if (!RETRY_STATUS.has(response.status))
         return { result: { value: await call.consume(answer) }, waitMs: 0 };
       const waitMs = retryAfterMs(response);
@@ -130,20 +137,12 @@ class SilenceWatch {
   }
 }
 
-function readable(response: Response, url: string, watch: SilenceWatch): Answer {
+function readable(response: Response, url: string, watch: SilenceWatch, pool: BufferPool): Answer {
   async function* pieces() {
-    const reader = response.body?.getReader();
-    if (!reader) return;
-    try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        watch.heard();
-        if (done) return;
-        yield value;
-      }
-    } finally {
-      // frees the connection when the reader turned away early; after the end, or a failure, there is nothing to free
-      await reader.cancel().catch(() => undefined);
+    if (!response.body) return;
+    for await (const piece of streamPieces(response.body, pool, PIECE_BYTES)) {
+      watch.heard();
+      yield piece;
     }
   }
   return {

@@ -1,4 +1,5 @@
 import { TabmindError } from '../errors';
+import type { BufferPool } from './buffer-pool';
 import { sha256 } from './digest';
 import {
   fileChanged,
@@ -85,6 +86,7 @@ class HttpSource implements VersionedSource {
     start: number,
     end: number,
     signal?: AbortSignal,
+    pool?: BufferPool,
   ): Promise<Uint8Array<ArrayBuffer>> {
     if (end <= start) return new Uint8Array(0);
     if (this.#whole?.path === path) {
@@ -92,7 +94,7 @@ class HttpSource implements VersionedSource {
       const whole = await this.#whole.bytes.catch(() => null);
       if (whole) return slice(whole, start, end, this.#url(path));
     }
-    const reader = new RangeReader(start, end);
+    const reader = new RangeReader(start, end, pool);
     return this.#client.request({
       url: this.#url(path),
       init: () => ({ headers: { Range: reader.header }, cache: 'no-store' }),
@@ -241,7 +243,7 @@ async function readAtMost(answer: Answer, maxBytes: number): Promise<Uint8Array<
   for await (const piece of answer.pieces()) {
     total += piece.length;
     if (total > maxBytes) throw noRanges(url, maxBytes);
-    pieces.push(piece);
+    pieces.push(piece.slice());
   }
   return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }

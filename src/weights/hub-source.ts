@@ -1,4 +1,5 @@
 import type { TabmindError } from '../errors';
+import type { BufferPool } from './buffer-pool';
 import { sha256 } from './digest';
 import type { HubListing, Repository } from './hosts';
 import { gated, noRepository, noRevision, notFound, refused } from './http-errors';
@@ -65,9 +66,10 @@ class HubSource implements VersionedSource {
     start: number,
     end: number,
     signal?: AbortSignal,
+    pool?: BufferPool,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const { files } = await this.#open(signal);
-    return files.readRange(path, start, end, signal);
+    return files.readRange(path, start, end, signal, pool);
   }
 
   /** Names of the files in the top folder; empty where the host has no listing. */

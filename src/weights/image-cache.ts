@@ -1,5 +1,6 @@
 import { TabmindError } from '../errors';
 import type { CacheRead, LoadProgress } from '../model-ref';
+import { BufferPool } from './buffer-pool';
 import { sha256 } from './digest';
 import { prefetch } from './prefetch';
 import type { SlabLayout } from './slab-layout';
@@ -111,18 +112,21 @@ export class ImageCache {
     this.#hashes.clear();
     const numChunks = this.#numChunks();
     const stored = (await store.chunkIndexes(key)).filter((index) => index < numChunks);
+    const pool = new BufferPool(this.#request.chunkBytes, READ_AHEAD.maxItems + 1);
     const clock = new RestoreClock();
     for await (const [index, chunk] of prefetch(
       stored,
       READ_AHEAD,
       () => 1,
-      (i) => store.readChunk(key, i),
+      (i) => store.readChunk(key, i, pool),
     )) {
       clock.read();
       signal?.throwIfAborted();
-      if (!chunk || chunk.bytes.length !== this.#chunkLength(index)) continue;
+      const length = chunk?.bytes.length;
+      if (!chunk || length !== this.#chunkLength(index)) continue;
       await memory.upload(this.#request.chunkBytes * index, chunk.bytes);
-      clock.uploaded(chunk.bytes.length);
+      pool.give(chunk.bytes);
+      clock.uploaded(length);
       this.#hashes.set(index, chunk.hash);
       onProgress?.({ phase: 'read-cache', loadedBytes: clock.bytes, totalBytes: image.imageBytes });
     }

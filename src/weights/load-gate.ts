@@ -49,9 +49,9 @@ export function gatedSource(source: ModelSource, gate: LoadGate): ModelSource {
       await gate.pass(signal);
       return source.size(path, signal);
     },
-    readRange: async (path, start, end, signal) => {
+    readRange: async (path, start, end, signal, pool) => {
       await gate.pass(signal);
-      return source.readRange(path, start, end, signal);
+      return source.readRange(path, start, end, signal, pool);
     },
     ...(list
       ? {

@@ -1,15 +1,19 @@
+import type { BufferPool } from './buffer-pool';
 import type { Answer } from './http-request';
 
 /** Bytes [start, end) of a file, put together from as many answers as it takes. */
 export class RangeReader {
   readonly #start: number;
   readonly #end: number;
+  readonly #pool: BufferPool | undefined;
   #bytes: Uint8Array<ArrayBuffer> | null = null;
   #filled = 0;
 
-  constructor(start: number, end: number) {
+  /** The bytes lie in a buffer from `pool`, else in one of their own. */
+  constructor(start: number, end: number, pool?: BufferPool) {
     this.#start = start;
     this.#end = end;
+    this.#pool = pool;
   }
 
   /** Bytes that need not be asked for again. */
@@ -40,7 +44,7 @@ export class RangeReader {
         this.#startOver(`the server sent bytes ${first} to ${last} instead of ${from} to ${to}`),
       );
     // allocated only now: a size that a server merely claims must not cost memory
-    const bytes = this.#bytes ?? new Uint8Array(wanted);
+    const bytes = this.#bytes ?? this.#pool?.take(wanted) ?? new Uint8Array(wanted);
     this.#bytes = bytes;
     try {
       await this.#fill(bytes, answer, isPlaced ? Number(last) + 1 - this.#start : wanted);

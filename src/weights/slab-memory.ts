@@ -1,5 +1,5 @@
 import { TabmindError } from '../errors';
-import { allocateBuffer, readBuffer } from '../gpu/buffer';
+import { allocateBuffer, readBuffer, readInto } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { type Dispatch, Recorder } from '../gpu/dispatch';
 import { type FloatDtype, QUANTIZE_BINDINGS, quantize, quantizePipeline } from '../kernels/quantize';
@@ -30,8 +30,8 @@ export interface SlabMemory {
   pack(tensor: ImageTensor, block: RowBlock, bytes: Uint8Array<ArrayBuffer>): void;
   /** Moves 4-bit codes into their rows; where the tensor has a column order, that was written before. */
   repack(tensor: ImageTensor, block: CodeBlock, bytes: Uint8Array<ArrayBuffer>): void;
-  /** Bytes [start, end) of the image after all work called for so far. */
-  read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Fills `bytes` with the image from `start` on, as it is after all work called for so far. */
+  read(start: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   flags(): Promise<Uint32Array>;
   /** Resolves when all work called for so far is done. */
   settled(): Promise<void>;
@@ -165,15 +165,14 @@ export class GpuSlabMemory implements SlabMemory {
     device.queue.submit([encoder.finish()]);
   }
 
-  async read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
-    const bytes = new Uint8Array(end - start);
-    const pieces = slabRanges(this.#layout, start, end).map(async (range) => {
-      const size = range.end - range.start;
-      const piece = await readBuffer(this.#gpu.device, this.#slab(range.slab), range.offset, size);
-      bytes.set(new Uint8Array(piece), range.start - start);
-    });
-    await Promise.all(pieces);
-    return bytes;
+  async read(start: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const ranges = slabRanges(this.#layout, start, start + bytes.length);
+    await Promise.all(
+      ranges.map((range) => {
+        const piece = bytes.subarray(range.start - start, range.end - start);
+        return readInto(this.#gpu.device, this.#slab(range.slab), range.offset, piece);
+      }),
+    );
   }
 
   async flags(): Promise<Uint32Array> {

@@ -1,3 +1,5 @@
+import type { BufferPool } from './buffer-pool';
+
 /** Where the files of one checkpoint come from. Paths are plain file names inside its folder. */
 export interface ModelSource {
   /** Shown in messages. */
@@ -8,8 +10,17 @@ export interface ModelSource {
   tryReadText(path: string, signal?: AbortSignal): Promise<string | null>;
   /** Size in bytes; null when there is no such file. */
   size(path: string, signal?: AbortSignal): Promise<number | null>;
-  /** Bytes [start, end), exactly that many, in a buffer of their own. */
-  readRange(path: string, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Bytes [start, end), exactly that many, which are the caller's. They may lie in a buffer from `pool`, which the caller
+   * can give back then; without a pool they have a buffer of their own.
+   */
+  readRange(
+    path: string,
+    start: number,
+    end: number,
+    signal?: AbortSignal,
+    pool?: BufferPool,
+  ): Promise<Uint8Array<ArrayBuffer>>;
   /** Names of all files, where the source can say. */
   list?(signal?: AbortSignal): Promise<readonly string[]>;
 }

@@ -19,7 +19,7 @@ import { type CheckpointPlan, planWeights, unusedWarning, type WeightPlan } from
 import type { Manifest, WeightStore } from './weight-store';
 
 const DEFAULT_CHUNK_BYTES = 16 * 2 ** 20;
-const DEFAULT_BLOCK_BYTES = 16 * 2 ** 20;
+const DEFAULT_BLOCK_BYTES = 8 * 2 ** 20;
 
 export interface WeightRequest {
   readonly source: ModelSource;
@@ -33,7 +33,7 @@ export interface WeightRequest {
   readonly signal?: AbortSignal | undefined;
   /** Size of a cached piece, multiple of 256. Default 16 MiB. */
   readonly chunkBytes?: number;
-  /** Checkpoint bytes converted at once; a few such blocks are in memory together. Default 16 MiB. */
+  /** Checkpoint bytes converted at once; a few such blocks are in memory together. Default 8 MiB. */
   readonly maxBlockBytes?: number;
 }
 

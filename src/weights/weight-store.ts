@@ -1,5 +1,7 @@
 import { createStore, del, delMany, get, getMany, keys, set, setMany, type UseStore } from 'idb-keyval';
 import type { CachedModel } from '../model-ref';
+import { BufferPool } from './buffer-pool';
+import { readBlob } from './byte-stream';
 import { sha256 } from './digest';
 import type { ModelTexts } from './source';
 import { guardStorage, type StorageWords } from './storage-guard';
@@ -60,17 +62,20 @@ export class WeightStore {
     return guard(async () => (await get<ModelTexts>(partKey('texts', key), this.#parts)) ?? null);
   }
 
-  /** The bytes of a chunk, or null when it is absent or its bytes are not those that were written. */
+  /**
+   * The bytes of a chunk, or null when it is absent or its bytes are not those that were written. They may lie in a buffer
+   * from `pool`, which the caller can give back then.
+   */
   async readChunk(
     key: string,
     index: number,
+    pool = new BufferPool(0, 0),
   ): Promise<{ readonly hash: string; readonly bytes: Uint8Array<ArrayBuffer> } | null> {
     const record = await guard(() => get<ChunkRecord>(partKey('chunk', key, index), this.#parts));
     if (!record) return null;
     // a Blob whose file is gone or damaged fails to be read: the same as absent
-    const buffer = await record.bytes.arrayBuffer().catch(() => null);
-    if (!buffer) return null;
-    const bytes = new Uint8Array(buffer);
+    const bytes = await readBlob(record.bytes, pool).catch(() => null);
+    if (!bytes) return null;
     return (await sha256(bytes)) === record.hash ? { hash: record.hash, bytes } : null;
   }
 

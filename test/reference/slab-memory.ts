@@ -65,7 +65,10 @@ export class CpuSlabMemory implements ConvertibleMemory {
     if (!this.needs || bytes.length > this.needs.maxBlockBytes)
       throw new Error('a block that was not announced');
     const order = this.layout.tensors.find(({ name }) => name === orderName(tensor.name));
-    const [words, source] = [new Uint32Array(this.image.buffer), new Uint32Array(bytes.buffer)];
+    const [words, source] = [
+      new Uint32Array(this.image.buffer),
+      new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2),
+    ];
     for (const call of repackCalls(tensor, block, tensor.imageOffset, order?.imageOffset ?? null)) {
       const { layout, permAt } = call;
       if (!this.needs.repacks.some((one) => one.layout === layout && one.permuted === (permAt !== null)))
@@ -75,8 +78,8 @@ export class CpuSlabMemory implements ConvertibleMemory {
     }
   }
 
-  async read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
-    return this.image.slice(start, end);
+  async read(start: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    bytes.set(this.image.subarray(start, start + bytes.length));
   }
 
   async flags(): Promise<Uint32Array> {
