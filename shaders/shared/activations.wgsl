@@ -2,11 +2,7 @@
 // perhaps. Needs: weights, scratch: array<vec4<f32>>; params.in_at, in_stride, norm_at (in vec4); defines K, K_TAIL, NORM.
 
 #import inside
-
-struct Floats8 {
-  a: vec4<f32>,
-  b: vec4<f32>,
-}
+#import floats8
 
 fn inside(x: Floats8, k: u32) -> Floats8 {
   return Floats8(inside4(x.a, k), inside4(x.b, k + 4u));
@@ -18,11 +14,6 @@ fn load8(k: u32, m: u32) -> Floats8 {
 }
 
 #if NORM
-fn square(x: Floats8) -> f32 {
-  let sum = fma(x.b, x.b, x.a * x.a);
-  return (sum.x + sum.y) + (sum.z + sum.w);
-}
-
 fn gained8(x: Floats8, k: u32) -> Floats8 {
   let g = params.norm_at + k / 4u;
   return inside(Floats8(x.a * bitcast<vec4<f32>>(weights[g]), x.b * bitcast<vec4<f32>>(weights[g + 1u])), k);

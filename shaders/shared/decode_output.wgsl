@@ -1,5 +1,5 @@
 // What decode_attention.wgsl does with probabilities: values weighed by them, four dims of some tokens a thread; then the
-// columns of all threads joined through `cells`, and divided by the sum of p or stored as a partial for attention_merge.wgsl.
+// columns of all threads joined in cells, and divided by the sum of p or stored as a partial for attention_merge.wgsl.
 
 // Accumulators: columns are a thread's four dims, rows four heads.
 fn outer(p: vec4<f32>, v: vec4<f32>) -> mat4x4<f32> {
@@ -39,9 +39,9 @@ fn load_values(kv_head: u32, t: u32, count: u32, dims: u32) -> ValueBatch {
     value_words(kv_head, min(t + 7u * TOKEN_GROUPS, last), dims));
 }
 
-// p v of one token; p is 0 in `cells` behind the end of the split.
+// p v of one token; p is 0 in the cells behind the end of the split.
 fn weighed(t: u32, words: vec4<u32>) -> mat4x4<f32> {
-  return outer(select(vec4<f32>(), cells[min(t, WG_SIZE - 1u)], t < WG_SIZE), plain_quad(words, 0u));
+  return outer(select(vec4<f32>(), cell(min(t, TILE - 1u)), t < TILE), plain_quad(words, 0u));
 }
 
 fn weigh_batch(before: mat4x4<f32>, t: u32, v: ValueBatch) -> mat4x4<f32> {
@@ -58,16 +58,17 @@ fn weigh_batch(before: mat4x4<f32>, t: u32, v: ValueBatch) -> mat4x4<f32> {
 }
 
 fn put(row: u32, head: u32, split: u32, d: u32, value: f32, top: f32, total: f32) {
-#if SPLIT
-  let at = params.out_at + ((row * HEADS + head) * params.num_splits + split) * (HEAD_DIM + 4u);
-  if (d == 0u) {
-    scratch[at] = top;
-    scratch[at + 1u] = total;
+  let number = row * HEADS + head;
+  if (params.num_splits == 1u) {
+    put_output(number * HEAD_DIM + d, value / total);
+    return;
   }
-  scratch[at + 4u + d] = value;
-#else
-  scratch[params.out_at + (row * HEADS + head) * HEAD_DIM + d] = value / total;
-#endif
+  let at = (number * params.num_splits + split) * (HEAD_DIM + 4u);
+  if (d == 0u) {
+    put_output(at, top);
+    put_output(at + 1u, total);
+  }
+  put_output(at + 4u + d, value);
 }
 
 // `shift`: sum_t p o_t of quantised values, the same for every dim. All threads call, in uniform control flow.
@@ -77,8 +78,8 @@ fn write_heads(acc: mat4x4<f32>, top: vec4<f32>, total: vec4<f32>, shift: vec4<f
   for (var two = 0u; two < 2u; two++) {
     // Two heads at a time: cells are (dim, head) 00, 01, 10, 11 of the first two dims of a thread, then of the others.
     workgroupBarrier();
-    cells[index] = select(vec4<f32>(acc[0].xy, acc[1].xy), vec4<f32>(acc[0].zw, acc[1].zw), two == 1u);
-    cells[WG_SIZE + index] = select(vec4<f32>(acc[2].xy, acc[3].xy), vec4<f32>(acc[2].zw, acc[3].zw), two == 1u);
+    put_cell(index, select(vec4<f32>(acc[0].xy, acc[1].xy), vec4<f32>(acc[0].zw, acc[1].zw), two == 1u));
+    put_cell(WG_SIZE + index, select(vec4<f32>(acc[2].xy, acc[3].xy), vec4<f32>(acc[2].zw, acc[3].zw), two == 1u));
     workgroupBarrier();
     let tops = select(top.xy, top.zw, two == 1u);
     let totals = select(total.xy, total.zw, two == 1u);
@@ -88,7 +89,7 @@ fn write_heads(acc: mat4x4<f32>, top: vec4<f32>, total: vec4<f32>, shift: vec4<f
       let lane = column % DIM_LANES;
       var sum = vec4<f32>();
       for (var i = 0u; i < TOKEN_GROUPS; i++) {
-        sum += cells[half_at + i * DIM_LANES + lane];
+        sum += cell(half_at + i * DIM_LANES + lane);
       }
       let d = 4u * lane + column / DIM_LANES * 2u;
       if (first_head + 2u * two < RATIO) {

@@ -1,7 +1,7 @@
-// The scores of decode_attention.wgsl: four query heads in the lanes of a vector against one key a thread.
+// The scores of decode_attention.wgsl: four query heads in the lanes of a vector against one key.
 
-// Needs: BATCH, chunks that are loaded at once (it divides CHUNKS), and CHUNK_DIMS, the dims of one.
-const CHUNKS = ROW_WORDS / CHUNK_WORDS;
+// KEY_LANES neighbouring threads share a key, of which each takes CHUNKS chunks of CHUNK_DIMS dims: HELD of them are loaded
+// ahead, BATCH at a time of the others.
 
 // sum_d q of the quantised rows' offsets.
 var<private> q_sum: vec4<f32>;
@@ -62,31 +62,77 @@ fn chunk_score(words: vec4<u32>, d: u32) -> vec4<f32> {
   return s;
 }
 
-fn score(block_at: u32, kv_head: u32, token: u32) -> vec4<f32> {
-  let k_at = kv_codes_at(block_at, kv_head, 0u, token % BLOCK_TOKENS);
-  var s = vec4<f32>();
-  for (var c = 0u; c < CHUNKS; c += BATCH) {
-    let at = k_at + c * CHUNK_WORDS;
-    // All loads of a batch before the first use: a thread has no other way to have several under way.
-    let w0 = kv_chunk(at);
-#if BATCH > 1
-    let w1 = kv_chunk(at + CHUNK_WORDS);
-#endif
-#if BATCH > 2
-    let w2 = kv_chunk(at + 2u * CHUNK_WORDS);
-    let w3 = kv_chunk(at + 3u * CHUNK_WORDS);
-#endif
-    s += chunk_score(w0, c * CHUNK_DIMS);
-#if BATCH > 1
-    s += chunk_score(w1, (c + 1u) * CHUNK_DIMS);
-#endif
-#if BATCH > 2
-    s += chunk_score(w2, (c + 2u) * CHUNK_DIMS);
-    s += chunk_score(w3, (c + 3u) * CHUNK_DIMS);
-#endif
-  }
+// The first chunks of a key, and the scales and offsets of the key and of the token's value.
+struct Key {
+#for c in HELD
+  c$c: vec4<u32>,
+#endfor
+  fold: u32,
+  value_fold: u32,
+}
+
+fn key_chunks_at(block_at: u32, kv_head: u32, token: u32, part: u32) -> u32 {
+  return kv_codes_at(block_at, kv_head, 0u, token % BLOCK_TOKENS) + part * (CHUNKS * CHUNK_WORDS);
+}
+
+fn load_key(block_at: u32, kv_head: u32, token: u32, part: u32) -> Key {
+  let k_at = key_chunks_at(block_at, kv_head, token, part);
+  var key = Key();
+#for c in HELD
+  key.c$c = kv_chunk(k_at + $c * CHUNK_WORDS);
+#endfor
 #if KV_BITS < 16
-  let so = fold(kv_word(kv_params_at(block_at, kv_head, 0u, token % BLOCK_TOKENS)));
+  key.fold = kv_word(kv_params_at(block_at, kv_head, 0u, token % BLOCK_TOKENS));
+  key.value_fold = kv_word(kv_params_at(block_at, kv_head, 1u, token % BLOCK_TOKENS));
+#endif
+  return key;
+}
+
+#if CHUNKS > HELD
+// Of the chunks that are not loaded ahead.
+fn score_rest(block_at: u32, kv_head: u32, token: u32, part: u32) -> vec4<f32> {
+  let k_at = key_chunks_at(block_at, kv_head, token, part);
+  var s = vec4<f32>();
+  for (var c = u32(HELD); c < CHUNKS; c += BATCH) {
+    // All loads of a batch before the first use: a thread has no other way to have several under way.
+#for i in BATCH
+    let w$i = kv_chunk(k_at + (c + $i) * CHUNK_WORDS);
+#endfor
+#for i in BATCH
+    s += chunk_score(w$i, (part * CHUNKS + c + $i) * CHUNK_DIMS);
+#endfor
+  }
+  return s;
+}
+#endif
+
+// A part's share of the score. The threads of a key add theirs up.
+fn part_score(key: Key, block_at: u32, kv_head: u32, token: u32, part: u32) -> vec4<f32> {
+  var s = vec4<f32>();
+#for c in HELD
+  s += chunk_score(key.c$c, (part * CHUNKS + $c) * CHUNK_DIMS);
+#endfor
+#if CHUNKS > HELD
+  s += score_rest(block_at, kv_head, token, part);
+#endif
+  return s;
+}
+
+fn key_sum(value: vec4<f32>) -> vec4<f32> {
+  var sum = value;
+#if KEY_LANES > 1
+  for (var step = u32(KEY_LANES) / 2u; step > 0u; step /= 2u) {
+    sum += subgroupShuffleXor(sum, step);
+  }
+#endif
+  return sum;
+}
+
+// From the sum of all parts.
+fn score(key: Key, parts: vec4<f32>, token: u32) -> vec4<f32> {
+  var s = parts;
+#if KV_BITS < 16
+  let so = fold(key.fold);
   s = s * so.x + so.y * q_sum;
 #endif
 #if BIAS_PAIRS > 0

@@ -53,6 +53,12 @@ fn kv_chunk(at: u32) -> vec4<u32> {
 #endif
 }
 
+// 256 + each byte: conversions of integers are slow, and these bits are the float that has a unit of 1 there.
+fn bytes_to_floats(word: u32) -> vec4<f32> {
+  let shifted = vec4<u32>(word << 15u, word << 7u, word >> 1u, word >> 9u);
+  return bitcast<vec4<f32>>((shifted & vec4<u32>(0x007f8000u)) | vec4<u32>(0x43800000u));
+}
+
 // Four neighbouring elements, number `i` of four, of words that start with element 0: plain codes or values.
 fn plain_quad(words: vec4<u32>, i: u32) -> vec4<f32> {
 #if KV_BITS == 32
@@ -60,7 +66,7 @@ fn plain_quad(words: vec4<u32>, i: u32) -> vec4<f32> {
 #elif KV_BITS == 16
   return vec4<f32>(unpack2x16float(words[2u * i]), unpack2x16float(words[2u * i + 1u]));
 #elif KV_BITS == 8
-  return vec4<f32>(unpack4xU8(words[i]));
+  return bytes_to_floats(words[i]) - vec4<f32>(256.0);
 #else
   let half_word = words[i / 2u] >> (16u * (i % 2u));
   return vec4<f32>((vec4<u32>(half_word) >> vec4<u32>(0u, 4u, 8u, 12u)) & vec4<u32>(15u));
@@ -70,7 +76,10 @@ fn plain_quad(words: vec4<u32>, i: u32) -> vec4<f32> {
 // The same as `real`. In f16 codes are centred and divided by 128 or 8: exact, and no dot product can overflow.
 fn quad(words: vec4<u32>, i: u32) -> real4 {
 #if HALF && KV_BITS == 8
-  return (vec4<f16>(unpack4xU8(words[i])) - vec4<f16>(128.0h)) * 0.0078125h;
+  // As halves, 1024 + each byte.
+  let even = bitcast<vec2<f16>>((words[i] & 0x00ff00ffu) | 0x64006400u);
+  let odd = bitcast<vec2<f16>>(((words[i] >> 8u) & 0x00ff00ffu) | 0x64006400u);
+  return (vec4<f16>(even.x, odd.x, even.y, odd.y) - vec4<f16>(1152.0h)) * 0.0078125h;
 #elif HALF
   return (vec4<f16>(plain_quad(words, i)) - vec4<f16>(8.0h)) * 0.125h;
 #else

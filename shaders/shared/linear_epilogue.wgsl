@@ -13,14 +13,7 @@ fn biased(y: f32, n: u32) -> f32 {
 }
 
 #if GATE > 0
-// Arguments are bounded: beyond them the function is flat in f32, and exp would leave the finite numbers.
-fn activation(g: f32) -> f32 {
-#if GATE == 1
-  return g / (1.0 + exp(-max(g, -80.0)));
-#else
-  return 0.5 * g * (1.0 + tanh(clamp(0.7978845608028654 * (g + 0.044715 * g * g * g), -15.0, 15.0)));
-#endif
-}
+#import activation
 #endif
 
 fn put(value: f32, n: u32, m: u32) {

@@ -5,6 +5,7 @@
 var<workgroup> reduce_cell4: array<vec4<f32>, WG_SIZE>;
 #else
 var<workgroup> reduce_cell4: array<vec4<f32>, WG_SIZE / SUBGROUP_SIZE>;
+var<workgroup> reduce_pair4: array<array<vec4<f32>, 2>, WG_SIZE / SUBGROUP_SIZE>;
 #endif
 
 fn all_sum4(value: vec4<f32>, index: u32) -> vec4<f32> {
@@ -29,6 +30,26 @@ fn all_sum4(value: vec4<f32>, index: u32) -> vec4<f32> {
   var total = reduce_cell4[0];
   for (var i = 1u; i < WG_SIZE / SUBGROUP_SIZE; i++) {
     total += reduce_cell4[i];
+  }
+  workgroupBarrier();
+  return total;
+#endif
+}
+
+// Two of them at the price of one.
+fn all_sums4(a: vec4<f32>, b: vec4<f32>, index: u32) -> array<vec4<f32>, 2> {
+#if SUBGROUP_SIZE == 0
+  return array<vec4<f32>, 2>(all_sum4(a, index), all_sum4(b, index));
+#else
+  let part = array<vec4<f32>, 2>(subgroupAdd(a), subgroupAdd(b));
+  if (index % SUBGROUP_SIZE == 0u) {
+    reduce_pair4[index / SUBGROUP_SIZE] = part;
+  }
+  workgroupBarrier();
+  var total = reduce_pair4[0];
+  for (var i = 1u; i < WG_SIZE / SUBGROUP_SIZE; i++) {
+    total[0] += reduce_pair4[i][0];
+    total[1] += reduce_pair4[i][1];
   }
   workgroupBarrier();
   return total;

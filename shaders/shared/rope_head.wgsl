@@ -4,6 +4,7 @@
 //   rope: pair i -> (a cos - b sin, b cos + a sin); pairs (i, i + ROTARY_DIM / 2), or (2i, 2i + 1) where INTERLEAVED
 //   append: codes with the scale and offset already rounded to half: scale = (max - min) / (2^b - 1), offset = min,
 //   code = round_even((x - offset) / scale), clamped
+// STAGED_HEADS: the heads lie in `values` already and the position's angles in `angles`; otherwise in scratch and state.
 // Needs: reduce, rotary and kv; scratch; HEADS_AT_ONCE; the params named below; NORM: weights; KEY_BIAS: key_bias.
 
 const QUERY = 0u;
@@ -42,11 +43,23 @@ fn pair_dims(i: u32) -> vec2<u32> {
 fn rotate(pair: vec2<f32>, i: u32, position: u32) -> vec2<f32> {
 #if ROTARY_DIM > 0
   if (i < ROTARY_DIM / 2u) {
+#if STAGED_HEADS
+    let angle = angles[i];
+#else
     let angle = rope_angle(position, i);
+#endif
     return vec2<f32>(pair.x * angle.x - pair.y * angle.y, pair.y * angle.x + pair.x * angle.y);
   }
 #endif
   return pair;
+}
+
+fn raw_float(head: Head, d: u32) -> f32 {
+#if STAGED_HEADS
+  return values[head.base + d];
+#else
+  return scratch[head.at + d];
+#endif
 }
 
 // Every thread of the workgroup must call, in uniform control flow; a barrier has to follow.
@@ -55,7 +68,7 @@ fn prepare_head(head: Head, position: u32, lane: u32, index: u32) {
 #if NORM == 1
   var raw_squares = 0.0;
   for (var d = lane; turned && d < HEAD_DIM; d += LANES) {
-    raw_squares += scratch[head.at + d] * scratch[head.at + d];
+    raw_squares += raw_float(head, d) * raw_float(head, d);
   }
   let norm = inverseSqrt(lanes_sum(raw_squares, index) / HEAD_DIM + params.eps);
 #endif
@@ -64,7 +77,7 @@ fn prepare_head(head: Head, position: u32, lane: u32, index: u32) {
     let dims = pair_dims(i);
     var pair = vec2<f32>();
     if (head.exists) {
-      pair = vec2<f32>(scratch[head.at + dims.x], scratch[head.at + dims.y]);
+      pair = vec2<f32>(raw_float(head, dims.x), raw_float(head, dims.y));
     }
     if (turned) {
 #if KEY_BIAS

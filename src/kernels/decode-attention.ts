@@ -2,7 +2,7 @@ import source from '../../shaders/decode_attention.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
-import { packParams } from '../gpu/shader';
+import { type Defines, packParams } from '../gpu/shader';
 import { withMerge } from './attention-merge';
 import { headRatio, type KvLayout, kvChunkWords, kvDefines } from './kv-layout';
 import { ROPE_HEAD_PARAMS, type RopeHeadCall, ropeHeadDefines, ropeHeadParams } from './rope-head';
@@ -40,6 +40,11 @@ export interface DecodeAttentionCall extends RopeHeadCall {
   readonly layerAt: number;
 }
 
+/** With more threads than that two share a key: a context is seldom long enough for a key each. */
+const SINGLE_KEYS = 256;
+/** Chunks of a key that fit into the registers of a thread, a multiple of every batch. */
+const MAX_HELD = 8;
+
 /** Query heads that a workgroup takes: the lanes of a vector. */
 const HEADS_TOGETHER = 4;
 
@@ -69,12 +74,39 @@ export function decodeAttention(
 ): Dispatch[] {
   const { numRows, numHeads, numSplits, outAt, partialsAt } = call;
   const { headDim, numKvHeads } = layout;
-  const ratio = headRatio(layout, numHeads);
-  const headParts = Math.ceil(ratio / HEADS_TOGETHER);
-  const split = numSplits > 1;
+  const headParts = headPartsOf(layout, numHeads);
+  const pipeline = gpu.pipelines.request(PROGRAM, attentionDefines(gpu, state, layout, call, threads));
+  const params = packParams(PARAMS, {
+    ...ropeHeadParams(state, call),
+    qkv_at: call.qkvAt,
+    out_at: numSplits > 1 ? partialsAt : outAt,
+    layer_at: call.layerAt,
+    num_splits: numSplits,
+    window: call.window === 0 ? 0xffffffff : call.window,
+    softcap: call.softcap,
+  });
+  const attention: Dispatch = { pipeline, params, workgroups: [numSplits, numKvHeads * headParts, numRows] };
+  return withMerge(gpu, attention, { numRows, numHeads, headDim, numSplits, partialsAt, outAt });
+}
+
+/** Workgroups that share the query heads of one kv head. */
+function headPartsOf(layout: KvLayout, numHeads: number): number {
+  return Math.ceil(headRatio(layout, numHeads) / HEADS_TOGETHER);
+}
+
+/** Constants of shaders that import `decode_row`. */
+export function attentionDefines(
+  gpu: Gpu,
+  state: StateLayout,
+  layout: KvLayout,
+  call: DecodeAttentionCall,
+  threads: number,
+): Defines {
   const chunkWords = kvChunkWords(layout);
-  const numChunks = layout.rowWords / chunkWords;
-  const pipeline = gpu.pipelines.request(PROGRAM, {
+  const allChunks = layout.rowWords / chunkWords;
+  const keyLanes = gpu.subgroupSize > 1 && threads > SINGLE_KEYS && allChunks % 2 === 0 ? 2 : 1;
+  const numChunks = allChunks / keyLanes;
+  return {
     ...gpu.defines,
     ...stateDefines(state),
     ...kvDefines(layout, chunkWords, gpu.math === 'f16'),
@@ -83,23 +115,14 @@ export function decodeAttention(
     // of q0 … q3, k and v
     LANES: Math.min(32, threads / 8),
     CHUNK_DIMS: (chunkWords * 32) / layout.kvBits,
+    KEY_LANES: keyLanes,
+    CHUNKS: numChunks,
+    HELD: Math.min(MAX_HELD, numChunks),
     BATCH: [4, 2, 1].find((batch) => numChunks % batch === 0) ?? 1,
     PREFILL: false,
-    HEADS: numHeads,
-    RATIO: ratio,
-    HEAD_PARTS: headParts,
-    SPLIT: split,
+    HEADS: call.numHeads,
+    RATIO: headRatio(layout, call.numHeads),
+    HEAD_PARTS: headPartsOf(layout, call.numHeads),
     SOFTCAP: call.softcap > 0,
-  });
-  const params = packParams(PARAMS, {
-    ...ropeHeadParams(state, call),
-    qkv_at: call.qkvAt,
-    out_at: split ? partialsAt : outAt,
-    layer_at: call.layerAt,
-    num_splits: numSplits,
-    window: call.window === 0 ? 0xffffffff : call.window,
-    softcap: call.softcap,
-  });
-  const attention: Dispatch = { pipeline, params, workgroups: [numSplits, numKvHeads * headParts, numRows] };
-  return withMerge(gpu, attention, { numRows, numHeads, headDim, numSplits, partialsAt, outAt });
+  };
 }

@@ -44,6 +44,7 @@ export function ropeHeadDefines({ rope, qkNorm, queryGrowth, keyBias }: RopeHead
     QUERY_GROWTH: Boolean(queryGrowth),
     KEY_BIAS: Boolean(keyBias),
     BIAS_PAIRS: keyBias?.numPairs ?? 0,
+    STAGED_HEADS: false,
   };
 }
 

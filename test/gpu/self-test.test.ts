@@ -139,7 +139,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     onMatrices: true,
   },
   decode_attention: {
-    edit: ['p = exp(s - top);', 'p = exp(0.3 * (s - top));'],
+    edit: ['cells[i] = value;', 'cells[i] = 1.3 * value + vec4<f32>(0.01);'],
     what: 'attention (decode)',
   },
 };

@@ -1,0 +1,84 @@
+// W4 weights times activations in 16-bit integers, with the integer dot product of four bytes, which does eight weights in a
+// third of the instructions that floats take. A unit of 32 k has one scale: x ~ scale * q, |q| <= 32512, so the error is at
+// most 2^-16 of the unit's largest |x|, far below the 2^-11 of f16.
+//   q = 256 h + l, h and l signed bytes;  sum w x = s * scale * (256 sum u h + sum u l - z * sum q)
+// A staged unit: for each word of codes (k .. k+7) the bytes (h of even k, h of odd k, l of even k, l of odd k), as codes
+// leave their word in nibbles of even and of odd k; then (scale, scale * sum q). Its 80 bytes keep neighbouring units in
+// different banks.
+// Needs: `#import floats8`, `packed`, `quads`; defines STAGED_UNITS, WG_SIZE.
+
+var<workgroup> staged: array<array<vec4<u32>, 5>, STAGED_UNITS>;
+
+struct Scale {
+  s: f32,
+  z: f32,
+}
+
+fn scale_at(index: u32) -> Scale {
+  let sz = scale_zero(index);
+  return Scale(sz.x, sz.y);
+}
+
+fn largest(x: vec4<f32>) -> f32 {
+  return max(max(abs(x.x), abs(x.y)), max(abs(x.z), abs(x.w)));
+}
+
+// Added to a float below 2^22, it leaves the nearest integer in the lowest bits: conversions are slow. Taken off again as a
+// float it would be gone altogether: compilers may see that it was added.
+const ROUNDER = 12582912.0;
+const ROUNDER_BITS = 0x4b400000u;
+
+fn with_rounder(x: vec4<f32>, inverse: f32) -> vec4<u32> {
+  return bitcast<vec4<u32>>(fma(x, vec4<f32>(inverse), vec4<f32>(ROUNDER)));
+}
+
+// Bytes h in x, bytes l in y, of four k of one parity with the rounder.
+fn bytes(q: vec4<u32>) -> vec2<u32> {
+  // 256 h + l + 128, so that no borrow leaves the lower byte.
+  let whole = q + vec4<u32>(128u);
+  let ends = (whole.xy & vec2<u32>(0xffffu)) | (whole.zw << vec2<u32>(16u));
+  return vec2<u32>(
+    ((ends.x >> 8u) & 0x00ff00ffu) | (ends.y & 0xff00ff00u),
+    ((ends.x & 0x00ff00ffu) | ((ends.y & 0x00ff00ffu) << 8u)) ^ 0x80808080u);
+}
+
+// Quantises octet `octet` of a unit, four neighbouring threads a unit. All threads call; those with `stores` write.
+fn stage_octet(unit: u32, octet: u32, stores: bool, x: Floats8, index: u32) {
+  let top = quad_max(max(largest(x.a), largest(x.b)), index);
+  let scale = top / 32512.0;
+  let inverse = select(0.0, 32512.0 / max(top, 1.0e-30), top > 1.0e-30);
+  let a = with_rounder(x.a, inverse);
+  let b = with_rounder(x.b, inverse);
+  let both = a + b;
+  let whole = (both.x + both.y) + (both.z + both.w) - 8u * ROUNDER_BITS;
+  let sum = quad_sum(f32(bitcast<i32>(whole)), index);
+  if (stores) {
+    let even = bytes(vec4<u32>(a.xz, b.xz));
+    let odd = bytes(vec4<u32>(a.yw, b.yw));
+    staged[unit][octet] = vec4<u32>(even.x, odd.x, even.y, odd.y);
+    if (octet == 0u) {
+      staged[unit][4] = vec4<u32>(bitcast<u32>(scale), bitcast<u32>(scale * sum), 0u, 0u);
+    }
+  }
+}
+
+fn dot8(word: u32, x: vec4<u32>, before: vec2<i32>) -> vec2<i32> {
+  let even = word & 0x0f0f0f0fu;
+  let odd = (word >> 4u) & 0x0f0f0f0fu;
+  return before + vec2<i32>(
+    dot4I8Packed(even, x.x) + dot4I8Packed(odd, x.y),
+    dot4I8Packed(even, x.z) + dot4I8Packed(odd, x.w));
+}
+
+fn unit_total(s: Scale, hl: vec2<i32>, scales: vec2<f32>) -> f32 {
+  return s.s * (scales.x * f32(hl.x * 256 + hl.y) - s.z * scales.y);
+}
+
+// sum w x over a unit of one weight row and one row of activations.
+fn unit_row(codes: vec4<u32>, s: Scale, at: u32) -> f32 {
+  var hl = dot8(codes.x, staged[at][0], vec2<i32>());
+  hl = dot8(codes.y, staged[at][1], hl);
+  hl = dot8(codes.z, staged[at][2], hl);
+  hl = dot8(codes.w, staged[at][3], hl);
+  return unit_total(s, hl, bitcast<vec2<f32>>(staged[at][4].xy));
+}
