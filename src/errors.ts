@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'device-lost'
   | 'out-of-memory'
   | 'wrong-arithmetic'
+  | 'steps-lost'
   | 'shader'
   | 'network'
   | 'not-found'

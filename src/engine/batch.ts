@@ -74,7 +74,8 @@ export interface PendingStep {
  * of submission, and a step may be submitted before the ids of the step before it have come back.
  * After a prefill with `sample`, or a decode step, the slot holds the sampled token and the next position, and the
  * token counts for penalties. A draw depends on the seed and the position only, so that a sequence that was preempted and
- * computed again samples the same ids. `ids` always settles: it rejects when the device is lost.
+ * computed again samples the same ids. `ids` always settles: it rejects when the device is lost, and with `steps-lost` when
+ * neither this step nor any behind it counts, until `recover`.
  */
 export interface StepRunner {
   readonly maxSlots: number;
@@ -85,4 +86,6 @@ export interface StepRunner {
   /** Prepares a slot for a sequence: sampling parameters, RNG, and the tokens that penalties and bad words go by. */
   startSlot(slot: number, start: SlotStart): void;
   submit(batch: Batch): PendingStep;
+  /** After `steps-lost`, with no step in flight: steps count again. */
+  recover(): void;
 }

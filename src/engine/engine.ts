@@ -27,6 +27,7 @@ interface LiveRequest {
  */
 export class Engine {
   readonly sessions: Sessions;
+  readonly #runner: StepRunner;
   readonly #allocator: BlockAllocator;
   readonly #scheduler: Scheduler;
   readonly #eosTokenIds: readonly number[];
@@ -44,6 +45,7 @@ export class Engine {
   #tokensGenerated = 0;
 
   constructor(runner: StepRunner, options: EngineOptions) {
+    this.#runner = runner;
     const stepsInFlight = checkStepsInFlight(options.stepsInFlight);
     const now = options.now ?? (() => performance.now());
     const times = new StepTimes(MAX_ITL_GROWTH, runner.maxChunkTokens);
@@ -198,7 +200,8 @@ export class Engine {
     try {
       while (this.#requests.size > 0 || this.#pipeline.numInFlight > 0) {
         const failure = await this.#turn();
-        if (failure !== null) await this.#failAll(failure);
+        if (failure?.code === 'steps-lost') await this.#startOver();
+        else if (failure !== null) await this.#failAll(failure);
       }
     } finally {
       this.#loop = null;
@@ -273,6 +276,13 @@ export class Engine {
   #end(live: LiveRequest, reason: FinishReason | 'error'): void {
     this.#scheduler.finish(live.sequence, reason, this.#now());
     this.#requests.delete(live.sequence.id);
+  }
+
+  /** Steps have computed nothing that counts, but later ones can: everything that runs is computed again from its tokens. */
+  async #startOver(): Promise<void> {
+    await this.#pipeline.drain();
+    this.#runner.recover();
+    this.#scheduler.startOver();
   }
 
   /** Fails every request, then waits for the steps in flight, so that later requests start on a free pool. */

@@ -143,6 +143,12 @@ export class Scheduler {
     if (prefilling !== null) this.#retireStep(prefilling, batch.prefill?.sample ? 1 : 0);
   }
 
+  /** Sends all that run back to the queue, and forgets what lies on the GPU. Only with no step in flight. */
+  startOver(): void {
+    for (const sequence of [...this.#running]) this.#preempt(sequence);
+    this.#seating.forget();
+  }
+
   /** Ranks an unfinished sequence anew: the next step goes by it. */
   setPriority(sequence: Sequence, priority: number): void {
     const list = this.#listOf(sequence);

@@ -17,6 +17,8 @@ const sizesOf = fc.record({
   stepsInFlight: fc.integer({ min: 1, max: 4 }),
   /** With one that says the same again, drafts are often right. */
   model: fc.constantFrom<Model>(nextId, repeatingId),
+  /** Steps that are lost, with all in flight. */
+  lost: fc.array(fc.nat({ max: 60 }), { maxLength: 2 }),
 });
 
 const tokenOf = fc.integer({ min: 1, max: VOCAB_SIZE - 1 });
@@ -144,25 +146,35 @@ async function runTogether(sizes: Sizes, requests: readonly Request[], latencies
   engine.checkIntegrity();
   expect(runner.maxInFlight).toBeLessThanOrEqual(sizes.stepsInFlight);
   const numCopies = runner.batches.reduce((sum, { copies }) => sum + copies.length, 0);
-  return { outcomes: all.flat(), stats: engine.stats(), numCopies };
+  return { outcomes: all.flat(), stats: engine.stats(), numCopies, numRecoveries: runner.numRecoveries };
 }
 
 /** Runs `numRuns` random loads of up to `maxRequests` requests, and counts the states that they reach. */
 async function checkLoads(maxRequests: number, numRuns: number) {
-  const counts = { preempted: 0, aborted: 0, finished: 0, hit: 0, copied: 0, right: 0, wrong: 0 };
+  const counts = {
+    recovered: 0,
+    preempted: 0,
+    aborted: 0,
+    finished: 0,
+    hit: 0,
+    copied: 0,
+    right: 0,
+    wrong: 0,
+  };
   await fc.assert(
     fc.asyncProperty(
       sizesOf,
       fc.array(requestOf, { minLength: 1, maxLength: maxRequests, size: 'max' }),
       latenciesOf,
       async (sizes, requests, latencies) => {
-        const { outcomes, stats, numCopies } = await runTogether(sizes, requests, latencies);
+        const { outcomes, stats, numCopies, numRecoveries } = await runTogether(sizes, requests, latencies);
         for (const outcome of outcomes) {
           const ended = checkOutcome(outcome, sizes);
           if (ended !== null) counts[ended]++;
         }
         expect(stats).toMatchObject({ running: 0, waiting: 0, kvBlocksUsed: 0 });
         expect(stats.kvBlocksCached + stats.kvBlocksFree).toBe(sizes.numBlocks);
+        counts.recovered += numRecoveries;
         counts.preempted += stats.numPreemptions;
         counts.hit += stats.prefixHitTokens;
         counts.copied += numCopies;
@@ -199,6 +211,7 @@ describe('Engine, over random loads', () => {
   it('gives every request the ids of its run alone, leaks nothing and ends', async () => {
     const counts = await checkLoads(9, 400);
     // The loads must really reach these states, or the property says little.
+    expect(counts.recovered).toBeGreaterThan(50);
     expect(counts.preempted).toBeGreaterThan(50);
     expect(counts.aborted).toBeGreaterThan(50);
     expect(counts.finished).toBeGreaterThan(500);

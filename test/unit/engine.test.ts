@@ -272,6 +272,7 @@ describe('Engine, when the runner fails', () => {
       maxVerifiedRows: 1,
       startSlot() {},
       submit: () => ({ ids: Promise.resolve(Uint32Array.of(1, 2)) }),
+      recover() {},
     };
     const engine = new Engine(runner, { numBlocks: 4, blockTokens: 4, contextLength: 16, eosTokenIds: [] });
     await expect(engine.add({ id: 'a', promptIds: PROMPT, params: GREEDY })).rejects.toMatchObject({

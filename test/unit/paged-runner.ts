@@ -8,6 +8,7 @@ import type {
   TokenLogprob,
 } from '../../src/engine/batch';
 import type { SamplingParams } from '../../src/engine/sampling-params';
+import { TabmindError } from '../../src/errors';
 
 export interface PagedRunnerOptions {
   readonly numBlocks: number;
@@ -24,6 +25,8 @@ export interface PagedRunnerOptions {
   /** Runs when a step is executed, in order: may throw, which loses the device. */
   readonly onExecute?: (batch: Batch, numExecuted: number) => void;
   readonly onStartSlot?: (slot: number) => void;
+  /** Steps, by the order of execution, that are lost together with all behind them. */
+  readonly lost?: readonly number[];
 }
 
 interface Slot {
@@ -131,12 +134,15 @@ export class PagedRunner implements StepRunner {
   readonly maxVerifiedRows: number;
   readonly batches: Batch[] = [];
   maxInFlight = 0;
+  numRecoveries = 0;
   readonly #options: PagedRunnerOptions;
   readonly #memory: Uint32Array;
   readonly #slots = new Map<number, Slot>();
   readonly #inFlight = new Set<readonly Row[]>();
   #numSubmits = 0;
   #numExecuted = 0;
+  /** Steps are lost until `recover`. */
+  #isLosing = false;
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(options: PagedRunnerOptions) {
@@ -165,10 +171,17 @@ export class PagedRunner implements StepRunner {
     this.maxInFlight = Math.max(this.maxInFlight, this.#inFlight.size);
     const executed = this.#tail.then(async () => {
       await turns(this.#options.latency?.() ?? 1);
-      this.#options.onExecute?.(batch, this.#numExecuted++);
+      const place = this.#numExecuted++;
+      this.#isLosing ||= this.#options.lost?.includes(place) === true;
+      this.#options.onExecute?.(batch, place);
+      if (this.#isLosing) this.#lose(rows);
       return this.#execute(batch);
     });
-    this.#tail = executed;
+    // What comes behind lost steps runs; behind a lost device nothing does.
+    this.#tail = executed.catch((thrown: unknown) => {
+      if (!(thrown instanceof TabmindError) || thrown.code !== 'steps-lost') throw thrown;
+    });
+    this.#tail.catch(() => undefined);
     const readBack = async (): Promise<Executed> => {
       try {
         const result = await executed;
@@ -181,6 +194,12 @@ export class PagedRunner implements StepRunner {
     const done = readBack();
     const ids = done.then((result) => result.ids);
     return { ids, logprobs: done.then((result) => result.logprobs) };
+  }
+
+  recover(): void {
+    if (this.#inFlight.size > 0) throw new Error('recovered with a step in flight');
+    this.#isLosing = false;
+    this.numRecoveries++;
   }
 
   /** Tokens that lie in blocks now. */
@@ -196,6 +215,14 @@ export class PagedRunner implements StepRunner {
     const { blockTokens } = this.#options;
     for (const [i, block] of blockIds.entries())
       this.#memory.set(words.subarray(i * blockTokens, (i + 1) * blockTokens), block * blockTokens);
+  }
+
+  /** A step that leaves anything in the blocks that it writes. */
+  #lose(rows: readonly Row[]): never {
+    const { blockTokens } = this.#options;
+    for (const block of rows.flatMap(({ written }) => written))
+      this.#memory.fill(0xdeadbeef, block * blockTokens, (block + 1) * blockTokens);
+    throw new TabmindError('steps-lost', 'lost');
   }
 
   #checkRows({ rows: decodeRows, prefill, copies }: Batch): readonly Row[] {

@@ -41,6 +41,10 @@ const errors: Readonly<Record<ErrorCode, ErrorText>> = {
     advice:
       'A self-test failed, so answers could not be trusted. Update the graphics driver and the browser.',
   },
+  'steps-lost': {
+    title: 'The graphics card did not finish its last steps',
+    advice: 'What was written before them is sound. Try again.',
+  },
   shader: {
     title: 'A GPU program could not be prepared',
     advice: 'Update the browser and the graphics driver, then load the model again.',

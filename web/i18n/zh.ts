@@ -29,6 +29,10 @@ const errors: Readonly<Record<ErrorCode, ErrorText>> = {
     title: '显卡的计算结果不正确',
     advice: '自检没有通过，回答不可信。请更新显卡驱动和浏览器。',
   },
+  'steps-lost': {
+    title: '显卡没有算完最后几步',
+    advice: '已经写出的文字仍然可靠，请再试一次。',
+  },
   shader: { title: '无法准备 GPU 程序', advice: '请更新浏览器和显卡驱动，然后重新加载模型。' },
   network: { title: '无法获取模型', advice: '请检查网络后重试，已收到的部分会保留。' },
   'not-found': {

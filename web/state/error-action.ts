@@ -28,6 +28,7 @@ const ACTION_OF: Readonly<Record<ErrorCode, ErrorAction>> = {
   'device-lost': 'reload-model',
   'out-of-memory': 'reload-model',
   'wrong-arithmetic': 'reload-model',
+  'steps-lost': 'retry',
   shader: 'reload-model',
   network: 'retry',
   'not-found': 'choose-model',
