@@ -67,6 +67,15 @@ export interface RandomModel extends ModelName {
 /** Where a checkpoint lies. */
 export type ModelRef = UrlModel | HubModel | FolderModel | RandomModel;
 
+/** All workgroups must be able to run at once. */
+export interface ResidentTile {
+  readonly workgroups: number;
+  /** Threads of a workgroup; a power of two. */
+  readonly threads: number;
+  /** Units of 32 weights of each of its two streams that a thread has on their way. */
+  readonly depth: number;
+}
+
 export interface LoadOptions {
   /** Bits of the packed linears made from float checkpoints. Default 4. */
   readonly weightBits?: WeightBits;
@@ -87,6 +96,11 @@ export interface LoadOptions {
   readonly maxSequences?: number;
   /** 'auto' uses f16 arithmetic where the adapter offers it. Default 'auto'. */
   readonly math?: 'auto' | 'f32' | 'f16';
+  /**
+   * How the dispatch that computes all layers of a decode step is cut; null: every kernel has a dispatch of its own.
+   * Default: what is fastest on this graphics card, tried out at load.
+   */
+  readonly resident?: ResidentTile | null;
   /** Off: never read or write the IndexedDB cache. Default true. */
   readonly cache?: boolean;
   /** Access token for gated and private repositories: sent to the model's hub and nowhere else, and never stored. */

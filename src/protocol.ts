@@ -171,6 +171,8 @@ export interface EngineStats {
   readonly kvBytes: number;
   readonly stepsSubmitted: number;
   readonly tokensGenerated: number;
+  /** False while the loaded model still tries out what is fastest on this card. */
+  readonly isTuned: boolean;
   readonly dispatchesPerDecodeStep: number;
   readonly bindingsPerDispatch: number;
   /** Bytes of weights that a decode step reads, however many sequences it has. */

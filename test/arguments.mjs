@@ -12,3 +12,11 @@ export function readArguments(options, args = process.argv.slice(2)) {
   }
   return parseArgs({ args: joined, allowPositionals: true, options });
 }
+
+/** Load option from `--resident workgroups,threads,depth`, or from `--resident off`; nothing without it. */
+export function residentOption(text) {
+  if (text === undefined) return {};
+  if (text === 'off') return { resident: null };
+  const [workgroups, threads, depth] = text.split(',').map(Number);
+  return { resident: { workgroups, threads, depth } };
+}

@@ -9,6 +9,8 @@ export interface ShaderProgram {
   readonly source: string;
   readonly params: ParamLayout;
   readonly bindings: readonly BindingKind[];
+  /** Sources by name that it alone imports, so that they are fetched with it. */
+  readonly parts?: Readonly<Record<string, string>>;
 }
 
 /** A pipeline compiling in the background. Reading `pipeline` before it is done compiles it on the spot. */
@@ -54,7 +56,14 @@ export class PipelineCache {
     const key = `${program.name} ${JSON.stringify(defines)}`;
     const known = this.#entries.get(key);
     if (known) return known;
-    const code = expandShader(program.name, program.source, defines, program.params, this.#immediates);
+    const code = expandShader(
+      program.name,
+      program.source,
+      defines,
+      program.params,
+      this.#immediates,
+      program.parts,
+    );
     const entry = this.#compile(program, key, code);
     this.#entries.set(key, entry);
     return entry;

@@ -18,9 +18,10 @@ const SHARED: Readonly<Record<string, string>> = import.meta.glob('../../shaders
 export const MAX_PARAM_BYTES = 64;
 
 /**
- * Expands `#import name` (shaders/shared/name.wgsl, once a module), `#if A && !B || C == 4` / `#else` / `#endif`,
+ * Expands `#import name` (one of `parts`, or shaders/shared/name.wgsl; once a module), `#if A && !B || C == 4` / `#else` / `#endif`,
  * `#for i in N` … `#endfor` (N a number or a define; its lines N times, with 0, 1, … for `$i`),
- * and `#params` (the struct and variable of the kernel's scalars, as immediates or as a uniform).
+ * and `#params` (the struct and variable of the kernel's scalars, as immediates or as a uniform; `#params launch` names the
+ * variable `launch`).
  * Unknown names are errors, so that a misspelt flag cannot silently choose a branch.
  */
 export function expandShader(
@@ -29,9 +30,14 @@ export function expandShader(
   defines: Defines,
   params: ParamLayout,
   immediates: boolean,
+  parts: Readonly<Record<string, string>> = {},
 ): string {
-  const seen = new Set<string>();
-  const body = expandLines(name, source, defines, seen, paramText(params, immediates));
+  const texts: Texts = {
+    seen: new Set(),
+    params: (variable) => paramText(variable, params, immediates),
+    imported: (from, part) => parts[part] ?? sharedSource(from, part),
+  };
+  const body = expandLines(name, source, defines, texts);
   const head: string[] = [];
   if (defines.F16 === true) head.push('enable f16;');
   if (typeof defines.SUBGROUP_SIZE === 'number' && defines.SUBGROUP_SIZE > 0) head.push('enable subgroups;');
@@ -46,13 +52,15 @@ export function expandShader(
   return `${head.join('\n')}\n${body}`;
 }
 
-function expandLines(
-  name: string,
-  source: string,
-  defines: Defines,
-  seen: Set<string>,
-  params: string,
-): string {
+/** What directives stand for. */
+interface Texts {
+  /** Names that were imported. */
+  readonly seen: Set<string>;
+  params(variable: string): string;
+  imported(from: string, name: string): string;
+}
+
+function expandLines(name: string, source: string, defines: Defines, texts: Texts): string {
   const out: string[] = [];
   const open: { taken: boolean; live: boolean }[] = [];
   const live = () => open.every((level) => level.live);
@@ -75,11 +83,11 @@ function expandLines(
       top.live = !top.taken;
       top.taken = true;
     } else if (word === 'endif' && top) open.pop();
-    else if (word === 'params') out.push(live() ? params : '');
+    else if (word === 'params') out.push(live() ? texts.params(rest || 'params') : '');
     else if (word === 'import') {
-      if (live() && !seen.has(rest)) {
-        seen.add(rest);
-        out.push(expandLines(rest, sharedSource(name, rest), defines, seen, params));
+      if (live() && !texts.seen.has(rest)) {
+        texts.seen.add(rest);
+        out.push(expandLines(rest, texts.imported(name, rest), defines, texts));
       }
     } else throw shaderError(`${name}.wgsl:${index + 1}: unknown or misplaced directive #${word}`);
   }
@@ -151,14 +159,13 @@ function holds(name: string, index: number, expression: string, defines: Defines
   return expression.split('||').some((all) => all.split('&&').every(term));
 }
 
-function paramText(params: ParamLayout, immediates: boolean): string {
+function paramText(variable: string, params: ParamLayout, immediates: boolean): string {
   const fields = Object.entries(params).map(([field, type]) => `  ${field}: ${type},`);
   if (fields.length === 0) return '';
   if (fields.length * 4 > MAX_PARAM_BYTES) throw shaderError('more than 16 params');
-  const variable = immediates
-    ? 'var<immediate> params: Params;'
-    : '@group(1) @binding(0) var<uniform> params: Params;';
-  return `struct Params {\n${fields.join('\n')}\n}\n${variable}`;
+  const struct = `${variable.charAt(0).toUpperCase()}${variable.slice(1)}`;
+  const place = immediates ? 'var<immediate>' : '@group(1) @binding(0) var<uniform>';
+  return `struct ${struct} {\n${fields.join('\n')}\n}\n${place} ${variable}: ${struct};`;
 }
 
 /** Packs the scalars in layout order. Throws when a value is missing or not a number. */

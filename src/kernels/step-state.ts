@@ -12,6 +12,8 @@ export interface StateShape {
   readonly numRopeTables: number;
   /** Words of the tables of K biases that are kept out of the cache; default 0. */
   readonly keyBiasWords?: number;
+  /** Words of the plan of decode_layers.wgsl; default 0. */
+  readonly planWords?: number;
 }
 
 /** Words of a slot, by name; shaders/shared/state.wgsl uses the same offsets. */
@@ -46,6 +48,10 @@ export const SLOT = {
   numTop: 15,
 } as const;
 export const SLOT_WORDS = 16;
+/** One that counts; the next region begins at a multiple of 4. */
+export const FAILED_WORDS = 4;
+/** Of a phase in the plan of decode_layers.wgsl. */
+export const PHASE_WORDS = 32;
 
 /** Words of a slot's biases, end ids and bad words; the engine's limits of them fit. */
 export const MAX_CONTROL_WORDS = 2048;
@@ -60,6 +66,8 @@ export const LOGPROB_WORDS = 1 + 2 * MAX_TOP;
 export interface StateLayout {
   /** Per decode row: its slot. maxSlots words. */
   readonly rowsAt: number;
+  /** 1 when a resident dispatch gave up: what was sampled since then means nothing. 4 words, right before `sampledAt`. */
+  readonly failedAt: number;
   /** Per row: the id sampled for it. maxSampledRows words. */
   readonly sampledAt: number;
   readonly slotsAt: number;
@@ -80,6 +88,8 @@ export interface StateLayout {
   /** f32 (cos, sin) pairs: [numRopeTables][contextLength][rotaryDim / 2][2]. */
   readonly ropeAt: number;
   readonly ropeTableWords: number;
+  /** Plan of src/kernels/decode-layers.ts. */
+  readonly planAt: number;
   /** Tables of src/kernels/key-bias.ts, one behind the other; last, so that nothing else moves with their size. */
   readonly keyBiasAt: number;
   readonly totalWords: number;
@@ -97,6 +107,7 @@ export function stateLayout(shape: StateShape): StateLayout {
   const maxSampledRows = Math.max(shape.maxSlots, MAX_VERIFIED_ROWS);
   const ropeTableWords = shape.contextLength * shape.rotaryDim;
   const rowsAt = take(shape.maxSlots);
+  const failedAt = take(FAILED_WORDS);
   const sampledAt = take(maxSampledRows);
   const slotsAt = take(shape.maxSlots * SLOT_WORDS);
   const chunkAt = take(shape.maxChunkTokens);
@@ -105,9 +116,11 @@ export function stateLayout(shape: StateShape): StateLayout {
   const controlsAt = take(shape.maxSlots * MAX_CONTROL_WORDS);
   const logprobsAt = take(maxSampledRows * LOGPROB_WORDS);
   const ropeAt = take(shape.numRopeTables * ropeTableWords);
+  const planAt = take(shape.planWords ?? 0);
   const keyBiasAt = take(shape.keyBiasWords ?? 0);
   return {
     rowsAt,
+    failedAt,
     sampledAt,
     slotsAt,
     chunkAt,
@@ -120,6 +133,7 @@ export function stateLayout(shape: StateShape): StateLayout {
     maxSampledRows,
     ropeAt,
     ropeTableWords,
+    planAt,
     keyBiasAt,
     totalWords: at,
   };

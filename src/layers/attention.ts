@@ -1,5 +1,5 @@
 import type { Dispatch } from '../gpu/dispatch';
-import { decodeAttention } from '../kernels/decode-attention';
+import { type DecodeAttentionCall, decodeAttention } from '../kernels/decode-attention';
 import { prefillAttention, prefillSplits } from '../kernels/prefill-attention';
 import { ropeAppend } from '../kernels/rope-append';
 import type { RopeHeadCall } from '../kernels/rope-head';
@@ -106,16 +106,20 @@ function attendChunk(
   ];
 }
 
-function attendDecodeRows(step: ForwardContext, layer: number, heads: AttentionHeads): Dispatch[] {
-  const { gpu, state, kv, chunk, numDecodeRows: numRows, numSplits } = step;
+function decodeCall(step: ForwardContext, layer: number, heads: AttentionHeads): DecodeAttentionCall {
+  const { chunk, numDecodeRows: numRows, numSplits } = step;
   const head = ropeHead(step, layer, heads, 'decode');
   const call = attentionCall(step, layer, chunk?.numRows ?? 0);
-  return decodeAttention(gpu, state, kv, { ...call, ...head, numRows, numSplits });
+  return { ...call, ...head, numRows, numSplits };
 }
 
 function attend(step: ForwardContext, layer: number, heads: AttentionHeads): void {
-  const slab =
-    heads.qkNorm && heads.qkNorm !== 'all heads' ? step.weights.get(`layers.${layer}.q_norm`).slab : 0;
-  if (step.chunk) step.push(attendChunk(step, layer, heads, step.chunk), slab, layer);
-  if (step.numDecodeRows > 0) step.push(attendDecodeRows(step, layer, heads), slab, layer);
+  const { gpu, state, kv, phases } = step;
+  const isNormed = heads.qkNorm && heads.qkNorm !== 'all heads';
+  const slab = isNormed ? step.weights.get(`layers.${layer}.q_norm`).slab : null;
+  if (step.chunk) step.push(attendChunk(step, layer, heads, step.chunk), slab ?? 0, layer);
+  if (step.numDecodeRows === 0) return;
+  const call = decodeCall(step, layer, heads);
+  if (phases) phases.attention(call, slab, layer);
+  else step.push(decodeAttention(gpu, state, kv, call), slab ?? 0, layer);
 }

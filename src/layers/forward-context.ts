@@ -1,8 +1,10 @@
 import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
+import type { DecodeAttentionCall } from '../kernels/decode-attention';
 import type { KeyBiasCall } from '../kernels/key-bias';
 import type { KvLayout } from '../kernels/kv-layout';
+import type { LinearCall } from '../kernels/linear-call';
 import type { StateLayout } from '../kernels/step-state';
 import type { ModelConfig } from '../models/config';
 import type { PlacedTensor } from '../weights/packed-tensor';
@@ -37,6 +39,8 @@ export interface ScratchRegions {
   readonly partials: Region;
   /** What each query makes of the K bias that is not in the cache [rows][numHeads · pairs · 2]; empty without any. */
   readonly keyBias: Region;
+  /** What workgroups of one dispatch hand to each other (decode_layers.wgsl). */
+  readonly exchange: Region;
 }
 
 /** The packed weights by our names. */
@@ -65,6 +69,13 @@ export interface ContextChunk {
   readonly numRows: number;
 }
 
+/** Takes what layers compute where one dispatch computes all of them. */
+export interface PhaseSink {
+  linear(call: LinearCall): void;
+  /** `slab`: of the norms of its heads; null without any. */
+  attention(call: DecodeAttentionCall, slab: number | null, layer: number): void;
+}
+
 /** What layers see of a step: where things lie, how many rows there are, and where to put the dispatches. */
 export interface ForwardContext {
   readonly gpu: Gpu;
@@ -86,6 +97,8 @@ export interface ForwardContext {
   keyBias(layer: number): KeyBiasCall | null;
   /** Rope table for the rows of the chunk or for the decode rows, of a rope of the config. */
   ropeTable(rope: number, rows: 'chunk' | 'decode'): number;
+  /** Where linears and attentions of a decode row go; null: each is dispatched. */
+  readonly phases: PhaseSink | null;
   /** Appends dispatches that read weight slab `slab` and, where given, the KV of `layer`. */
   push(dispatches: readonly Dispatch[], slab: number, layer?: number): void;
 }

@@ -56,7 +56,8 @@ export function linear(step: ForwardContext, layer: LinearLayer): void {
     outScale: layer.outScale ?? 1,
     softcap: layer.softcap ?? 0,
   };
-  step.push(dispatches(step, call), weight.slab);
+  if (step.phases) step.phases.linear(call);
+  else step.push(dispatches(step, call), weight.slab);
 }
 
 /** Many rows are worth the matrix units or a tile kernel, which dequantise once for all of them. */

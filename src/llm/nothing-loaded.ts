@@ -21,6 +21,7 @@ export const NOTHING_LOADED: EngineStats = {
   kvBytes: 0,
   stepsSubmitted: 0,
   tokensGenerated: 0,
+  isTuned: true,
   dispatchesPerDecodeStep: 0,
   bindingsPerDispatch: 0,
   weightBytesPerStep: 0,

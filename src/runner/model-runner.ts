@@ -1,4 +1,4 @@
-import type { Batch, PendingStep, PrefillBatch, SlotStart, StepRunner } from '../engine/batch';
+import type { Batch, DecodeRow, PendingStep, PrefillBatch, SlotStart, StepRunner } from '../engine/batch';
 import { allocateBuffer, readBuffer } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { Recorder } from '../gpu/dispatch';
@@ -13,6 +13,7 @@ import type { PlacedTensor } from '../weights/packed-tensor';
 import { ForwardInputs } from './forward-inputs';
 import type { Graph } from './graph';
 import { KeyBiasTables, type LayerKeyBias } from './key-bias';
+import type { ResidentParts } from './resident-layers';
 import { RopeTables } from './rope-tables';
 import { SampleReadback } from './sample-readback';
 import { type Asks, type ChunkPart, NO_ASKS, numSampled, StepGraphs, UNSPLIT_TOKENS } from './step-graphs';
@@ -53,6 +54,8 @@ export class ModelRunner implements StepRunner {
   readonly maxSlots: number;
   readonly maxChunkTokens: number;
   readonly maxVerifiedRows: number;
+  /** What ResidentLayers takes. */
+  readonly residentParts: ResidentParts;
   readonly #options: RunnerParts;
   readonly #regions: ScratchRegions;
   readonly #maxLogitRows: number;
@@ -96,7 +99,9 @@ export class ModelRunner implements StepRunner {
     this.#state = parts.state;
     this.#inputs = parts.inputs;
     this.#recorder = new Recorder(gpu);
-    this.#graphs = new StepGraphs({ ...parts, weights: new WeightTable(tensors) });
+    const graphParts = { ...parts, weights: new WeightTable(tensors) };
+    this.#graphs = new StepGraphs(graphParts);
+    this.residentParts = { ...graphParts, graphs: this.#graphs };
     this.#readback = new SampleReadback(gpu.device, parts.state, parts.layout);
   }
 
@@ -123,6 +128,11 @@ export class ModelRunner implements StepRunner {
       positions: ends,
       rowCounts: OTHER_ROWS.filter((rows) => rows <= this.maxSlots),
     });
+  }
+
+  /** Makes a row ready whose steps are not submitted here. */
+  prepareRow(row: DecodeRow): void {
+    this.#inputs.prepare({ rows: [row], prefill: null });
   }
 
   startSlot(slot: number, start: SlotStart): void {
@@ -167,6 +177,13 @@ export class ModelRunner implements StepRunner {
   #numTopOf(slot: number): number | null {
     const numTop = this.#inputs.numTopOf(slot);
     return numTop === null ? null : Math.min(numTop, this.#options.config.vocabSize);
+  }
+
+  /** The dispatch of all layers has failed: it is not used again. */
+  recover(): void {
+    const { gpu, state, layout } = this.#options;
+    this.#graphs.setLayers(null);
+    gpu.device.queue.writeBuffer(state, layout.failedAt * 4, Uint32Array.of(0));
   }
 
   /**

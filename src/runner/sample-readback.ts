@@ -1,5 +1,6 @@
 import type { PendingStep, TokenLogprob } from '../engine/batch';
-import { LOGPROB_WORDS, type StateLayout } from '../kernels/step-state';
+import { TabmindError } from '../errors';
+import { FAILED_WORDS, LOGPROB_WORDS, type StateLayout } from '../kernels/step-state';
 import { ReadbackRing } from './readback-ring';
 
 /** Brings sampled ids back to the host, and what is reported of them. */
@@ -15,8 +16,8 @@ export class SampleReadback {
     this.#state = state;
     this.#layout = layout;
     const maxIds = layout.maxSampledRows;
-    this.#ids = new ReadbackRing(device, maxIds * 4);
-    this.#reports = new ReadbackRing(device, maxIds * (1 + LOGPROB_WORDS) * 4);
+    this.#ids = new ReadbackRing(device, (FAILED_WORDS + maxIds) * 4);
+    this.#reports = new ReadbackRing(device, (FAILED_WORDS + maxIds * (1 + LOGPROB_WORDS)) * 4);
   }
 
   /**
@@ -30,17 +31,17 @@ export class SampleReadback {
     return {
       copy: (encoder) => {
         if (buffer === null) return;
-        const { sampledAt, logprobsAt } = this.#layout;
-        const idBytes = numTops.length * 4;
-        encoder.copyBufferToBuffer(this.#state, sampledAt * 4, buffer, 0, idBytes);
-        if (reports)
-          encoder.copyBufferToBuffer(this.#state, logprobsAt * 4, buffer, idBytes, idBytes * LOGPROB_WORDS);
+        const { failedAt, logprobsAt } = this.#layout;
+        const idsEnd = (FAILED_WORDS + numTops.length) * 4;
+        encoder.copyBufferToBuffer(this.#state, failedAt * 4, buffer, 0, idsEnd);
+        const reportBytes = numTops.length * LOGPROB_WORDS * 4;
+        if (reports) encoder.copyBufferToBuffer(this.#state, logprobsAt * 4, buffer, idsEnd, reportBytes);
       },
       read: () => {
         if (buffer === null)
           return { ids: this.#device.queue.onSubmittedWorkDone().then(() => new Uint32Array(0)) };
         const numWords = numTops.length * (reports ? 1 + LOGPROB_WORDS : 1);
-        const words = ring.read(buffer, numWords * 4);
+        const words = ring.read(buffer, (FAILED_WORDS + numWords) * 4).then(checked);
         const ids = words.then((all) => all.subarray(0, numTops.length));
         return reports ? { ids, logprobs: words.then((all) => parseReports(all, numTops)) } : { ids };
       },
@@ -58,6 +59,14 @@ export interface StepReadback {
   copy(encoder: GPUCommandEncoder): void;
   /** After the submit. */
   read(): PendingStep;
+}
+
+/** The words behind the sign of failure. Throws `steps-lost` where that is set. */
+function checked(words: Uint32Array): Uint32Array {
+  if (words[0] === 0) return words.subarray(FAILED_WORDS);
+  throw new TabmindError('steps-lost', 'The workgroups of a dispatch did not run at once.', {
+    meaning: 'What was computed last means nothing and is computed again, from now on in the slower way.',
+  });
 }
 
 function parseReports(

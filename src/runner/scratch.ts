@@ -1,6 +1,7 @@
 import { halvesFloats } from '../kernels/halve';
 import type { ScratchRegions } from '../layers/forward-context';
 import type { ModelConfig } from '../models/config';
+import { exchangeFloats } from './layer-buffers';
 
 export interface ScratchShape {
   /** Most rows of a step: a chunk and decode rows. */
@@ -42,6 +43,7 @@ export function planScratch(
     partials: region(1, partialFloats),
     halves: region(maxRows, halvesFloats(widest)),
     keyBias: region(maxRows, shape.keyBiasFloats ?? 0),
+    exchange: region(1, exchangeFloats(config)),
   };
   const { at, stride } = rows.logits;
   const regions = { ...rows, adjusted: { at: at + shape.maxSampledRows * stride, stride } };

@@ -11,8 +11,8 @@ import type { Architecture } from '../models/architecture';
 import type { ModelConfig } from '../models/config';
 import { type Graph, GraphBuilder } from './graph';
 import type { KeyBiasTables } from './key-bias';
+import { MAX_SPLITS } from './layer-buffers';
 import type { RopeTables } from './rope-tables';
-import { MAX_SPLITS } from './step-memory';
 
 /** Context up to here is attended to in one part: a merge would cost more than it saves. */
 export const UNSPLIT_TOKENS = 384;
@@ -59,11 +59,17 @@ export interface DecodePart {
   readonly asks: Asks;
 }
 
+/** Embedding and layers of a decode step of one row. */
+export interface DecodeLayers {
+  push(builder: GraphBuilder, numSplits: number): void;
+}
+
 /** The dispatches of every kind of step. Those of decode steps are kept, for they depend on the shape only. */
 export class StepGraphs {
   readonly #parts: GraphParts;
   readonly #bindGroups = new Map<string, GPUBindGroup>();
   readonly #decode = new Map<string, Graph>();
+  #layers: DecodeLayers | null = null;
 
   constructor(parts: GraphParts) {
     this.#parts = parts;
@@ -109,7 +115,8 @@ export class StepGraphs {
     const numDecodeRows = decode?.numRows ?? 0;
     const { context, builder } = this.#context(chunk, numDecodeRows, numSplits);
     const { config, architecture } = this.#parts;
-    architecture.forward(config, context);
+    if (chunk === null && numDecodeRows === 1 && this.#layers) this.#layers.push(builder, numSplits);
+    else architecture.forward(config, context);
     // The sampled rows of a chunk are its last ones, right before the decode rows.
     const numChunkIds = chunk === null ? 0 : numSampled(chunk);
     const firstRow = context.numRows - numDecodeRows - numChunkIds;
@@ -131,6 +138,17 @@ export class StepGraphs {
         chunk: { ...chunk, row: firstRow, feeds: chunk.sample },
       });
     return builder.build();
+  }
+
+  /** What computes embedding and layers of a decode step of one row instead of a dispatch for each kernel; null: nothing does. */
+  setLayers(layers: DecodeLayers | null): void {
+    this.#layers = layers;
+    this.#decode.clear();
+  }
+
+  /** A decode step of one row, to put layers into. */
+  decodeContext(): { readonly context: ForwardContext; readonly builder: GraphBuilder } {
+    return this.#context(null, 1, 1);
   }
 
   #numSplits(numRows: number, position: number): number {
@@ -158,6 +176,7 @@ export class StepGraphs {
       chunk,
       numDecodeRows,
       numSplits,
+      phases: null,
       layerAt: (layer) => pool.layerAt(layer),
       keyBias: (layer) => keyBias.call(layer, layout, regions.keyBias),
       ropeTable: (rope, rows) => ropes.tableOf(rope, rows === 'chunk' ? (chunk?.totalTokens ?? null) : null),

@@ -3,11 +3,10 @@ import { PREFILL_PARTIALS } from '../kernels/prefill-attention';
 import { type StateLayout, stateLayout } from '../kernels/step-state';
 import type { ScratchRegions } from '../layers/forward-context';
 import type { ModelConfig } from '../models/config';
+import { MAX_SPLITS, planWordsOf } from './layer-buffers';
 import { RopeTables } from './rope-tables';
 import { planScratch } from './scratch';
 
-/** A step with more parts than this gains nothing: the merge grows while each part gets too short. */
-export const MAX_SPLITS = 32;
 /** Logits of many positions are computed in slices of this size at most. */
 const MAX_LOGIT_BYTES = 64 * 2 ** 20;
 
@@ -41,6 +40,7 @@ export function planStepMemory(config: ModelConfig, shape: StepMemoryShape): Ste
     rotaryDim: config.ropes[0]?.rotaryDim ?? 0,
     numRopeTables: new RopeTables(config.ropes).numTables,
     keyBiasWords: shape.keyBias?.tableWords ?? 0,
+    planWords: planWordsOf(config),
   });
   const { maxSampledRows } = layout;
   const maxLogitRows = Math.max(

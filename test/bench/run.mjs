@@ -12,7 +12,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readArguments } from '../arguments.mjs';
+import { readArguments, residentOption } from '../arguments.mjs';
 import { openPage } from '../browser.mjs';
 import { buildPage } from '../build-page.mjs';
 import { CHROMIUM_FLAGS } from '../chromium.mjs';
@@ -40,6 +40,7 @@ const { values, positionals } = readArguments({
   vendor: { type: 'string' },
   profile: { type: 'boolean', default: false },
   chunk: { type: 'string' },
+  resident: { type: 'string' },
   scenes: { type: 'string' },
   quiet: { type: 'boolean', default: false },
   smoke: { type: 'boolean', default: false },
@@ -60,7 +61,12 @@ function modelRef(url) {
 function planFor(url) {
   return {
     model: modelRef(url),
-    options: { weightBits: Number(values.weights.slice(1)), kvBits: Number(values.kv), math: values.math },
+    options: {
+      weightBits: Number(values.weights.slice(1)),
+      kvBits: Number(values.kv),
+      math: values.math,
+      ...residentOption(values.resident),
+    },
     concurrency: values.concurrency,
     lengths: values.tokens ?? `${values.prompt}:${values.new}`,
     requestsPerLane: Number(values.runs),

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readArguments } from '../arguments.mjs';
+import { readArguments, residentOption } from '../arguments.mjs';
 import { openPage } from '../browser.mjs';
 import { buildPage } from '../build-page.mjs';
 import { acceptedError, comparePrompt } from './compare.mjs';
@@ -20,6 +20,7 @@ const { values, positionals } = readArguments({
   json: { type: 'string' },
   built: { type: 'string' },
   vendor: { type: 'string' },
+  resident: { type: 'string' },
 });
 if (positionals.length === 0) {
   console.error(
@@ -39,6 +40,7 @@ const options = {
   cache: false,
   maxSequences: 2,
   contextLength: 512,
+  ...residentOption(values.resident),
 };
 const call = (name, ...args) =>
   page.evaluate(([name, args]) => globalThis.tabmindCheck[name](...args), [name, args]);

@@ -1,4 +1,6 @@
-import { decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
+import type { Dispatch } from '../../src/gpu/dispatch';
+import { type DecodeAttentionCall, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
+import { attentionWords, decodeLayers, PLAIN_TAG, residentDefines } from '../../src/kernels/decode-layers';
 import type { KvBits } from '../../src/kernels/kv-layout';
 import { packedVector } from '../../src/weights/packed-tensor';
 import { attentionTwin } from '../reference/attention';
@@ -7,7 +9,8 @@ import { type HeadTwin, rotateTwin } from '../reference/rope-append';
 import { compareToken } from './appended-token';
 import { type BiasSceneShape, biasScene } from './bias-scene';
 import { assertClose, assertEqual, type GpuTest, gpuTest, nans } from './harness';
-import { fillCache, kvScene, POISON } from './kv-scene';
+import { fillCache, type KvScene, kvScene, POISON } from './kv-scene';
+import { residentTestTile } from './resident-tile';
 
 interface Shape extends BiasSceneShape {
   readonly kvBits: KvBits;
@@ -88,10 +91,17 @@ const SHAPES: readonly (readonly [Shape, ...Run[]])[] = [
   ],
 ];
 
-for (const [shape, ...runs] of SHAPES)
+for (const [i, [shape, ...runs]] of SHAPES.entries()) {
   gpuTest(nameOf(shape), async (test) => {
     for (const each of runs) await checkDecode(test, shape, each);
   });
+  // The same functions, on other workgroups: some shapes show that.
+  if (i % 3 !== 1) continue;
+  gpuTest(`decode_layers, ${nameOf(shape)}`, async (test) => {
+    for (const { lengths, numSplits, window } of runs.slice(0, 2))
+      await checkDecode(test, shape, run([test.random.pick(lengths)], numSplits, window), true);
+  });
+}
 
 function nameOf({ kvBits, headDim, ratio, blockTokens, biasPairs, norm }: Shape): string {
   const more = `${norm ? ` norm ${norm}` : ''}${biasPairs ? ` bias ${biasPairs}` : ''}`;
@@ -102,7 +112,37 @@ function nameOf({ kvBits, headDim, ratio, blockTokens, biasPairs, norm }: Shape)
 const queryScale = ({ headDim }: Shape) => 0.7 / Math.sqrt(headDim);
 const NORM_EPS = 1e-3;
 
-async function checkDecode(test: GpuTest, shape: Shape, { lengths, numSplits, window }: Run): Promise<void> {
+/** As a phase of decode_layers, whose workgroups take the parts in turn. */
+function residentAttention({ gpu }: GpuTest, scene: KvScene, call: DecodeAttentionCall): Dispatch[] {
+  const tile = residentTestTile(gpu);
+  const { stateLayout: states, state, layout } = scene;
+  const plain = (at: number) => ({ at, step: 1, octet: 8, tag: PLAIN_TAG });
+  const phase = {
+    call,
+    qkv: plain(call.qkvAt),
+    // Scratch is poison with a tag of 0.
+    partials: { ...plain(call.partialsAt), tag: 1 },
+    out: plain(call.outAt),
+  };
+  state.set(attentionWords(states, phase), states.planAt);
+  const defines = residentDefines(gpu, states, layout, call, tile);
+  const { numSplits } = call;
+  const { planAt, failedAt } = states;
+  return [
+    decodeLayers(
+      gpu,
+      { defines, gate: 'silu', maxCols: 32, maxSplits: 8, planAt, first: 0, end: 1, numSplits, failedAt },
+      tile,
+    ),
+  ];
+}
+
+async function checkDecode(
+  test: GpuTest,
+  shape: Shape,
+  { lengths, numSplits, window }: Run,
+  isResident = false,
+): Promise<void> {
   const { random, gpu, runStep } = test;
   const { headDim, ratio, numKvHeads, softcap = 0, growth } = shape;
   const [numHeads, numRows] = [numKvHeads * ratio, lengths.length];
@@ -135,14 +175,17 @@ async function checkDecode(test: GpuTest, shape: Shape, { lengths, numSplits, wi
   const isQuery = (i: number) => i % rowFloats < numHeads * headDim;
   const qkv = random.normals(numRows * rowFloats).map((value, i) => (isQuery(i) ? 3 * value : value));
   scratch.set(qkv, qkvAt);
-  const dispatches = decodeAttention(gpu, stateLayout, scene.layout, {
+  const call: DecodeAttentionCall = {
     ...{ numRows, numHeads, numSplits, qkvAt, outAt, partialsAt, window, softcap, keyBias },
     rope: rotaryDim === 0 ? null : { table: 1, rotaryDim, interleaved },
     qkNorm: shape.norm ? { q, k, eps: NORM_EPS, when: shape.norm } : undefined,
     queryScale: queryScale(shape),
     queryGrowth: growth ?? null,
     layerAt: scene.kv.layerAt,
-  });
+  };
+  const dispatches = isResident
+    ? residentAttention(test, scene, call)
+    : decodeAttention(gpu, stateLayout, scene.layout, call);
   const memory = { weights: new Uint32Array(weights.buffer), scratch, kv: scene.kv.words, state };
   const result = await runStep(memory, dispatches);
 

@@ -1,5 +1,5 @@
 import { type KvBits, type KvLayout, kvLayout } from '../../src/kernels/kv-layout';
-import { SLOT, SLOT_WORDS, type StateLayout, stateLayout } from '../../src/kernels/step-state';
+import { PHASE_WORDS, SLOT, SLOT_WORDS, type StateLayout, stateLayout } from '../../src/kernels/step-state';
 import { PagedKv } from '../reference/paged-kv';
 import type { Random } from '../reference/random';
 
@@ -57,6 +57,7 @@ export function kvScene(shape: KvSceneShape, random: Random): KvScene {
     rotaryDim: shape.rotaryDim ?? 2,
     numRopeTables: shape.numRopeTables ?? 1,
     keyBiasWords: shape.keyBiasWords ?? 0,
+    planWords: PHASE_WORDS,
   });
   const state = new Uint32Array(states.totalWords);
   state.fill(numBlocks + 1000, states.tablesAt, states.tablesAt + MAX_SLOTS * states.tableStride);

@@ -110,7 +110,7 @@ export function linearCase(shape: LinearShape, random: Random): LinearCase {
 }
 
 /** Tensors one after another at multiples of 256 bytes, in random distance, with NaN between them. */
-class Slab {
+export class Slab {
   readonly #random: Random;
   readonly #words: number[] = [];
 

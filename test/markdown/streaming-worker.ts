@@ -57,6 +57,7 @@ const stats: EngineStats = {
   kvBytes: 1e9,
   stepsSubmitted: 0,
   tokensGenerated: 0,
+  isTuned: true,
   dispatchesPerDecodeStep: 0,
   bindingsPerDispatch: 4,
   weightBytesPerStep: 1e9,

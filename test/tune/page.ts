@@ -2,6 +2,7 @@
 
 import { type Gpu, openGpu } from '../../src/gpu/device';
 import { type Dispatch, Recorder } from '../../src/gpu/dispatch';
+import { PipelineCache } from '../../src/gpu/pipeline';
 import { attentionThreads, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
 import { gemm } from '../../src/kernels/gemm';
 import { gemmMatrix, MATRIX_TILES } from '../../src/kernels/gemm-matrix';
@@ -13,6 +14,7 @@ import { STEP_BINDINGS } from '../../src/kernels/step-bindings';
 import { SLOT, stateLayout } from '../../src/kernels/step-state';
 import { type PlacedTensor, packedLinear, packedVector } from '../../src/weights/packed-tensor';
 import { withEdits } from '../gpu/edited-gpu';
+import { type LayersShape, layersCase } from './layers';
 
 export interface LinearShape {
   readonly name: string;
@@ -38,6 +40,7 @@ const WORD = 0x4800_2c00;
 const PASS_BYTES = 3e9;
 
 let gpu: Gpu;
+let weightBuffer: GPUBuffer;
 let bindGroup: GPUBindGroup;
 let querySet: GPUQuerySet;
 let stamps: GPUBuffer;
@@ -47,6 +50,7 @@ async function open(math: 'f32' | 'f16') {
   const { device } = gpu;
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
   const weights = device.createBuffer({ size: WEIGHT_BYTES, usage });
+  weightBuffer = weights;
   const seed = new Uint32Array(2 ** 22).fill(WORD);
   for (let at = 0; at < WEIGHT_BYTES; at += seed.byteLength) device.queue.writeBuffer(weights, at, seed);
   const others = [128 * 2 ** 20, 1024, 1024].map((size) => device.createBuffer({ size, usage }));
@@ -91,7 +95,7 @@ async function time(shape: LinearShape, tile: GemvTile): Promise<Timed> {
 
 /** Clocks rise only under load. */
 async function warm(list: readonly Dispatch[], bindGroup: GPUBindGroup): Promise<void> {
-  const end = performance.now() + 150;
+  const end = performance.now() + 300;
   while (performance.now() < end) {
     for (let i = 0; i < 2; i++) {
       const encoder = gpu.device.createCommandEncoder();
@@ -125,11 +129,13 @@ async function timeStep(
   list: readonly Dispatch[],
   [scratchWords, kvWords]: readonly [number, number],
   state: Uint32Array<ArrayBuffer>,
+  weights: GPUBuffer | null = null,
 ): Promise<number> {
   const { device } = gpu;
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
   const sizes = [256, scratchWords * 4, kvWords * 4, state.byteLength];
-  const buffers = sizes.map((size) => device.createBuffer({ size: Math.max(256, size), usage }));
+  const own = sizes.map((size) => device.createBuffer({ size: Math.max(256, size), usage }));
+  const buffers = own.map((buffer, i) => (i === 0 && weights !== null ? weights : buffer));
   const [, , , stateBuffer] = buffers;
   if (stateBuffer) device.queue.writeBuffer(stateBuffer, 0, state);
   const group = device.createBindGroup({
@@ -139,8 +145,8 @@ async function timeStep(
   await gpu.pipelines.ready();
   await warm(list, group);
   const times = [];
-  for (let round = 0; round < 3; round++) times.push(await timeDispatches(list, group));
-  for (const buffer of buffers) buffer.destroy();
+  for (let round = 0; round < 12; round++) times.push(await timeDispatches(list, group));
+  for (const buffer of own) buffer.destroy();
   return Math.min(...times) / 1000;
 }
 
@@ -284,4 +290,38 @@ async function tuneRows(shape: LinearShape) {
   return results;
 }
 
-Object.assign(globalThis, { tabmindTune: { open, tune, attention, prefill, tuneRows } });
+/** The same GPU with what its shaders expand to edited, imports and all; a text that is not there is left out of nothing. */
+function withExpandedEdits(gpu: Gpu, edits: readonly (readonly [string, string])[]): Gpu {
+  const device = new Proxy(gpu.device, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(target, key, target);
+      if (key !== 'createShaderModule') return typeof value === 'function' ? value.bind(target) : value;
+      return (descriptor: GPUShaderModuleDescriptor) => {
+        let { code } = descriptor;
+        for (const [from, to] of edits) {
+          if (!code.includes(from)) throw new Error(`no "${from}"`);
+          code = code.replaceAll(from, to);
+        }
+        return target.createShaderModule({ ...descriptor, code });
+      };
+    },
+  });
+  return { ...gpu, pipelines: new PipelineCache(device, gpu.immediates) };
+}
+
+/** GPU microseconds a layer of decode_layers.wgsl, and the share of time that streaming its weights at 1 TB/s would take. */
+async function layers(shape: LayersShape, edits: readonly (readonly [string, string])[] = []) {
+  const edited = edits.length === 0 ? gpu : withExpandedEdits(gpu, edits);
+  const { dispatch, scratchWords, kvWords, state, weightBytesPerLayer } = layersCase(
+    edited,
+    shape,
+    WEIGHT_BYTES,
+  );
+  await edited.pipelines.ready();
+  const list = new Array<Dispatch>(8).fill(dispatch);
+  const microseconds =
+    (await timeStep(list, [scratchWords, kvWords], state, weightBuffer)) / 8 / shape.numLayers;
+  return { microseconds, terabytesPerSecond: weightBytesPerLayer / microseconds / 1e6 };
+}
+
+Object.assign(globalThis, { tabmindTune: { open, tune, layers, attention, prefill, tuneRows } });

@@ -92,12 +92,19 @@ async function loadAll(
   return loads;
 }
 
+const TUNED_CHECK_MS = 100;
+
+/** When it has found out what is fastest. */
 async function loaded(engine: Engine): Promise<{
   readonly stats: EngineStats;
   readonly gpu: GpuInfo;
   readonly model: NonNullable<EngineStats['model']>;
 }> {
-  const stats = await engine.stats();
+  let stats = await engine.stats();
+  while (stats.model && !stats.isTuned) {
+    await new Promise((resolve) => setTimeout(resolve, TUNED_CHECK_MS));
+    stats = await engine.stats();
+  }
   if (!stats.gpu || !stats.model) throw new Error('The engine has no model after a load.');
   return { stats, gpu: stats.gpu, model: stats.model };
 }
