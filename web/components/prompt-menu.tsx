@@ -21,13 +21,14 @@ const optionId = (index: number): string => `${LIST_ID}-${index}`;
 const messageBox = (): HTMLTextAreaElement | null =>
   document.querySelector<HTMLTextAreaElement>(`#${COMPOSER_ID}`);
 
-/** With the caret behind it. */
+/** With the caret behind it: at once, because the next keys may be faster than the box is drawn anew. */
 function choose(prompt: OfferedPrompt): void {
   takePrompt(prompt);
   const box = messageBox();
-  box?.focus();
-  // once the box holds the new text
-  setTimeout(() => box?.setSelectionRange(prompt.text.length, prompt.text.length));
+  if (box === null) return;
+  box.focus();
+  box.value = prompt.text;
+  box.setSelectionRange(prompt.text.length, prompt.text.length);
 }
 
 /** What a key does in the list; null where it is the message box's own. */
