@@ -11,6 +11,8 @@ const GATED = 4u;
 const ADDED = 8u;
 const PAIRED = 16u;
 
+#import resident_input
+
 struct Linear {
   flags: u32,
   outputs: u32,
@@ -103,68 +105,6 @@ fn both_rows(p: Linear, a: Piece, b: Piece, unit: u32) -> vec2<f32> {
 #endfor
   let scales = bitcast<vec2<f32>>(staged[at][4].xy);
   return vec2<f32>(unit_total(a.scale, hl, scales), unit_total(b.scale, other, scales));
-}
-
-fn gain_of(p: Linear, octet: u32) -> Floats8 {
-  if ((p.flags & NORMED) == 0u) {
-    return Floats8(vec4<f32>(1.0), vec4<f32>(1.0));
-  }
-  let at = p.norm_at + octet * 2u;
-  return Floats8(bitcast<vec4<f32>>(weights[at]), bitcast<vec4<f32>>(weights[at + 1u]));
-}
-
-// Octets of x that a thread has on their way.
-const FETCHED = 4u;
-
-// All of x into `staged`; returns this thread's part of the sum of squares.
-fn stage_input(p: Linear, index: u32) -> f32 {
-  let octets = p.units * 4u;
-  let first_gain = gain_of(p, min(index, octets - 1u));
-  var squares = 0.0;
-  for (var start = 0u; start < octets; start += FETCHED * WG_SIZE) {
-    // Only the first element of each is asked for again and again, for the sake of those who still work.
-#for d in 4
-    let octet$d = min(start + $d * WG_SIZE + index, octets - 1u);
-    let at$d = p.x.at + octet$d * p.x.octet;
-    var first$d = 0u;
-#endfor
-    loop {
-      var all = true;
-#for d in 4
-      if (start + $d * WG_SIZE < octets) {
-        first$d = atomicLoad(&scratch[at$d]);
-      }
-#endfor
-#for d in 4
-      if (start + $d * WG_SIZE < octets) {
-        all &= is_there(first$d, p.x.tag);
-      }
-#endfor
-      if (all || polls == 0u) {
-        break;
-      }
-      polls--;
-    }
-#for d in 4
-    var rest$d = Rest();
-    if (start + $d * WG_SIZE < octets) {
-      rest$d = load_rest(p.x, at$d);
-    }
-#endfor
-#for d in 4
-    if (start + $d * WG_SIZE < octets) {
-      let x = octet_of(p.x, at$d, first$d, rest$d);
-      var gain = first_gain;
-      if (start + $d * WG_SIZE > 0u) {
-        gain = gain_of(p, octet$d);
-      }
-      let exists = start + $d * WG_SIZE + index < octets;
-      squares += select(0.0, square(x), exists);
-      stage_octet(octet$d / 4u, octet$d % 4u, exists, Floats8(x.a * gain.a, x.b * gain.b), index);
-    }
-#endfor
-  }
-  return squares;
 }
 
 fn lanes_total(value: vec2<f32>, lanes: u32, index: u32) -> vec2<f32> {

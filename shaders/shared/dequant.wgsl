@@ -143,12 +143,9 @@ fn dequant8(o: u32, zero: f32) -> Eight {
     nibbles4(vec4<u32>(vec2<u32>(o >> 1u), vec2<u32>(o >> 9u)), zero));
 }
 #elif BITS == 8
-fn bytes4(word: u32) -> vec4<f32> {
-  let shifted = vec4<u32>(word << 15u, word << 7u, word >> 1u, word >> 9u);
-  return bitcast<vec4<f32>>((shifted & vec4<u32>(0x007f8000u)) | vec4<u32>(0x43800000u));
-}
+#import byte_floats
 fn dequant8(o: vec2<u32>, zero: f32) -> Eight {
-  return Eight(bytes4(o.x), bytes4(o.y));
+  return Eight(byte_floats(o.x), byte_floats(o.y));
 }
 #else
 fn dequant8(o: vec4<u32>, zero: f32) -> Eight {

@@ -53,11 +53,9 @@ fn kv_chunk(at: u32) -> vec4<u32> {
 #endif
 }
 
-// 256 + each byte: conversions of integers are slow, and these bits are the float that has a unit of 1 there.
-fn bytes_to_floats(word: u32) -> vec4<f32> {
-  let shifted = vec4<u32>(word << 15u, word << 7u, word >> 1u, word >> 9u);
-  return bitcast<vec4<f32>>((shifted & vec4<u32>(0x007f8000u)) | vec4<u32>(0x43800000u));
-}
+#if KV_BITS == 8
+#import byte_floats
+#endif
 
 // Four neighbouring elements, number `i` of four, of words that start with element 0: plain codes or values.
 fn plain_quad(words: vec4<u32>, i: u32) -> vec4<f32> {
@@ -66,7 +64,7 @@ fn plain_quad(words: vec4<u32>, i: u32) -> vec4<f32> {
 #elif KV_BITS == 16
   return vec4<f32>(unpack2x16float(words[2u * i]), unpack2x16float(words[2u * i + 1u]));
 #elif KV_BITS == 8
-  return bytes_to_floats(words[i]) - vec4<f32>(256.0);
+  return byte_floats(words[i]) - vec4<f32>(256.0);
 #else
   let half_word = words[i / 2u] >> (16u * (i % 2u));
   return vec4<f32>((vec4<u32>(half_word) >> vec4<u32>(0u, 4u, 8u, 12u)) & vec4<u32>(15u));

@@ -16,6 +16,14 @@ export interface BoundDispatches {
   readonly dispatches: readonly Dispatch[];
 }
 
+/** Of one dimension of a launch, whatever the adapter. */
+export const MAX_WORKGROUPS = 65535;
+
+/** So many workgroups and a few more, number x + y · MAX_WORKGROUPS, in a launch of as few rows as they fit into. */
+export function workgroupGrid(count: number): Dispatch['workgroups'] {
+  return [Math.min(count, MAX_WORKGROUPS), Math.ceil(count / MAX_WORKGROUPS), 1];
+}
+
 const UNIFORM_STRIDE = 256;
 
 /**

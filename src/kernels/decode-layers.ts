@@ -1,5 +1,6 @@
 import exchange from '../../shaders/decode_layers/exchange.wgsl?raw';
 import resident_attention from '../../shaders/decode_layers/resident_attention.wgsl?raw';
+import resident_input from '../../shaders/decode_layers/resident_input.wgsl?raw';
 import resident_linear from '../../shaders/decode_layers/resident_linear.wgsl?raw';
 import source from '../../shaders/decode_layers.wgsl?raw';
 import { TabmindError } from '../errors';
@@ -29,7 +30,7 @@ const PROGRAM: ShaderProgram = {
   source,
   params: PARAMS,
   bindings: STEP_BINDINGS,
-  parts: { exchange, resident_linear, resident_attention },
+  parts: { exchange, resident_input, resident_linear, resident_attention },
 };
 
 const LINEAR = 0;
@@ -58,7 +59,7 @@ export interface ResidentTile {
 }
 
 /** Tags of exchanged words; `plain` words are whole floats from before the dispatch, or for after it. */
-export const PLAIN_TAG = 4;
+const PLAIN_TAG = 4;
 
 /**
  * Where a vector of floats lies in scratch: element i at `at` + (i mod 8) · step + ⌊i / 8⌋ · octet, carrying `tag`
@@ -69,6 +70,19 @@ export interface Place {
   readonly step: number;
   readonly octet: number;
   readonly tag: number;
+}
+
+/** Whole floats, in order. */
+export function plainPlace(at: number): Place {
+  return { at, step: 1, octet: 8, tag: PLAIN_TAG };
+}
+
+/**
+ * Number `use` of the `numUses` ≥ 2 contents that a buffer of `length` floats has in a step, laid out such that threads which
+ * take eight each read neighbours at a time. No word has the tag of what it held before, the last step's last content included.
+ */
+export function exchangePlace(at: number, length: number, use: number, numUses: number): Place {
+  return { at, step: Math.ceil(length / 8), octet: 1, tag: use === numUses - 1 ? 3 : use % 3 };
 }
 
 export interface LinearPhase {

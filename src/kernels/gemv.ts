@@ -1,7 +1,7 @@
 import source from '../../shaders/gemv.wgsl?raw';
 import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
-import type { Dispatch } from '../gpu/dispatch';
+import { type Dispatch, MAX_WORKGROUPS, workgroupGrid } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { FORMAT_BITS } from '../weights/packed-tensor';
 import { LINEAR_PARAMS, type LinearCall, linearDefines, linearParams, numOutputs } from './linear-call';
@@ -30,7 +30,6 @@ export interface GemvTile {
   readonly stageBytes: number;
 }
 
-const MAX_WORKGROUPS = 65535;
 /** Workgroup memory for reductions, beside the activations. */
 const REDUCTION_BYTES = 5 * 1024;
 /** Threads that keep a large GPU busy. */
@@ -78,7 +77,7 @@ export function gemv(gpu: Gpu, call: LinearCall, tile: GemvTile = gemvTile(gpu, 
   return {
     pipeline,
     params: linearParams(call),
-    workgroups: [Math.min(workgroups, MAX_WORKGROUPS), Math.ceil(workgroups / MAX_WORKGROUPS), 1],
+    workgroups: workgroupGrid(workgroups),
   };
 }
 

@@ -1,7 +1,7 @@
 import source from '../../shaders/permute.wgsl?raw';
 import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
-import type { Dispatch } from '../gpu/dispatch';
+import { type Dispatch, MAX_WORKGROUPS, workgroupGrid } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
 import type { PlacedTensor } from '../weights/packed-tensor';
@@ -34,7 +34,6 @@ export interface PermuteCall {
   readonly norm?: { readonly weight: PlacedTensor; readonly eps: number };
 }
 
-const MAX_WORKGROUPS = 65535;
 const MIN_THREADS = 64;
 const MAX_THREADS = 256;
 
@@ -68,6 +67,6 @@ export function permute(gpu: Gpu, call: PermuteCall): Dispatch {
   return {
     pipeline,
     params,
-    workgroups: [Math.min(workgroups, MAX_WORKGROUPS), Math.ceil(workgroups / MAX_WORKGROUPS), 1],
+    workgroups: workgroupGrid(workgroups),
   };
 }

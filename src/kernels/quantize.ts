@@ -1,6 +1,6 @@
 import source from '../../shaders/quantize.wgsl?raw';
 import type { Gpu } from '../gpu/device';
-import type { Dispatch } from '../gpu/dispatch';
+import { type Dispatch, MAX_WORKGROUPS } from '../gpu/dispatch';
 import type { BindingKind, PipelineHandle, ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
 import { FORMAT_BITS, type PackedFormat } from '../weights/packed-tensor';
@@ -28,7 +28,6 @@ export type FloatDtype = keyof typeof SOURCES;
 export type LinearFormat = Exclude<PackedFormat, 'f32' | 'u32'>;
 
 const WORKGROUP_SIZE = 64;
-const MAX_WORKGROUPS = 65535;
 /** w16 has no groups; a thread then converts 32 columns. */
 const W16_COLUMNS = 32;
 

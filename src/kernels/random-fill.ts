@@ -1,7 +1,7 @@
 import source from '../../shaders/random_fill.wgsl?raw';
 import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
-import type { Dispatch } from '../gpu/dispatch';
+import { type Dispatch, MAX_WORKGROUPS, workgroupGrid } from '../gpu/dispatch';
 import type { BindingKind, PipelineHandle, ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
 import { FORMAT_BITS, type PackedFormat, type PlacedTensor } from '../weights/packed-tensor';
@@ -29,7 +29,6 @@ const PROGRAM: ShaderProgram = {
 };
 
 const WORKGROUP_SIZE = 64;
-const MAX_WORKGROUPS = 65535;
 const MIN_NORMAL_HALF = 0x400;
 
 export interface RandomFillCall {
@@ -89,8 +88,7 @@ export function randomWords(gpu: Gpu, sizeBytes: number, seed: number): Dispatch
 }
 
 function grid(numFours: number): Dispatch['workgroups'] {
-  const workgroups = Math.ceil(numFours / WORKGROUP_SIZE);
-  return [Math.min(workgroups, MAX_WORKGROUPS), Math.ceil(workgroups / MAX_WORKGROUPS), 1];
+  return workgroupGrid(Math.ceil(numFours / WORKGROUP_SIZE));
 }
 
 /**

@@ -1,7 +1,7 @@
 import source from '../../shaders/rms_norm.wgsl?raw';
 import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
-import type { Dispatch } from '../gpu/dispatch';
+import { type Dispatch, MAX_WORKGROUPS, workgroupGrid } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
 import type { PlacedTensor } from '../weights/packed-tensor';
@@ -42,7 +42,6 @@ export interface RmsNormCall {
   readonly residualScale?: number;
 }
 
-const MAX_WORKGROUPS = 65535;
 const MIN_THREADS = 64;
 const MAX_THREADS = 256;
 
@@ -84,6 +83,6 @@ export function rmsNorm(gpu: Gpu, call: RmsNormCall): Dispatch {
   return {
     pipeline,
     params,
-    workgroups: [Math.min(workgroups, MAX_WORKGROUPS), Math.ceil(workgroups / MAX_WORKGROUPS), 1],
+    workgroups: workgroupGrid(workgroups),
   };
 }

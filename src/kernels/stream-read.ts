@@ -1,6 +1,6 @@
 import source from '../../shaders/stream_read.wgsl?raw';
 import type { Gpu } from '../gpu/device';
-import type { Dispatch } from '../gpu/dispatch';
+import { type Dispatch, MAX_WORKGROUPS, workgroupGrid } from '../gpu/dispatch';
 import type { BindingKind, ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
 
@@ -18,7 +18,6 @@ const PROGRAM: ShaderProgram = {
 
 const WORKGROUP_SIZE = 256;
 const FOURS_A_THREAD = 8;
-const MAX_WORKGROUPS = 65535;
 
 /** Reads `sizeBytes` (a multiple of 16) once and adds all words to the sum. */
 export function streamRead(gpu: Gpu, sizeBytes: number): Dispatch {
@@ -31,6 +30,6 @@ export function streamRead(gpu: Gpu, sizeBytes: number): Dispatch {
       GRID_WIDTH: MAX_WORKGROUPS,
     }),
     params: packParams(PARAMS, { num_fours: numFours }),
-    workgroups: [Math.min(workgroups, MAX_WORKGROUPS), Math.ceil(workgroups / MAX_WORKGROUPS), 1],
+    workgroups: workgroupGrid(workgroups),
   };
 }

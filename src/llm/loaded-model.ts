@@ -8,7 +8,6 @@ import { fixedLength } from '../models/rope';
 import type { EngineStats, KernelTime, ScoreRequest, StepShape } from '../protocol';
 import { readKeyBias } from '../runner/key-bias';
 import { ModelRunner } from '../runner/model-runner';
-import type { ResidentLayers } from '../runner/resident-layers';
 import { selfTest } from '../runner/self-test';
 import type { LoadGate } from '../weights/load-gate';
 import type { ModelSource, ModelTexts } from '../weights/source';
@@ -24,9 +23,7 @@ import type { LoadStep } from './progress-meter';
 import { savedSessions } from './saved-sessions';
 import { sessionKey } from './session-key';
 import type { TextModel } from './text-model';
-
-/** How often it looks whether nothing runs. */
-const IDLE_CHECK_MS = 250;
+import { chooseWhenIdle, residentLayers } from './tuning';
 
 /** Everything that one model in memory consists of. */
 export class LoadedModel {
@@ -39,7 +36,7 @@ export class LoadedModel {
   readonly #pool: KvPool;
   readonly #weights: LoadedWeights;
   readonly #sessionKey: string;
-  #isTuned = false;
+  #isTuned = true;
   #isClosed = false;
 
   private constructor(parts: Parts, info: ModelInfo) {
@@ -80,43 +77,21 @@ export class LoadedModel {
       const info = describe(model, options, parts, performance.now() - start);
       onProgress({ phase: 'ready', loadedBytes: info.weightBytes, totalBytes: info.weightBytes });
       const loaded = new LoadedModel(parts, info);
-      if (options.resident) await (await loaded.#residentLayers()).use(options.resident);
-      loaded.#isTuned = options.resident !== undefined || gpu.isSoftware;
-      if (!loaded.#isTuned) void loaded.#chooseWhenIdle();
+      const { runner } = parts;
+      if (options.resident) await (await residentLayers(runner)).use(options.resident);
+      else if (options.resident === undefined && !gpu.isSoftware) {
+        loaded.#isTuned = false;
+        const { engine } = loaded;
+        void chooseWhenIdle({ runner, engine, isClosed: () => loaded.#isClosed }).finally(() => {
+          loaded.#isTuned = true;
+        });
+      }
       return loaded;
     } catch (thrown) {
       // Destroying the device frees whatever was allocated on it.
       gpu.destroy();
       throw thrown;
     }
-  }
-
-  /**
-   * What is left to try out when the model is ready: in the background, because it takes a second to compile, and while
-   * nothing else runs. A program that cannot be built is reported and done without.
-   */
-  async #chooseWhenIdle(): Promise<void> {
-    try {
-      const resident = await this.#residentLayers();
-      if (!resident.request()) return;
-      await resident.ready();
-      while (!this.#isClosed && this.engine.stats().running + this.engine.stats().waiting > 0)
-        await new Promise((resolve) => setTimeout(resolve, IDLE_CHECK_MS));
-      if (this.#isClosed) return;
-      await this.engine.borrow(1, async ({ slot, blockTable }) => {
-        this.#runner.prepareRow({ slot, position: 0, blockTable: blockTable.blockIds, tokenId: 0 });
-        await resident.choose();
-      });
-    } catch (thrown) {
-      if (!this.#isClosed) console.warn('The layers are dispatched kernel by kernel.', thrown);
-    } finally {
-      this.#isTuned = true;
-    }
-  }
-
-  async #residentLayers(): Promise<ResidentLayers> {
-    const { ResidentLayers } = await lazyPart(() => import('../runner/resident-layers'));
-    return new ResidentLayers(this.#runner.residentParts);
   }
 
   /** Teacher-forced logits, f32 [positions][vocabSize]. */

@@ -4,10 +4,11 @@ import type { Defines } from '../gpu/shader';
 import type { DecodeAttentionCall } from '../kernels/decode-attention';
 import {
   attentionWords,
+  exchangePlace,
   isResidentLinear,
   linearWords,
-  PLAIN_TAG,
   type Place,
+  plainPlace,
   type ResidentTile,
   residentDefines,
 } from '../kernels/decode-layers';
@@ -27,10 +28,16 @@ export interface PhaseRun {
   readonly layer: number | null;
 }
 
+/** Dispatches that read one weight slab. */
+interface SlabDispatches {
+  readonly dispatches: readonly Dispatch[];
+  readonly slab: number;
+}
+
 /** All layers of a decode step of one row, as decode_layers.wgsl goes through them. */
 export interface LayerPlan {
   /** What comes before them: the embedding. */
-  readonly before: readonly { readonly dispatches: readonly Dispatch[]; readonly slab: number }[];
+  readonly before: readonly SlabDispatches[];
   readonly words: Uint32Array<ArrayBuffer>;
   readonly runs: readonly PhaseRun[];
   readonly defines: Defines;
@@ -77,7 +84,7 @@ export interface LayerPhasesParts {
  */
 export class LayerPhases {
   readonly #parts: LayerPhasesParts;
-  readonly #before: { readonly dispatches: readonly Dispatch[]; readonly slab: number }[] = [];
+  readonly #before: SlabDispatches[] = [];
   readonly #phases: Phase[] = [];
   /** What the regions of scratch hold at this point, by their offsets. */
   readonly #contents = new Map<number, Content>();
@@ -178,11 +185,8 @@ export class LayerPhases {
     return linearWords({ call: phase.call, x: place(phase.x), out: place(phase.out), residual }, tile);
   }
 
-  /** Whole floats lie in order; exchanged ones such that threads that take eight each read neighbours at a time. */
   #place({ name, use, at, length }: Content): Place {
-    if (name === null) return { at, step: 1, octet: 8, tag: PLAIN_TAG };
-    const isLast = use === (this.#uses.get(name) ?? 0) - 1;
-    return { at, step: Math.ceil(length / 8), octet: 1, tag: isLast ? 3 : use % 3 };
+    return name === null ? plainPlace(at) : exchangePlace(at, length, use, this.#uses.get(name) ?? 0);
   }
 
   #write(region: number, name: BufferName, length: number): Content {

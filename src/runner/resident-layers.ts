@@ -59,7 +59,7 @@ export class ResidentLayers {
   async choose(): Promise<void> {
     const tile = await chooseResident({
       fits: (workgroups) => this.#fits(workgroups),
-      time: (workgroups) => this.#time(workgroups),
+      time: (workgroups) => this.#run(workgroups, TIMED_STEPS),
     });
     await this.use(tile);
   }
@@ -105,13 +105,8 @@ export class ResidentLayers {
     return failed[0] === 0;
   }
 
-  async #time(workgroups: number | null): Promise<number> {
-    const start = performance.now();
-    await this.#run(workgroups, TIMED_STEPS);
-    return performance.now() - start;
-  }
-
-  async #run(workgroups: number | null, numSteps: number): Promise<void> {
+  /** Milliseconds that the GPU takes; what only a trial prepares is not among them. */
+  async #run(workgroups: number | null, numSteps: number): Promise<number> {
     const { config, architecture, graphs } = this.#parts;
     const { context, builder } = graphs.decodeContext();
     const layers = workgroups === null ? null : this.#layers(tileOf(workgroups), TRIAL_POLLS);
@@ -122,8 +117,11 @@ export class ResidentLayers {
     const encoder = this.#gpu.device.createCommandEncoder();
     const { runs } = builder.build();
     for (let step = 0; step < numSteps; step++) this.#recorder.record(encoder, runs);
-    this.#gpu.device.queue.submit([encoder.finish()]);
+    const commands = encoder.finish();
+    const startMs = performance.now();
+    this.#gpu.device.queue.submit([commands]);
     await this.#gpu.device.queue.onSubmittedWorkDone();
+    return performance.now() - startMs;
   }
 
   /** Nothing that workgroups hand to each other is there yet, and nothing has failed. */

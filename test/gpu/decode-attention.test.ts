@@ -1,6 +1,6 @@
 import type { Dispatch } from '../../src/gpu/dispatch';
 import { type DecodeAttentionCall, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
-import { attentionWords, decodeLayers, PLAIN_TAG, residentDefines } from '../../src/kernels/decode-layers';
+import { attentionWords, decodeLayers, plainPlace, residentDefines } from '../../src/kernels/decode-layers';
 import type { KvBits } from '../../src/kernels/kv-layout';
 import { packedVector } from '../../src/weights/packed-tensor';
 import { attentionTwin } from '../reference/attention';
@@ -116,13 +116,12 @@ const NORM_EPS = 1e-3;
 function residentAttention({ gpu }: GpuTest, scene: KvScene, call: DecodeAttentionCall): Dispatch[] {
   const tile = residentTestTile(gpu);
   const { stateLayout: states, state, layout } = scene;
-  const plain = (at: number) => ({ at, step: 1, octet: 8, tag: PLAIN_TAG });
   const phase = {
     call,
-    qkv: plain(call.qkvAt),
+    qkv: plainPlace(call.qkvAt),
     // Scratch is poison with a tag of 0.
-    partials: { ...plain(call.partialsAt), tag: 1 },
-    out: plain(call.outAt),
+    partials: { ...plainPlace(call.partialsAt), tag: 1 },
+    out: plainPlace(call.outAt),
   };
   state.set(attentionWords(states, phase), states.planAt);
   const defines = residentDefines(gpu, states, layout, call, tile);

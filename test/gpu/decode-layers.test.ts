@@ -1,9 +1,9 @@
 import {
   decodeLayers,
   EMPTY_WORD,
+  exchangePlace,
   linearWords,
-  PLAIN_TAG,
-  type Place,
+  plainPlace,
   residentDefines,
 } from '../../src/kernels/decode-layers';
 import type { LinearCall } from '../../src/kernels/linear-call';
@@ -55,18 +55,12 @@ function mlpCase(test: GpuTest, { hidden, inner, groupSize, numLayers, bias }: M
     return { at, length, numUses: 0 };
   };
   const [innerBuffer, ...streams] = [buffer(inner), buffer(hidden), buffer(hidden)];
-  const plain = (at: number) => (): Place => ({ at, step: 1, octet: 8, tag: PLAIN_TAG });
   /** The next content of a buffer; its tag is known when all are. */
   const next = (to: Buffer) => {
     const use = to.numUses++;
-    return (): Place => ({
-      at: to.at,
-      step: Math.ceil(to.length / 8),
-      octet: 1,
-      tag: use === to.numUses - 1 ? 3 : use % 3,
-    });
+    return () => exchangePlace(to.at, to.length, use, to.numUses);
   };
-  let stream = plain(inAt);
+  let stream = () => plainPlace(inAt);
   let x: ArrayLike<number> = random.normals(hidden, 2);
   const input = Float32Array.from(x);
   const phases: (() => Uint32Array)[] = [];
@@ -87,7 +81,7 @@ function mlpCase(test: GpuTest, { hidden, inner, groupSize, numLayers, bias }: M
     };
     const [from, middle] = [stream, next(innerBuffer ?? buffer(inner))];
     const isLast = layer === numLayers - 1;
-    const to = isLast ? plain(outAt) : next(streams[layer % 2] ?? buffer(hidden));
+    const to = isLast ? () => plainPlace(outAt) : next(streams[layer % 2] ?? buffer(hidden));
     stream = to;
     phases.push(
       () => linearWords({ call: gateUp, x: from(), out: middle(), residual: null }, tile),

@@ -1,24 +1,40 @@
 import type { Gpu } from '../../src/gpu/device';
-import type { ShaderProgram } from '../../src/gpu/pipeline';
-import type { Defines } from '../../src/gpu/shader';
+import { PipelineCache } from '../../src/gpu/pipeline';
 
-/** The same GPU with the source of one kernel edited: [text, what takes its place] each. Throws when a text is not there. */
-export function withEdits(gpu: Gpu, kernel: string, edits: readonly (readonly [string, string])[]): Gpu {
+type Edits = readonly (readonly [string, string])[];
+
+/**
+ * The same GPU with one kernel edited, imports and all: [text, what takes its place] each. Asking for that kernel throws when
+ * a text is not there.
+ */
+export function withEdits(gpu: Gpu, kernel: string, edits: Edits): Gpu {
   const { pipelines } = gpu;
-  const request = (program: ShaderProgram, defines: Defines) => {
-    if (program.name !== kernel) return pipelines.request(program, defines);
-    let { source } = program;
-    for (const [from, to] of edits) {
-      if (!source.includes(from)) throw new Error(`${kernel} has no "${from}"`);
-      source = source.replaceAll(from, to);
-    }
-    return pipelines.request({ ...program, name: `${kernel} ${JSON.stringify(edits)}`, source }, defines);
+  const own = new PipelineCache(editing(gpu.device, kernel, edits), gpu.immediates);
+  const changed: Partial<PipelineCache> = {
+    request: (program, defines) => (program.name === kernel ? own : pipelines).request(program, defines),
+    ready: async () => void (await Promise.all([pipelines.ready(), own.ready()])),
   };
-  const edited = new Proxy(pipelines, {
+  return { ...gpu, pipelines: overlaid(pipelines, changed) };
+}
+
+function editing(device: GPUDevice, kernel: string, edits: Edits): GPUDevice {
+  return overlaid(device, {
+    createShaderModule: (descriptor) => {
+      let { code } = descriptor;
+      for (const [from, to] of edits) {
+        if (!code.includes(from)) throw new Error(`${kernel} has no "${from}"`);
+        code = code.replaceAll(from, to);
+      }
+      return device.createShaderModule({ ...descriptor, code });
+    },
+  });
+}
+
+function overlaid<T extends object>(below: T, above: Partial<T>): T {
+  return new Proxy(below, {
     get: (target, key) => {
-      const value: unknown = key === 'request' ? request : Reflect.get(target, key, target);
+      const value: unknown = Reflect.get(key in above ? above : target, key);
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
-  return { ...gpu, pipelines: edited };
 }

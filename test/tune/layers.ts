@@ -5,9 +5,10 @@ import type { Dispatch } from '../../src/gpu/dispatch';
 import {
   attentionWords,
   decodeLayers,
+  exchangePlace,
   linearWords,
-  PLAIN_TAG,
   type Place,
+  plainPlace,
   type ResidentTile,
   residentDefines,
 } from '../../src/kernels/decode-layers';
@@ -41,7 +42,7 @@ export interface LayersCase {
 }
 
 interface Content {
-  readonly place: Omit<Place, 'tag'>;
+  readonly at: number;
   readonly length: number;
   readonly use: number;
   readonly buffer: string | null;
@@ -72,7 +73,7 @@ export function layersCase(gpu: Gpu, shape: LayersShape, weightBytes: number): L
   const held = Math.max(1, Math.floor((weightBytes - NORM_BYTES) / Math.max(1, layerBytes)));
   const uses = new Map<string, number>();
   const buffers = new Map<string, number>();
-  const plain: Content = { place: { at: 0, step: 1, octet: 8 }, length: BUFFER_FLOATS, use: 0, buffer: null };
+  const plain: Content = { at: 0, length: BUFFER_FLOATS, use: 0, buffer: null };
   let current = plain;
   let before = plain;
   const write = (kind: string, floats: number, layer: number): Content => {
@@ -81,14 +82,12 @@ export function layersCase(gpu: Gpu, shape: LayersShape, weightBytes: number): L
     uses.set(buffer, use + 1);
     const at = buffers.get(buffer) ?? (buffers.size + 1) * BUFFER_FLOATS;
     buffers.set(buffer, at);
-    return { place: { at, step: Math.ceil(floats / 8), octet: 1 }, length: floats, use, buffer };
+    return { at, length: floats, use, buffer };
   };
   const norm: PlacedTensor = { ...packedVector('g', hidden), slab: 0, byteOffset: 0 };
   const todo: (() => Uint32Array)[] = [];
-  const placeOf = ({ place, use, buffer }: Content): Place => {
-    if (buffer === null) return { ...place, tag: PLAIN_TAG };
-    return { ...place, tag: use === (uses.get(buffer) ?? 0) - 1 ? 3 : use % 3 };
-  };
+  const placeOf = ({ at, length, use, buffer }: Content): Place =>
+    buffer === null ? plainPlace(at) : exchangePlace(at, length, use, uses.get(buffer) ?? 0);
   const attentionCall = (layer: number) => ({
     ...{ numRows: 1, numHeads, numSplits, qkvAt: 0, outAt: 0, partialsAt: 0, window: 0, softcap: 0 },
     rope: { table: 0, rotaryDim: headDim, interleaved: false },

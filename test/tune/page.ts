@@ -2,7 +2,6 @@
 
 import { type Gpu, openGpu } from '../../src/gpu/device';
 import { type Dispatch, Recorder } from '../../src/gpu/dispatch';
-import { PipelineCache } from '../../src/gpu/pipeline';
 import { attentionThreads, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
 import { gemm } from '../../src/kernels/gemm';
 import { gemmMatrix, MATRIX_TILES } from '../../src/kernels/gemm-matrix';
@@ -290,28 +289,9 @@ async function tuneRows(shape: LinearShape) {
   return results;
 }
 
-/** The same GPU with what its shaders expand to edited, imports and all; a text that is not there is left out of nothing. */
-function withExpandedEdits(gpu: Gpu, edits: readonly (readonly [string, string])[]): Gpu {
-  const device = new Proxy(gpu.device, {
-    get: (target, key) => {
-      const value: unknown = Reflect.get(target, key, target);
-      if (key !== 'createShaderModule') return typeof value === 'function' ? value.bind(target) : value;
-      return (descriptor: GPUShaderModuleDescriptor) => {
-        let { code } = descriptor;
-        for (const [from, to] of edits) {
-          if (!code.includes(from)) throw new Error(`no "${from}"`);
-          code = code.replaceAll(from, to);
-        }
-        return target.createShaderModule({ ...descriptor, code });
-      };
-    },
-  });
-  return { ...gpu, pipelines: new PipelineCache(device, gpu.immediates) };
-}
-
 /** GPU microseconds a layer of decode_layers.wgsl, and the share of time that streaming its weights at 1 TB/s would take. */
 async function layers(shape: LayersShape, edits: readonly (readonly [string, string])[] = []) {
-  const edited = edits.length === 0 ? gpu : withExpandedEdits(gpu, edits);
+  const edited = edits.length === 0 ? gpu : withEdits(gpu, 'decode_layers', edits);
   const { dispatch, scratchWords, kvWords, state, weightBytesPerLayer } = layersCase(
     edited,
     shape,
