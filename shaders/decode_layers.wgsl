@@ -2,8 +2,9 @@
 // attentions, and hand each other the activations (decode_layers/exchange.wgsl). What a dispatch of its own would cost each phase,
 // its start and its end with few workgroups left, falls away.
 // plan: PLAN_FOURS vec4<u32> a phase in state, from launch.plan_at (src/kernels/decode-layers.ts); phases [first, end).
-// No phase waits for a later one, and a workgroup reads in a phase only if it gives something in it: so everything that a
-// word was read for is there before anyone can come to write that word again, a layer later.
+// Each phase takes all that the one before it gives, and a workgroup reads in a phase only if it gives something in it: so
+// whoever has what a phase takes knows that everyone has read what earlier phases take, and may write over that. What is added
+// to a result is read by the thread that writes in its place.
 // Thread map: decode_layers/resident_linear.wgsl and resident_attention.wgsl; as many workgroups as can run at once.
 
 #params launch

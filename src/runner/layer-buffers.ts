@@ -17,9 +17,9 @@ export function exchangeFloats(config: ModelConfig): number {
 
 const PHASES_A_LAYER = 5;
 
-/** What is handed on; the residual stream through two in turn. */
-export type BufferName = 'qkv' | 'attended' | 'inner' | 'hiddenA' | 'hiddenB' | 'partials';
-export const BUFFERS: readonly BufferName[] = ['qkv', 'attended', 'inner', 'hiddenA', 'hiddenB', 'partials'];
+/** What is handed on. */
+export type BufferName = 'qkv' | 'attended' | 'inner' | 'hidden' | 'partials';
+export const BUFFERS: readonly BufferName[] = ['qkv', 'attended', 'inner', 'hidden', 'partials'];
 
 /** Floats of each of BUFFERS, rounded up to whole lines. */
 export function bufferFloats(config: ModelConfig): readonly number[] {
@@ -28,7 +28,6 @@ export function bufferFloats(config: ModelConfig): readonly number[] {
     (numHeads + 2 * numKvHeads) * headDim,
     numHeads * headDim,
     intermediateSize,
-    hiddenSize,
     hiddenSize,
     partialFloats({ numRows: 1, numHeads, headDim, numSplits: MAX_SPLITS }),
   ];

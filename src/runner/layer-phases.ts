@@ -45,7 +45,10 @@ export interface LayerPlan {
   readonly maxCols: number;
 }
 
-/** Each word changes its tag from one use to the next, and from the last one of a step to the first of the next. */
+/**
+ * Each word changes its tag from one use to the next, and from the last one of a step to the first of the next: what a single
+ * layer hands on would look the same in every step.
+ */
 const MIN_USES = 2;
 
 /** A vector that phases hand on, the `use`-th content of its buffer in a step; null: whole floats in scratch. */
@@ -115,7 +118,8 @@ export class LayerPhases {
     const x = this.#contents.get(call.inAt);
     const residual = call.residualAt === undefined ? null : this.#contents.get(call.residualAt);
     const name = this.#bufferOf(call.outAt);
-    if (!isResidentLinear(this.#parts.gpu, call) || !x || residual === undefined || !name) {
+    const isKnown = x !== undefined && residual !== undefined && name !== null;
+    if (!isKnown || !this.#isNext(x) || !isResidentLinear(this.#parts.gpu, call)) {
       this.#refused = true;
       return;
     }
@@ -126,7 +130,7 @@ export class LayerPhases {
   /** `slab`: of the weights of its norms; null without any. */
   attention(call: DecodeAttentionCall, slab: number | null, layer: number): void {
     const qkv = this.#contents.get(call.qkvAt);
-    if (!qkv) {
+    if (!qkv || !this.#isNext(qkv)) {
       this.#refused = true;
       return;
     }
@@ -197,13 +201,18 @@ export class LayerPhases {
     return content;
   }
 
-  /** The residual stream has two buffers in turn: what is added to it reads the one and writes the other. */
   #bufferOf(region: number): BufferName | null {
     const { qkv, inner, hidden } = this.#parts.scratch;
-    if (region === qkv.at) return 'qkv';
-    if (region === inner.at) return 'inner';
-    if (region !== hidden.at) return null;
-    return this.#contents.get(region)?.name === 'hiddenA' ? 'hiddenB' : 'hiddenA';
+    return region === qkv.at ? 'qkv' : region === inner.at ? 'inner' : region === hidden.at ? 'hidden' : null;
+  }
+
+  /**
+   * Each phase takes what the one before it gives: when that is there, all phases before have read what they read, and what
+   * they have read may be written over. So the residual stream stays in one place.
+   */
+  #isNext(x: Content): boolean {
+    const before = this.#phases.at(-1);
+    return before === undefined || before.out === x;
   }
 
   #runs(phases: readonly Phase[]): readonly PhaseRun[] {

@@ -30,6 +30,7 @@ function randomMlp({ random }: GpuTest): Mlp {
     hidden: 32 * random.between(1, 9),
     inner: 32 * random.between(1, 13),
     groupSize: random.pick([32, 64, 128]),
+    // One exchanged content less than layers, and at least two.
     numLayers: random.between(3, 6),
     bias: random.below(2) === 1,
   };
@@ -54,7 +55,7 @@ function mlpCase(test: GpuTest, { hidden, inner, groupSize, numLayers, bias }: M
     end += 8 * Math.ceil(length / 8);
     return { at, length, numUses: 0 };
   };
-  const [innerBuffer, ...streams] = [buffer(inner), buffer(hidden), buffer(hidden)];
+  const [innerBuffer, streamBuffer] = [buffer(inner), buffer(hidden)];
   /** The next content of a buffer; its tag is known when all are. */
   const next = (to: Buffer) => {
     const use = to.numUses++;
@@ -79,9 +80,9 @@ function mlpCase(test: GpuTest, { hidden, inner, groupSize, numLayers, bias }: M
       ...{ weight: slab.place(narrow, narrowWords), numRows: 1, inAt: 0, outAt: 0 },
       ...{ residualAt: 0, residualScale: 0.5, outScale: 0.75 },
     };
-    const [from, middle] = [stream, next(innerBuffer ?? buffer(inner))];
+    const [from, middle] = [stream, next(innerBuffer)];
     const isLast = layer === numLayers - 1;
-    const to = isLast ? () => plainPlace(outAt) : next(streams[layer % 2] ?? buffer(hidden));
+    const to = isLast ? () => plainPlace(outAt) : next(streamBuffer);
     stream = to;
     phases.push(
       () => linearWords({ call: gateUp, x: from(), out: middle(), residual: null }, tile),
@@ -148,5 +149,5 @@ async function checkMlp(test: GpuTest, shape: Mlp): Promise<void> {
 gpuTest('decode_layers linears', async (test) => {
   for (let i = 0; i < 3; i++) await checkMlp(test, randomMlp(test));
   // Fewer outputs than workgroups, and one unit.
-  await checkMlp(test, { hidden: 32, inner: 32, groupSize: 32, numLayers: 4, bias: true });
+  await checkMlp(test, { hidden: 32, inner: 32, groupSize: 32, numLayers: 3, bias: true });
 });
