@@ -1,6 +1,9 @@
 // Attention of decode_layers.wgsl: the work of decode_attention.wgsl dealt out to the workgroups of the dispatch, and of
 // attention_merge.wgsl where there are several splits.
 
+// A layer without rope, or without K bias, in a program for layers that have it.
+const NOWHERE = 0xffffffffu;
+
 struct Params {
   rope_at: u32,
   q_norm_at: u32,
@@ -14,6 +17,7 @@ struct Params {
   num_splits: u32,
   window: u32,
   softcap: f32,
+  bias_pairs: u32,
   qkv: Place,
   partials: Place,
   out: Place,
@@ -26,7 +30,7 @@ fn params_of(words: PlanWords) -> Params {
   return Params(
     words[0].y, words[0].z, words[0].w,
     bitcast<f32>(words[1].x), bitcast<f32>(words[1].y), bitcast<f32>(words[1].z), words[1].w,
-    words[2].x, words[2].y, launch.num_splits, words[2].z, bitcast<f32>(words[2].w),
+    words[2].x, words[2].y, launch.num_splits, words[2].z, bitcast<f32>(words[2].w), words[3].x,
     Place(f[0].x, f[0].y, f[0].z, f[0].w), Place(f[1].x, f[1].y, f[1].z, f[1].w), Place(f[2].x, f[2].y, f[2].z, f[2].w));
 }
 
@@ -103,7 +107,10 @@ fn put_head(word: HeadWord, i: u32, loaded: u32) {
 fn stage_heads(kv_head: u32, first_head: u32, position: u32, index: u32) {
 #if ROTARY_DIM > 0
   for (var i = index; i < ROTARY_DIM / 2u; i += WG_SIZE) {
-    angles[i] = rope_angle(position, i);
+    angles[i] = vec2<f32>(1.0, 0.0);
+    if (params.rope_at != NOWHERE) {
+      angles[i] = rope_angle(position, i);
+    }
   }
 #endif
   const FLOATS = HEADS_AT_ONCE * HEAD_DIM;

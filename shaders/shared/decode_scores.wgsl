@@ -26,7 +26,7 @@ fn load_queries(kv_head: u32, scale: f32, index: u32) {
   q_sum = all_sum4(sum, index);
 #endif
 #if BIAS_PAIRS > 0
-  for (var j = index; j < BIAS_PAIRS; j += WG_SIZE) {
+  for (var j = index; j < bias_pairs(); j += WG_SIZE) {
     let dims = pair_dims(bias_pair(kv_head, j));
     let b = pair_bias(kv_head, j);
     let q = scale * query4(dims.x);
@@ -136,7 +136,7 @@ fn score(key: Key, parts: vec4<f32>, token: u32) -> vec4<f32> {
   s = s * so.x + so.y * q_sum;
 #endif
 #if BIAS_PAIRS > 0
-  for (var j = 0u; j < BIAS_PAIRS; j++) {
+  for (var j = 0u; j < bias_pairs(); j++) {
     let angle = rope_angle(token, pair_tile[j]);
     s += angle.x * term_tile[2u * j] + angle.y * term_tile[2u * j + 1u];
   }

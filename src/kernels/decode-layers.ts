@@ -169,14 +169,36 @@ export function attentionWords(state: StateLayout, phase: AttentionPhase): Uint3
   const { call, qkv, partials, out } = phase;
   const head = ropeHeadParams(state, call);
   return planWords([
-    ...[ATTENTION, head.rope_at, head.q_norm_at, head.k_norm_at],
+    ...[ATTENTION, call.rope ? head.rope_at : NOWHERE, head.q_norm_at, head.k_norm_at],
     ...floatWords(head.eps, head.query_scale, head.growth_beta),
     head.growth_span,
-    ...[head.key_bias_at, call.layerAt, call.window === 0 ? 0xffffffff : call.window],
+    ...[
+      call.keyBias ? head.key_bias_at : NOWHERE,
+      call.layerAt,
+      call.window === 0 ? 0xffffffff : call.window,
+    ],
     ...floatWords(call.softcap),
-    ...new Array<number>(8).fill(0),
+    ...[call.keyBias?.numPairs ?? 0, 0, 0, 0, 0, 0, 0, 0],
     ...[qkv, partials, out].flatMap(placeWords),
   ]);
+}
+
+/** In the place of an offset: the layer has no rope, or keeps no K bias out of its cache. */
+const NOWHERE = 0xffffffff;
+
+/**
+ * The attentions of one dispatch as its program is compiled for: some may have a rope or keep K bias out of their cache
+ * where others do not. In all else that residentDefines gives for them they have to agree.
+ */
+export function alikeAttentions(calls: readonly DecodeAttentionCall[]): readonly DecodeAttentionCall[] {
+  const rope = calls.find((call) => call.rope !== null)?.rope ?? null;
+  const biases = calls.flatMap(({ keyBias }) => keyBias ?? []);
+  const [first = null] = biases;
+  const keyBias = biases.reduce(
+    (most, bias) => (most && most.numPairs >= bias.numPairs ? most : bias),
+    first,
+  );
+  return calls.map((call) => ({ ...call, rope: call.rope ?? rope, keyBias }));
 }
 
 /** What the program of an attention depends on; one dispatch takes only layers that agree in it. */
@@ -187,7 +209,11 @@ export function residentDefines(
   call: DecodeAttentionCall,
   tile: ResidentTile,
 ): Defines {
-  return { ...attentionDefines(gpu, state, layout, call, tile.threads), STAGED_HEADS: true };
+  return {
+    ...attentionDefines(gpu, state, layout, call, tile.threads),
+    STAGED_HEADS: true,
+    LAYERS_DIFFER: true,
+  };
 }
 
 export interface DecodeLayersCall {

@@ -42,7 +42,7 @@ export function keyBiasFloats(numHeads: number, numPairs: number): number {
 export function keyBiasDefines(terms: KeyBiasTerms | null): Defines {
   return terms === null || terms.numPairs === 0
     ? { BIAS_PAIRS: 0 }
-    : { BIAS_PAIRS: terms.numPairs, ROTARY_DIM: terms.rope.rotaryDim };
+    : { BIAS_PAIRS: terms.numPairs, ROTARY_DIM: terms.rope.rotaryDim, LAYERS_DIFFER: false };
 }
 
 /** Scalars of an attention kernel; 0 where its pipeline has no use for them. */

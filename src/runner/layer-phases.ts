@@ -3,6 +3,7 @@ import type { Dispatch } from '../gpu/dispatch';
 import type { Defines } from '../gpu/shader';
 import type { DecodeAttentionCall } from '../kernels/decode-attention';
 import {
+  alikeAttentions,
   attentionWords,
   exchangePlace,
   isResidentLinear,
@@ -152,7 +153,7 @@ export class LayerPhases {
     const end: Phase = { ...last, out: { name: null, use: 0, at: hidden.at, length: config.hiddenSize } };
     const phases = [...this.#phases.slice(0, -1), end];
     const attentions = phases.flatMap((phase) => (phase.kind === 'attention' ? [phase.call] : []));
-    const programs = attentions.map((call) => residentDefines(gpu, state, kv, call, tile));
+    const programs = alikeAttentions(attentions).map((call) => residentDefines(gpu, state, kv, call, tile));
     const [defines] = programs;
     const gates = new Set(
       phases.flatMap((phase) => (phase.kind === 'linear' ? (phase.call.gate ?? []) : [])),

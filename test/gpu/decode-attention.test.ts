@@ -1,6 +1,12 @@
 import type { Dispatch } from '../../src/gpu/dispatch';
 import { type DecodeAttentionCall, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
-import { attentionWords, decodeLayers, plainPlace, residentDefines } from '../../src/kernels/decode-layers';
+import {
+  alikeAttentions,
+  attentionWords,
+  decodeLayers,
+  plainPlace,
+  residentDefines,
+} from '../../src/kernels/decode-layers';
 import type { KvBits } from '../../src/kernels/kv-layout';
 import { packedVector } from '../../src/weights/packed-tensor';
 import { attentionTwin } from '../reference/attention';
@@ -97,9 +103,14 @@ for (const [i, [shape, ...runs]] of SHAPES.entries()) {
   });
   // The same functions, on other workgroups: some shapes show that.
   if (i % 3 !== 1) continue;
+  if (!shape.norm)
+    gpuTest(`decode_layers of unlike layers, ${nameOf(shape)}`, async (test) => {
+      for (const { lengths, numSplits, window } of runs.slice(0, 1))
+        await checkDecode(test, shape, run([test.random.pick(lengths)], numSplits, window), 'unlike layers');
+    });
   gpuTest(`decode_layers, ${nameOf(shape)}`, async (test) => {
     for (const { lengths, numSplits, window } of runs.slice(0, 2))
-      await checkDecode(test, shape, run([test.random.pick(lengths)], numSplits, window), true);
+      await checkDecode(test, shape, run([test.random.pick(lengths)], numSplits, window), 'layers');
   });
 }
 
@@ -112,8 +123,16 @@ function nameOf({ kvBits, headDim, ratio, blockTokens, biasPairs, norm }: Shape)
 const queryScale = ({ headDim }: Shape) => 0.7 / Math.sqrt(headDim);
 const NORM_EPS = 1e-3;
 
-/** As a phase of decode_layers, whose workgroups take the parts in turn. */
-function residentAttention({ gpu }: GpuTest, scene: KvScene, call: DecodeAttentionCall): Dispatch[] {
+/**
+ * As a phase of decode_layers, whose workgroups take the parts in turn. With `others`: in a program for layers that have more
+ * than this one.
+ */
+function residentAttention(
+  { gpu }: GpuTest,
+  scene: KvScene,
+  call: DecodeAttentionCall,
+  others: readonly DecodeAttentionCall[],
+): Dispatch[] {
   const tile = residentTestTile(gpu);
   const { stateLayout: states, state, layout } = scene;
   const phase = {
@@ -124,7 +143,8 @@ function residentAttention({ gpu }: GpuTest, scene: KvScene, call: DecodeAttenti
     out: plainPlace(call.outAt),
   };
   state.set(attentionWords(states, phase), states.planAt);
-  const defines = residentDefines(gpu, states, layout, call, tile);
+  const [widest = call] = alikeAttentions([call, ...others]);
+  const defines = residentDefines(gpu, states, layout, widest, tile);
   const { numSplits } = call;
   const { planAt, failedAt } = states;
   return [
@@ -140,7 +160,7 @@ async function checkDecode(
   test: GpuTest,
   shape: Shape,
   { lengths, numSplits, window }: Run,
-  isResident = false,
+  kernel: 'apart' | 'layers' | 'unlike layers' = 'apart',
 ): Promise<void> {
   const { random, gpu, runStep } = test;
   const { headDim, ratio, numKvHeads, softcap = 0, growth } = shape;
@@ -182,9 +202,15 @@ async function checkDecode(
     queryGrowth: growth ?? null,
     layerAt: scene.kv.layerAt,
   };
-  const dispatches = isResident
-    ? residentAttention(test, scene, call)
-    : decodeAttention(gpu, stateLayout, scene.layout, call);
+  const other: DecodeAttentionCall = {
+    ...call,
+    rope: { table: 0, rotaryDim: headDim, interleaved: false },
+    keyBias: { tableAt: 0, numPairs: 8, termsAt: 0, termsStride: 0 },
+  };
+  const dispatches =
+    kernel === 'apart'
+      ? decodeAttention(gpu, stateLayout, scene.layout, call)
+      : residentAttention(test, scene, call, kernel === 'layers' ? [] : [other]);
   const memory = { weights: new Uint32Array(weights.buffer), scratch, kv: scene.kv.words, state };
   const result = await runStep(memory, dispatches);
 
