@@ -29,13 +29,18 @@ async function load(model: ModelRef, options: LoadOptions) {
 const GREEDY = { temperature: 0, repetition_penalty: 1, ignore_eos: true } as const;
 
 /** One after another, each computed from nothing. */
-async function alone(requests: readonly BatchRequest[]) {
+async function alone(requests: readonly BatchRequest[], wishes: Partial<GenerateRequest> = {}) {
   const results: (readonly number[])[] = [];
   for (const { ids, maxTokens } of requests) {
-    const request = { ...GREEDY, ids, max_tokens: maxTokens, cache_prompt: false };
+    const request = { ...GREEDY, ...wishes, ids, max_tokens: maxTokens, cache_prompt: false };
     results.push((await engine.generate(request)).ids);
   }
   return results;
+}
+
+/** `alone`, a token a step. */
+function stepwise(requests: readonly BatchRequest[]) {
+  return alone(requests, { speculative: 'off' });
 }
 
 /** All of them, each as soon as enough tokens have been generated. */
@@ -176,10 +181,16 @@ async function blockBytes() {
   return kvBytesPerToken * kvBlockTokens;
 }
 
+async function dispatchesPerStep() {
+  return (await engine.stats()).dispatchesPerDecodeStep;
+}
+
 Object.assign(globalThis, {
   tabmindBatch: {
     load,
-    alone,
+    alone: (requests: readonly BatchRequest[]) => alone(requests),
+    stepwise,
+    dispatchesPerStep,
     together,
     turn,
     save: (session: string) => engine.saveSession(session),

@@ -12,6 +12,7 @@ import { openPage } from '../browser.mjs';
 import { buildPage } from '../build-page.mjs';
 import { acceptedError } from '../check/compare.mjs';
 import { readReference } from '../check/reference.mjs';
+import { checkLayers } from './layers.mjs';
 import { checkTexts } from './texts.mjs';
 
 const { values, positionals } = readArguments({
@@ -25,10 +26,13 @@ const given = positionals.length > 0 ? positionals : [at('../fixtures/models/lla
 const folders = given.map((folder) => resolve(folder));
 /** Its texts alone are checked: all else is as with any llama. */
 const storyteller = positionals.length > 0 ? null : at('../fixtures/models/stories260k');
+/** Layers that are not all alike: some without rope; K bias kept out of the cache of some. */
+const layered = positionals.length > 0 ? [] : ['smollm3', 'qwen2-kbias-outlier'];
 const root = values.built ?? (await buildPage(at('.'), 'batch'));
 const roots = Object.fromEntries([
   ...folders.map((folder, i) => [`/models/${i}/`, folder]),
   ...(storyteller ? [['/models/storyteller/', storyteller]] : []),
+  ...layered.map((name) => [`/models/${name}/`, layeredFolder(name)]),
 ]);
 const { page, url, close } = await openPage({ root, roots, flags: values['browser-flags'] });
 const kvBits = Number(values.kv);
@@ -37,6 +41,10 @@ const options = { cache: false, math: 'f32', weightBits: 16, headBits: 16, kvBit
 const contextLength = 256;
 const call = (name, ...args) =>
   page.evaluate(([name, args]) => globalThis.tabmindBatch[name](...args), [name, args]);
+
+function layeredFolder(name) {
+  return at(`../fixtures/models/${name}`);
+}
 
 const isLight = (folder) => !values.full && statSync(join(folder, 'model.safetensors')).size > 8e6;
 
@@ -227,6 +235,16 @@ async function checkStoryteller() {
   await checkTexts('storyteller', { call, report });
 }
 
+async function checkAllLayers() {
+  for (const name of layered) {
+    const startedMs = performance.now();
+    const text = readReference(layeredFolder(name)).prompts.flatMap(({ ids }) => ids);
+    const model = { id: `batch/${name}`, url: `${url}models/${name}/` };
+    await checkLayers(name, model, text, { call, compare, report });
+    console.log(`     ${name}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
+  }
+}
+
 try {
   await page.waitForFunction('globalThis.tabmindBatch');
   for (const [index, folder] of folders.entries()) {
@@ -239,6 +257,7 @@ try {
     }
   }
   if (storyteller) await checkStoryteller();
+  await checkAllLayers();
 } finally {
   await close();
 }

@@ -61,6 +61,7 @@ export function kvScene(shape: KvSceneShape, random: Random): KvScene {
   });
   const state = new Uint32Array(states.totalWords);
   state.fill(numBlocks + 1000, states.tablesAt, states.tablesAt + MAX_SLOTS * states.tableStride);
+  state.fill(POISON, states.rowsAt + lengths.length, states.failedAt);
   const ids = shuffled(numBlocks, random);
   const slots = shuffled(MAX_SLOTS, random).slice(0, lengths.length);
   const tables = needs.map((need) => ids.splice(0, need));
