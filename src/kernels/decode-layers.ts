@@ -8,6 +8,7 @@ import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { type Defines, packParams } from '../gpu/shader';
+import type { PlacedTensor } from '../weights/packed-tensor';
 import type { DecodeAttentionCall } from './decode-attention';
 import { attentionDefines } from './decode-attention';
 import type { KvLayout } from './kv-layout';
@@ -108,7 +109,7 @@ export function isResidentLinear(gpu: Gpu, call: LinearCall): boolean {
     numRows === 1 &&
     softcap === 0 &&
     weight.cols % UNIT_COLS === 0 &&
-    Number.isInteger(groupShift(weight.groupSize)) &&
+    Number.isInteger(groupShift(weight)) &&
     (weight.cols / UNIT_COLS) * STAGED_BYTES + OTHER_BYTES <= gpu.device.limits.maxComputeWorkgroupStorageSize
   );
 }
@@ -130,7 +131,7 @@ export function linearWords(phase: LinearPhase, tile: ResidentTile): Uint32Array
   const words = [
     ...[LINEAR, flags, outputs, units],
     ...[cut.half, cut.lanes, cut.rounds, cut.steps],
-    ...[weight.paddedCols / UNIT_COLS, weight.numGroups, groupShift(weight.groupSize)],
+    ...[weight.paddedCols / UNIT_COLS, weight.numGroups, groupShift(weight)],
     ...[codesAt, scalesAt, (norm?.weight.byteOffset ?? 0) / 16, (bias?.byteOffset ?? 0) / 4],
     ...floatWords(norm?.eps ?? 0, call.outScale ?? 1, call.residualScale ?? 1),
     ...[0, 0],
@@ -139,9 +140,9 @@ export function linearWords(phase: LinearPhase, tile: ResidentTile): Uint32Array
   return planWords(words);
 }
 
-/** log2 of the units that share a scale; a whole row where there are no groups. */
-function groupShift(groupSize: number): number {
-  return groupSize === 0 ? 31 : Math.log2(groupSize / UNIT_COLS);
+/** log2 of the units that share a scale; a whole row where there is one group. */
+function groupShift({ groupSize, numGroups }: PlacedTensor): number {
+  return numGroups === 1 ? 31 : Math.log2(groupSize / UNIT_COLS);
 }
 
 /** What reading x for one row alone costs beside reading it for two. */
