@@ -98,7 +98,7 @@ export interface LoadOptions {
   readonly math?: 'auto' | 'f32' | 'f16';
   /**
    * How the dispatch that computes all layers of a decode step is cut; null: every kernel has a dispatch of its own.
-   * Default: what is fastest on this graphics card, tried out at load.
+   * Default: what is fastest on this graphics card, tried out at the first load and kept with the model in the cache.
    */
   readonly resident?: ResidentTile | null;
   /** Off: never read or write the IndexedDB cache. Default true. */

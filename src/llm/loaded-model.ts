@@ -17,13 +17,14 @@ import type { WeightStore } from '../weights/weight-store';
 import { openCheckpoint } from './checkpoint';
 import { generationDefaults } from './generation-defaults';
 import { findPoolRoom } from './gpu-room';
+import { KeptTuning, tuningKey } from './kept-tuning';
 import { lazyPart } from './lazy-part';
 import { loadShape } from './load-shape';
 import type { LoadStep } from './progress-meter';
 import { savedSessions } from './saved-sessions';
 import { sessionKey } from './session-key';
 import type { TextModel } from './text-model';
-import { chooseWhenIdle, residentLayers } from './tuning';
+import { residentLayers, tune } from './tuning';
 
 /** Everything that one model in memory consists of. */
 export class LoadedModel {
@@ -82,7 +83,11 @@ export class LoadedModel {
       else if (options.resident === undefined && !gpu.isSoftware) {
         loaded.#isTuned = false;
         const { engine } = loaded;
-        void chooseWhenIdle({ runner, engine, isClosed: () => loaded.#isClosed }).finally(() => {
+        const { store, identity } = checkpoint;
+        const key = tuningKey(gpu, parts.pool.shape.kvBits);
+        const kept = store && new KeptTuning(store, identity, key);
+        const isClosed = () => loaded.#isClosed;
+        void tune({ runner, engine, kept, isClosed, layers: () => residentLayers(runner) }).finally(() => {
           loaded.#isTuned = true;
         });
       }

@@ -1,35 +1,52 @@
 import type { Engine } from '../engine/engine';
 import type { ModelRunner } from '../runner/model-runner';
 import type { ResidentLayers } from '../runner/resident-layers';
+import type { KeptTuning } from './kept-tuning';
 import { lazyPart } from './lazy-part';
 
 /** How often it looks whether nothing runs. */
 const IDLE_CHECK_MS = 250;
 
 export interface TunedModel {
-  readonly runner: ModelRunner;
-  readonly engine: Engine;
+  readonly runner: Pick<ModelRunner, 'prepareRow' | 'onLayersLost'>;
+  readonly engine: Pick<Engine, 'borrow' | 'stats'>;
+  /** What an earlier load found out; null where nothing is kept. */
+  readonly kept: KeptTuning | null;
+  /** Fetches what computes all layers in one dispatch. */
+  layers(): Promise<Pick<ResidentLayers, 'request' | 'ready' | 'choose' | 'use'>>;
   isClosed(): boolean;
 }
 
 /**
- * What is left to try out when a model is ready: in the background, because it takes a second to compile, and while
- * nothing else runs. A program that cannot be built is reported and done without.
+ * Does what an earlier load has found out to be fastest, or tries that out and keeps it: in the background, because it takes
+ * a second to compile. A program that cannot be built is reported and done without.
  */
-export async function chooseWhenIdle({ runner, engine, isClosed }: TunedModel): Promise<void> {
+export async function tune(model: TunedModel): Promise<void> {
+  const { runner, kept, isClosed } = model;
+  runner.onLayersLost(() => void kept?.forget());
   try {
-    const resident = await residentLayers(runner);
-    if (!resident.request()) return;
-    await resident.ready();
-    while (!isClosed() && isBusy(engine)) await new Promise((resolve) => setTimeout(resolve, IDLE_CHECK_MS));
+    const known = (await kept?.read()) ?? null;
     if (isClosed()) return;
-    await engine.borrow(1, async ({ slot, blockTable }) => {
-      runner.prepareRow({ slot, position: 0, blockTable: blockTable.blockIds, tokenId: 0 });
-      await resident.choose();
-    });
+    if (known === null) await chooseWhenIdle(model);
+    else if (known.tile !== null) await (await model.layers()).use(known.tile);
   } catch (thrown) {
-    if (!isClosed()) console.warn('The layers are dispatched kernel by kernel.', thrown);
+    if (isClosed()) return;
+    console.warn('The layers are dispatched kernel by kernel.', thrown);
+    await kept?.forget();
   }
+}
+
+async function chooseWhenIdle({ runner, engine, kept, layers, isClosed }: TunedModel): Promise<void> {
+  const resident = await layers();
+  if (!resident.request()) return;
+  await resident.ready();
+  while (!isClosed() && isBusy(engine)) await new Promise((resolve) => setTimeout(resolve, IDLE_CHECK_MS));
+  if (isClosed()) return;
+  const tile = await engine.borrow(1, ({ slot, blockTable }) => {
+    runner.prepareRow({ slot, position: 0, blockTable: blockTable.blockIds, tokenId: 0 });
+    return resident.choose();
+  });
+  await kept?.write({ tile });
 }
 
 /** The dispatch of all layers, for this model; it is fetched apart, because no visit waits for it. */
@@ -38,7 +55,7 @@ export async function residentLayers(runner: ModelRunner): Promise<ResidentLayer
   return new ResidentLayers(runner.residentParts);
 }
 
-function isBusy(engine: Engine): boolean {
+function isBusy(engine: TunedModel['engine']): boolean {
   const { running, waiting } = engine.stats();
   return running + waiting > 0;
 }

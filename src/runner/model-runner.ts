@@ -66,6 +66,7 @@ export class ModelRunner implements StepRunner {
   readonly #graphs: StepGraphs;
   readonly #readback: SampleReadback;
   #stepsSubmitted = 0;
+  #layersLost = () => {};
 
   static async create(options: RunnerOptions): Promise<ModelRunner> {
     const { gpu, config, pool, contextLength } = options;
@@ -179,11 +180,17 @@ export class ModelRunner implements StepRunner {
     return numTop === null ? null : Math.min(numTop, this.#options.config.vocabSize);
   }
 
+  /** Runs `listener` when the dispatch of all layers has failed. */
+  onLayersLost(listener: () => void): void {
+    this.#layersLost = listener;
+  }
+
   /** The dispatch of all layers has failed: it is not used again. */
   recover(): void {
     const { gpu, state, layout } = this.#options;
     this.#graphs.setLayers(null);
     gpu.device.queue.writeBuffer(state, layout.failedAt * 4, Uint32Array.of(0));
+    this.#layersLost();
   }
 
   /**

@@ -55,13 +55,14 @@ export class ResidentLayers {
     return this.#gpu.pipelines.ready();
   }
 
-  /** Tries it out on the decode row that has been prepared, which nobody else may use, and takes what is fastest. */
-  async choose(): Promise<void> {
+  /** Tries it out on the decode row that has been prepared, which nobody else may use, and takes what is fastest; returns that. */
+  async choose(): Promise<ResidentTile | null> {
     const tile = await chooseResident({
       fits: (workgroups) => this.#fits(workgroups),
       time: (workgroups) => this.#run(workgroups, TIMED_STEPS),
     });
     await this.use(tile);
+    return tile;
   }
 
   /** The plan for a cut goes into the step state, in the place of another's; null: not possible. */

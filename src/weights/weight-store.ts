@@ -1,4 +1,15 @@
-import { createStore, del, delMany, get, getMany, keys, set, setMany, type UseStore } from 'idb-keyval';
+import {
+  createStore,
+  del,
+  delMany,
+  get,
+  getMany,
+  keys,
+  promisifyRequest,
+  set,
+  setMany,
+  type UseStore,
+} from 'idb-keyval';
 import type { CachedModel } from '../model-ref';
 import { BufferPool } from './buffer-pool';
 import { readBlob } from './byte-stream';
@@ -37,7 +48,7 @@ interface ChunkRecord {
 const DATABASE = 'tabmind-weights';
 const STORE = 'parts';
 
-type Kind = 'manifest' | 'texts' | 'chunk';
+type Kind = 'manifest' | 'texts' | 'chunk' | 'tuning';
 type PartKey = [kind: Kind, key: string] | [kind: Kind, key: string, index: number];
 
 /**
@@ -109,6 +120,27 @@ export class WeightStore {
   /** The model counts as incomplete from now on; its chunks stay. */
   async withdraw(key: string): Promise<void> {
     await guard(() => del(partKey('manifest', key), this.#parts));
+  }
+
+  /** What `writeTuning` kept, whatever that is; null: nothing. */
+  async readTuning(key: string): Promise<unknown> {
+    return (await guard(() => get<unknown>(partKey('tuning', key), this.#parts))) ?? null;
+  }
+
+  /** Keeps what was found out about a complete model on this device; nothing when the model is gone. */
+  async writeTuning(key: string, tuning: unknown): Promise<void> {
+    await guard(() =>
+      this.#parts('readwrite', async (parts) => {
+        const manifest = await promisifyRequest(parts.getKey(partKey('manifest', key)));
+        if (manifest === undefined) return;
+        parts.put(tuning, partKey('tuning', key));
+        await promisifyRequest(parts.transaction);
+      }),
+    );
+  }
+
+  async deleteTuning(key: string): Promise<void> {
+    await guard(() => del(partKey('tuning', key), this.#parts));
   }
 
   /** Numbers of the chunks that are there, ascending. */
