@@ -9,6 +9,8 @@ import {
   type ModelRef,
 } from '../../src/index';
 
+import { dispatchesOnceKept } from './tuned';
+
 export interface BatchRequest {
   readonly ids: readonly number[];
   readonly maxTokens: number;
@@ -190,6 +192,7 @@ Object.assign(globalThis, {
     load,
     alone: (requests: readonly BatchRequest[]) => alone(requests),
     stepwise,
+    dispatchesOnceKept,
     dispatchesPerStep,
     together,
     turn,

@@ -12,7 +12,7 @@ import { openPage } from '../browser.mjs';
 import { buildPage } from '../build-page.mjs';
 import { acceptedError } from '../check/compare.mjs';
 import { readReference } from '../check/reference.mjs';
-import { checkLayers } from './layers.mjs';
+import { checkKept, checkLayers } from './layers.mjs';
 import { checkTexts } from './texts.mjs';
 
 const { values, positionals } = readArguments({
@@ -239,8 +239,9 @@ async function checkAllLayers() {
   for (const name of layered) {
     const startedMs = performance.now();
     const text = readReference(layeredFolder(name)).prompts.flatMap(({ ids }) => ids);
-    const model = { id: `batch/${name}`, url: `${url}models/${name}/` };
+    const model = { id: `batch/${name}`, url: `${url}models/${name}/`, revision: 'fixture' };
     await checkLayers(name, model, text, { call, compare, report });
+    if (name === layered.at(-1)) await checkKept(name, model, { call, report });
     console.log(`     ${name}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
   }
 }
