@@ -10,7 +10,7 @@ import { Scheduler } from './scheduler';
 import { type Seat, Sequence } from './sequence';
 import { Sessions } from './sessions';
 import { Speculation } from './speculation';
-import { type SampledToken, StepPipeline } from './step-pipeline';
+import { checkStepsInFlight, type SampledToken, StepPipeline } from './step-pipeline';
 import { StepTimes } from './step-times';
 
 interface LiveRequest {
@@ -296,14 +296,3 @@ export class Engine {
 
 /** How many times as long as without it a step may take because of a prompt chunk that joins it. */
 const MAX_ITL_GROWTH = 2;
-
-/** Short steps need more of them under way, long ones would only make what comes next wait. */
-const STEPS_IN_FLIGHT = { least: 3, most: 8 };
-
-function checkStepsInFlight(steps: number | undefined): { readonly least: number; readonly most: number } {
-  if (steps === undefined) return STEPS_IN_FLIGHT;
-  if (Number.isInteger(steps) && steps >= 1) return { least: steps, most: steps };
-  throw new TabmindError('bad-request', `stepsInFlight is ${steps}; it must be 1 or more.`, {
-    remedy: 'Leave it out, or use 2 to 4.',
-  });
-}

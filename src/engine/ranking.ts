@@ -34,3 +34,22 @@ export function insertRanked(list: Sequence[], sequence: Sequence): void {
   const later = list.findIndex((other) => compareRank(sequence, other) < 0);
   list.splice(later < 0 ? list.length : later, 0, sequence);
 }
+
+/** Those that came before `sequence` and have not begun to answer rank by being overtaken from now on. */
+export function overtakeEarlier(list: Sequence[], { order: own }: Sequence): void {
+  const overtaken = list.filter(({ order, status }) => order < own && status !== 'running');
+  for (const earlier of overtaken) {
+    remove(list, earlier);
+    earlier.overtake();
+    insertRanked(list, earlier);
+  }
+}
+
+/** Throws `internal` where a list is out of order. */
+export function checkRanked(list: readonly Sequence[]): void {
+  for (const [i, sequence] of list.entries()) {
+    const next = list[i + 1];
+    if (next !== undefined && compareRank(sequence, next) > 0)
+      throw defect(`sequence ${next.id} should come before ${sequence.id}`);
+  }
+}

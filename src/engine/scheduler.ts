@@ -5,7 +5,7 @@ import type { DecodeRow } from './batch';
 import { cutChunk } from './chunk';
 import { defect } from './defect';
 import { draftStep } from './draft-step';
-import { compareRank, insertRanked, remove, urgencyOf } from './ranking';
+import { checkRanked, insertRanked, overtakeEarlier, remove, urgencyOf } from './ranking';
 import type { ChosenChunk, ScheduledStep, SchedulerLimits } from './scheduled-step';
 import { Seating } from './seating';
 import { type Sequence, seatOf } from './sequence';
@@ -173,12 +173,7 @@ export class Scheduler {
     for (const sequence of this.#waiting)
       if (sequence.seat !== null || sequence.numStepsInFlight > 0)
         throw defect(`sequence ${sequence.id} waits with a place on the GPU`);
-    for (const list of [this.#waiting, this.#running])
-      for (const [i, sequence] of list.entries()) {
-        const next = list[i + 1];
-        if (next !== undefined && compareRank(sequence, next) > 0)
-          throw defect(`sequence ${next.id} should come before ${sequence.id}`);
-      }
+    for (const list of [this.#waiting, this.#running]) checkRanked(list);
   }
 
   #listOf({ status }: Sequence): Sequence[] {
@@ -290,14 +285,7 @@ export class Scheduler {
 
   #admit(sequence: Sequence): void {
     remove(this.#waiting, sequence);
-    for (const list of [this.#waiting, this.#running]) {
-      const overtaken = list.filter(({ order, status }) => order < sequence.order && status !== 'running');
-      for (const earlier of overtaken) {
-        remove(list, earlier);
-        earlier.overtake();
-        insertRanked(list, earlier);
-      }
-    }
+    for (const list of [this.#waiting, this.#running]) overtakeEarlier(list, sequence);
     insertRanked(this.#running, sequence);
   }
 }

@@ -33,13 +33,18 @@ interface StepInFlight {
   readonly outcome: Promise<Outcome>;
 }
 
+/** Steps that may be under way at a time: never fewer than `least` wanted, never more than `most`. */
+export interface StepsInFlight {
+  readonly least: number;
+  readonly most: number;
+}
+
 export interface StepPipelineParts {
   readonly runner: StepRunner;
   readonly scheduler: Scheduler;
   readonly times: StepTimes;
   readonly speculation: Speculation;
-  /** Steps that may be under way at a time: never fewer than `least` wanted, never more than `most`. */
-  readonly stepsInFlight: { readonly least: number; readonly most: number };
+  readonly stepsInFlight: StepsInFlight;
   readonly now: () => number;
 }
 
@@ -172,4 +177,16 @@ export class StepPipeline {
     }
     times.record({ numRows: batch.rows.length, numChunkTokens, ms });
   }
+}
+
+/** Short steps need more of them under way, long ones would only make what comes next wait. */
+const STEPS_IN_FLIGHT: StepsInFlight = { least: 3, most: 8 };
+
+/** An engine's option of that name, or what is best without it. Throws `bad-request`. */
+export function checkStepsInFlight(steps: number | undefined): StepsInFlight {
+  if (steps === undefined) return STEPS_IN_FLIGHT;
+  if (Number.isInteger(steps) && steps >= 1) return { least: steps, most: steps };
+  throw new TabmindError('bad-request', `stepsInFlight is ${steps}; it must be 1 or more.`, {
+    remedy: 'Leave it out, or use 2 to 4.',
+  });
 }

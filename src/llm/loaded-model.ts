@@ -1,28 +1,18 @@
 import { Engine } from '../engine/engine';
 import { type Gpu, openGpu } from '../gpu/device';
-import { KvPool } from '../kvcache/kv-pool';
+import type { KvPool } from '../kvcache/kv-pool';
 import type { LoadOptions, ModelInfo, ModelRef } from '../model-ref';
-import { type ModelConfig, parseJsonObject } from '../models/config';
-import { architectureOf, parseModelConfig } from '../models/registry';
 import { fixedLength } from '../models/rope';
 import type { EngineStats, KernelTime, ScoreRequest, StepShape } from '../protocol';
-import { readKeyBias } from '../runner/key-bias';
-import { ModelRunner } from '../runner/model-runner';
-import { selfTest } from '../runner/self-test';
+import type { ModelRunner } from '../runner/model-runner';
 import type { LoadGate } from '../weights/load-gate';
-import type { ModelSource, ModelTexts } from '../weights/source';
-import type { WeightIdentity } from '../weights/weight-identity';
-import { type LoadedWeights, loadWeights } from '../weights/weight-loader';
-import type { WeightStore } from '../weights/weight-store';
-import { openCheckpoint } from './checkpoint';
-import { generationDefaults } from './generation-defaults';
-import { findPoolRoom } from './gpu-room';
+import type { LoadedWeights } from '../weights/weight-loader';
+import { type Checkpoint, openCheckpoint } from './checkpoint';
 import { KeptTuning, tuningKey } from './kept-tuning';
 import { lazyPart } from './lazy-part';
-import { loadShape } from './load-shape';
+import { describe, loadParts, type ModelParts } from './model-parts';
 import type { LoadStep } from './progress-meter';
 import { savedSessions } from './saved-sessions';
-import { sessionKey } from './session-key';
 import type { TextModel } from './text-model';
 import { residentLayers, tune } from './tuning';
 
@@ -40,7 +30,7 @@ export class LoadedModel {
   #isTuned = true;
   #isClosed = false;
 
-  private constructor(parts: Parts, info: ModelInfo) {
+  private constructor(parts: ModelParts, info: ModelInfo) {
     const { gpu, config, runner, pool, weights, text } = parts;
     this.info = info;
     this.text = text;
@@ -78,25 +68,29 @@ export class LoadedModel {
       const info = describe(model, options, parts, performance.now() - start);
       onProgress({ phase: 'ready', loadedBytes: info.weightBytes, totalBytes: info.weightBytes });
       const loaded = new LoadedModel(parts, info);
-      const { runner } = parts;
-      if (options.resident) await (await residentLayers(runner)).use(options.resident);
-      else if (options.resident === undefined && !gpu.isSoftware) {
-        loaded.#isTuned = false;
-        const { engine } = loaded;
-        const { store, identity } = checkpoint;
-        const key = tuningKey(gpu, parts.pool.shape.kvBits);
-        const kept = store && new KeptTuning(store, identity, key);
-        const isClosed = () => loaded.#isClosed;
-        void tune({ runner, engine, kept, isClosed, layers: () => residentLayers(runner) }).finally(() => {
-          loaded.#isTuned = true;
-        });
-      }
+      if (options.resident) await (await residentLayers(parts.runner)).use(options.resident);
+      else if (options.resident === undefined && !gpu.isSoftware) loaded.#tune(checkpoint);
       return loaded;
     } catch (thrown) {
       // Destroying the device frees whatever was allocated on it.
       gpu.destroy();
       throw thrown;
     }
+  }
+
+  /** Goes on in the background. */
+  #tune({ store, identity }: Checkpoint): void {
+    const runner = this.#runner;
+    this.#isTuned = false;
+    void tune({
+      runner,
+      engine: this.engine,
+      kept: store && new KeptTuning(store, identity, tuningKey(this.#gpu, this.#pool.shape.kvBits)),
+      layers: () => residentLayers(runner),
+      isClosed: () => this.#isClosed,
+    }).finally(() => {
+      this.#isTuned = true;
+    });
   }
 
   /** Teacher-forced logits, f32 [positions][vocabSize]. */
@@ -212,99 +206,4 @@ function bytesPerStep({ placed }: LoadedWeights): number {
   for (const { name, totalBytes } of placed.values())
     if (name !== 'embed' || !placed.has('lm_head')) bytes += totalBytes;
   return bytes;
-}
-
-interface Ingredients {
-  readonly gpu: Gpu;
-  readonly source: ModelSource;
-  readonly store: WeightStore | null;
-  readonly identity: WeightIdentity;
-  readonly texts: ModelTexts;
-  readonly randomSeed: number | null;
-  readonly options: LoadOptions;
-  readonly onProgress: (progress: LoadStep) => void;
-  readonly signal: AbortSignal;
-}
-
-interface Parts {
-  readonly gpu: Gpu;
-  readonly config: ModelConfig;
-  readonly generation: Readonly<Record<string, unknown>>;
-  readonly text: TextModel | null;
-  readonly weights: LoadedWeights;
-  readonly pool: KvPool;
-  readonly runner: ModelRunner;
-  readonly contextLength: number;
-  readonly sessionKey: string;
-  readonly warnings: readonly string[];
-}
-
-async function loadParts(from: Ingredients): Promise<Parts> {
-  const { gpu, texts, options, onProgress, signal } = from;
-  const config = parseModelConfig(texts.config, texts.generationConfig);
-  const generation = texts.generationConfig
-    ? parseJsonObject('generation_config.json', texts.generationConfig)
-    : {};
-  const architecture = architectureOf(config.modelType);
-  const text = texts.tokenizer === null ? null : await readText(texts, texts.tokenizer, config.vocabSize);
-  const request = { ...from, specs: architecture.weights(config) };
-  const weights =
-    from.randomSeed === null
-      ? await loadWeights(request)
-      : await (await lazyPart(() => import('../weights/random-weights'))).randomWeights({
-          ...request,
-          seed: from.randomSeed,
-        });
-  const freeBytes = await findPoolRoom(gpu, config, options);
-  const { kv, ...shape } = loadShape(config, options, { matrices: gpu.matrices, freeBytes });
-  const pool = await KvPool.allocate(gpu, kv);
-  onProgress({ phase: 'compile', loadedBytes: 0, totalBytes: 0 });
-  const placed = { gpu, config, tensors: weights.placed, slabs: weights.slabs, ...shape };
-  const model = { ...placed, keyBias: await readKeyBias(placed) };
-  const runner = await ModelRunner.create({ ...model, architecture, pool });
-  await runner.warmUp();
-  await selfTest({ ...model, kv: pool.shape });
-  signal.throwIfAborted();
-  const textWarnings = text?.tokenizer.warnings ?? [
-    'There is no tokenizer.json: the model takes token ids only.',
-  ];
-  return {
-    gpu,
-    config,
-    generation,
-    text,
-    weights,
-    pool,
-    runner,
-    contextLength: shape.contextLength,
-    sessionKey: sessionKey(from.identity, from.randomSeed, pool.shape),
-    warnings: [...weights.warnings, ...textWarnings],
-  };
-}
-
-async function readText(texts: ModelTexts, tokenizer: string, vocabSize: number): Promise<TextModel> {
-  const { TextModel } = await lazyPart(() => import('./text-model'));
-  return new TextModel({ ...texts, tokenizer }, vocabSize);
-}
-
-function describe(model: ModelRef, options: LoadOptions, parts: Parts, loadMs: number): ModelInfo {
-  const { config, generation, weights, pool, gpu, contextLength, warnings } = parts;
-  let parameters = 0;
-  for (const { rows, cols } of weights.placed.values()) parameters += rows * cols;
-  return {
-    id: model.id,
-    architecture: config.modelType,
-    parameters,
-    contextLength,
-    vocabSize: config.vocabSize,
-    weightBytes: weights.bytes,
-    kvBits: pool.shape.kvBits,
-    weightBits: options.weightBits ?? 4,
-    math: gpu.math,
-    defaults: generationDefaults(generation),
-    fromCache: weights.fromCache,
-    cacheRead: weights.cacheRead,
-    loadMs,
-    warnings,
-  };
 }
