@@ -148,6 +148,8 @@ async function checkMlp(test: GpuTest, shape: Mlp): Promise<void> {
 
 gpuTest('decode_layers linears', async (test) => {
   for (let i = 0; i < 3; i++) await checkMlp(test, randomMlp(test));
+  // One scale a row, whose columns are no power of two.
+  await checkMlp(test, { hidden: 96, inner: 160, groupSize: 480, numLayers: 3, bias: false });
   // Fewer outputs than workgroups, and one unit.
   await checkMlp(test, { hidden: 32, inner: 32, groupSize: 32, numLayers: 3, bias: true });
 });
