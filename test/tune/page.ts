@@ -4,6 +4,7 @@ import { type Gpu, openGpu } from '../../src/gpu/device';
 import { type Dispatch, Recorder } from '../../src/gpu/dispatch';
 import { attentionThreads, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
 import { gemm } from '../../src/kernels/gemm';
+import { gemmInteger, INTEGER_TILES } from '../../src/kernels/gemm-integer';
 import { gemmMatrix, MATRIX_TILES } from '../../src/kernels/gemm-matrix';
 import { type GemvTile, gemv, gemvTile } from '../../src/kernels/gemv';
 import { kvLayout } from '../../src/kernels/kv-layout';
@@ -254,8 +255,8 @@ async function tune(shape: LinearShape, tiles: readonly GemvTile[]) {
   return { own: times[0], best: times.slice(1).sort((a, b) => a.microseconds - b.microseconds) };
 }
 
-/** Microseconds and TFLOP/s of one linear over many rows of activations, by tile. */
-async function tuneRows(shape: LinearShape) {
+/** Microseconds and TFLOP/s of one linear over many rows of activations, by tile; of those kernels whose names begin like that. */
+async function tuneRows(shape: LinearShape, only = '') {
   const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
   const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
   const flops = 2 * shape.rows * shape.cols * shape.numRows;
@@ -277,8 +278,14 @@ async function tuneRows(shape: LinearShape) {
     for (const [name, tile] of Object.entries(MATRIX_TILES))
       if (tile.bm <= 2 * Math.max(16, shape.numRows) && tile.bm >= Math.min(64, shape.numRows / 2))
         kernels.push([`matrices ${name}`, (copy) => gemmMatrix(gpu, callOf(shape, copy), 2 ** 23, tile)]);
+  if (gpu.byteMatrices)
+    for (const [name, tile] of Object.entries(INTEGER_TILES)) {
+      const bm = tile.tm * tile.warps[0] * 16;
+      if (bm <= 2 * Math.max(16, shape.numRows) && bm >= Math.min(64, shape.numRows / 2))
+        kernels.push([`bytes ${name}`, (copy) => gemmInteger(gpu, callOf(shape, copy), 2 ** 23, tile)]);
+    }
   const results = [];
-  for (const [name, dispatches] of kernels) {
+  for (const [name, dispatches] of kernels.filter(([name]) => name.startsWith(only))) {
     const list = Array.from({ length: Math.min(count, 200) }, (_, i) => dispatches(i % copies)).flat();
     await gpu.pipelines.ready();
     await warm(list, bindGroup);
