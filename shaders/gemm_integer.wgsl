@@ -106,19 +106,18 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
       }
 #endfor
 #endfor
+      // Before the barrier: behind it the next ones may come.
 #for i in TM
+      let x$i = x_scales(warp_k, warp_m * TM + $i, index);
 #for j in TN
       subgroupMatrixStore<col_major>(sums, ($i * TN + $j) * TILE, s$i$j, COLUMN);
 #endfor
 #endfor
       workgroupBarrier();
 #for i in TM
-      {
-        let x = x_scales(warp_k, warp_m * TM + $i, index);
 #for j in TN
-        y$i$j = added(y$i$j, (warp * TM + $i) * TN + $j, scales.s$j, x, index);
+      y$i$j = added(y$i$j, (warp * TM + $i) * TN + $j, scales.s$j, x$i, index);
 #endfor
-      }
 #endfor
     }
 #endfor
