@@ -68,16 +68,24 @@ fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
   return next;
 }
 
+// Word in its row of number `j` of what a thread has of one vector of 32 k, number `v`: neighbouring threads, which have
+// neighbouring vectors and rows, write to different banks. x and W have them in the same places, so that no product changes.
+fn word_place(row: u32, v: u32, j: u32) -> u32 {
+  return row * STRIDE + j * (GK / 32u) + v;
+}
+
 fn store_pieces(next: Pieces, index: u32) {
-  let pairs = bufferView<array<vec2<u32>>>(&memory, 0);
-  let fours = bufferView<array<vec4<u32>>>(&memory, 0);
+  let words = bufferView<array<u32>>(&memory, 0);
 #for i in X_ITEMS
   {
     let item = $i * WG_SIZE + index;
     if (X_OCTETS % WG_SIZE == 0u || item < X_OCTETS) {
-      let at = item / ROW_OCTETS * (STRIDE / 2u) + item % ROW_OCTETS;
-      pairs[at] = next.x$i.xy;
-      pairs[X_PLANE / 2u + at] = next.x$i.zw;
+      let octet = item % ROW_OCTETS;
+      let at = word_place(item / ROW_OCTETS, octet / 4u, octet % 4u * 2u);
+      words[at] = next.x$i.x;
+      words[at + GK / 32u] = next.x$i.y;
+      words[X_PLANE + at] = next.x$i.z;
+      words[X_PLANE + at + GK / 32u] = next.x$i.w;
     }
   }
 #endfor
@@ -85,15 +93,20 @@ fn store_pieces(next: Pieces, index: u32) {
   {
     let item = $i * WG_SIZE + index;
     if (W_VECTORS % WG_SIZE == 0u || item < W_VECTORS) {
-      let at = (W_AT + item / ROW_VECTORS * STRIDE + item % ROW_VECTORS * (VECTOR_K / 4u)) / 4u;
+      let row = item / ROW_VECTORS;
+      let v = item % ROW_VECTORS;
 #if BITS == 4
-      let even = next.w$i & vec4<u32>(0x0f0f0f0fu);
-      let odd = (next.w$i >> vec4<u32>(4u)) & vec4<u32>(0x0f0f0f0fu);
-      fours[at] = vec4<u32>(even.x, odd.x, even.y, odd.y);
-      fours[at + 1u] = vec4<u32>(even.z, odd.z, even.w, odd.w);
+      let at = W_AT + word_place(row, v, 0u);
+#for j in 4
+      words[at + 2u * $j * (GK / 32u)] = next.w$i[$j] & 0x0f0f0f0fu;
+      words[at + (2u * $j + 1u) * (GK / 32u)] = (next.w$i[$j] >> 4u) & 0x0f0f0f0fu;
+#endfor
 #else
       // As signed bytes: 128 less.
-      fours[at] = next.w$i ^ vec4<u32>(0x80808080u);
+      let at = W_AT + word_place(row, v / 2u, v % 2u * 4u);
+#for j in 4
+      words[at + $j * (GK / 32u)] = next.w$i[$j] ^ 0x80808080u;
+#endfor
 #endif
     }
   }

@@ -23,24 +23,48 @@ export interface IntegerTile {
   readonly warps: readonly [number, number, number];
   /** Groups of columns on their way, for each of warpsK. */
   readonly depth: number;
+  /** Sums take the place of what they come from in workgroup memory. */
+  readonly shared: boolean;
+  /** Microseconds of a group for each of warpsK on an H100, where a processor takes one workgroup at a time. */
+  readonly groupCost: number;
+}
+
+function tile(
+  [tm, tn]: readonly [number, number],
+  warps: IntegerTile['warps'],
+  groupCost: number,
+  shared = false,
+): IntegerTile {
+  return { tm, tn, warps, depth: 1, shared, groupCost };
 }
 
 export const INTEGER_TILES = {
-  '64x64': { tm: 2, tn: 1, warps: [2, 4, 1], depth: 1 },
-  '64x64 d2': { tm: 2, tn: 1, warps: [2, 4, 1], depth: 2 },
-  '64x64 s': { tm: 1, tn: 2, warps: [4, 2, 1], depth: 1 },
-  '64x64 t': { tm: 1, tn: 1, warps: [4, 4, 1], depth: 1 },
-  '32x64': { tm: 1, tn: 1, warps: [2, 4, 1], depth: 1 },
-  '32x64 d2': { tm: 1, tn: 1, warps: [2, 4, 1], depth: 2 },
-  '32x64 d3': { tm: 1, tn: 1, warps: [2, 4, 1], depth: 3 },
-  '32x32 / 2 d1': { tm: 1, tn: 1, warps: [2, 2, 2], depth: 1 },
-  '32x32 / 2 d2': { tm: 1, tn: 1, warps: [2, 2, 2], depth: 2 },
-  '32x32 / 2 d3': { tm: 1, tn: 1, warps: [2, 2, 2], depth: 3 },
-  '16x32 / 4 d1': { tm: 1, tn: 1, warps: [1, 2, 4], depth: 1 },
-  '16x32 / 4 d2': { tm: 1, tn: 1, warps: [1, 2, 4], depth: 2 },
-  '16x32 / 4 d3': { tm: 1, tn: 1, warps: [1, 2, 4], depth: 3 },
-  '16x64 / 2 d3': { tm: 1, tn: 1, warps: [1, 4, 2], depth: 3 },
+  '64x128': tile([2, 2], [2, 4, 1], 1.9, true),
+  '64x64': tile([1, 2], [4, 2, 1], 1.28),
+  '32x64': tile([1, 1], [2, 4, 1], 1.02),
+  '32x64 / 2': tile([1, 1], [2, 4, 2], 1.72, true),
+  '32x32 / 2': tile([1, 1], [2, 2, 2], 1.28),
+  '16x64 / 2': tile([1, 1], [1, 4, 2], 1.25),
+  '16x32 / 4': tile([1, 1], [1, 2, 4], 1.65),
 } as const satisfies Record<string, IntegerTile>;
+
+/** Processors of a large GPU. */
+const PROCESSORS = 132;
+
+/** The tile that should be done first (test/bench/NOTES.md, 21). */
+export function integerTile(call: LinearCall): IntegerTile {
+  const { numRows, weight } = call;
+  const cost = (each: IntegerTile) => {
+    const [bm, bn] = tileSize(each);
+    const workgroups = Math.ceil(numRows / bm) * Math.ceil(weight.rows / bn);
+    return (
+      Math.ceil(workgroups / PROCESSORS) * Math.ceil(integerGroups(weight) / each.warps[2]) * each.groupCost
+    );
+  };
+  return Object.values<IntegerTile>(INTEGER_TILES).reduce((best, each) =>
+    cost(each) < cost(best) ? each : best,
+  );
+}
 
 /** Whether the kernel can take a linear: quantised. */
 export function isIntegerLinear({ weight }: LinearCall): boolean {
@@ -51,7 +75,12 @@ export function isIntegerLinear({ weight }: LinearCall): boolean {
  * What gemm does, on matrix units for bytes; x is rounded to 16-bit integers of one scale a group. They take
  * numRows · integerFloats(K) floats of scratch at `rowsAt`.
  */
-export function gemmInteger(gpu: Gpu, call: LinearCall, rowsAt: number, tile: IntegerTile): Dispatch[] {
+export function gemmInteger(
+  gpu: Gpu,
+  call: LinearCall,
+  rowsAt: number,
+  tile: IntegerTile = integerTile(call),
+): Dispatch[] {
   const { numRows, weight } = call;
   const { norm, ...plain } = call;
   const product = { ...plain, inAt: rowsAt, inStride: weight.paddedCols / 2 };
@@ -85,6 +114,7 @@ function tileDefines({ weight }: LinearCall, tile: IntegerTile): Defines {
     WARPS_N: warpsN,
     WARPS_K: warpsK,
     DEPTH: tile.depth,
+    SHARED: tile.shared,
     GK: groupCols,
     GROUPS: integerGroups(weight),
     STEPS: groupCols / 32,

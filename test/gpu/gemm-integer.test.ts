@@ -20,7 +20,7 @@ for (const format of FORMATS)
           { format, integer, rows, cols, numRows, groupSize, strided, brokenZeros: true },
           random,
         );
-        await checkLinear(test, made, gemmInteger(gpu, made.call, made.halvesAt, INTEGER_TILES['64x64']));
+        await checkLinear(test, made, gemmInteger(gpu, made.call, made.halvesAt));
       }
     },
     hasByteMatrices,
@@ -59,7 +59,7 @@ gpuTest(
       { format: 'w4', integer, rows: 1030, cols: 1536, numRows: 300, norm: true, brokenZeros: true },
       test.random,
     );
-    await checkLinear(test, made, gemmInteger(test.gpu, made.call, made.halvesAt, INTEGER_TILES['64x64']));
+    await checkLinear(test, made, gemmInteger(test.gpu, made.call, made.halvesAt));
   },
   hasByteMatrices,
 );

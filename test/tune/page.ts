@@ -4,7 +4,7 @@ import { type Gpu, openGpu } from '../../src/gpu/device';
 import { type Dispatch, Recorder } from '../../src/gpu/dispatch';
 import { attentionThreads, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
 import { gemm } from '../../src/kernels/gemm';
-import { gemmInteger, INTEGER_TILES } from '../../src/kernels/gemm-integer';
+import { gemmInteger, INTEGER_TILES, type IntegerTile } from '../../src/kernels/gemm-integer';
 import { gemmMatrix, MATRIX_TILES } from '../../src/kernels/gemm-matrix';
 import { type GemvTile, gemv, gemvTile } from '../../src/kernels/gemv';
 import { kvLayout } from '../../src/kernels/kv-layout';
@@ -296,6 +296,23 @@ async function tuneRows(shape: LinearShape, only = '') {
   return results;
 }
 
+/** Microseconds of one linear in integers on matrix units; `edits` are made to the kernel first. */
+async function integer(
+  shape: LinearShape,
+  tile: IntegerTile,
+  edits: readonly (readonly [string, string])[] = [],
+): Promise<number> {
+  const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
+  const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
+  const edited = edits.length === 0 ? gpu : withEdits(gpu, 'gemm_integer', edits);
+  const each = Array.from({ length: 100 }, (_, i) =>
+    gemmInteger(edited, callOf(shape, i % copies), 2 ** 23, tile),
+  );
+  await edited.pipelines.ready();
+  await warm(each.flat(), bindGroup);
+  return (await timeDispatches(each.flat(), bindGroup)) / 1000 / each.length;
+}
+
 /** GPU microseconds a layer of decode_layers.wgsl, and the share of time that streaming its weights at 1 TB/s would take. */
 async function layers(shape: LayersShape, edits: readonly (readonly [string, string])[] = []) {
   const edited = edits.length === 0 ? gpu : withEdits(gpu, 'decode_layers', edits);
@@ -311,4 +328,4 @@ async function layers(shape: LayersShape, edits: readonly (readonly [string, str
   return { microseconds, terabytesPerSecond: weightBytesPerLayer / microseconds / 1e6 };
 }
 
-Object.assign(globalThis, { tabmindTune: { open, tune, layers, attention, prefill, tuneRows } });
+Object.assign(globalThis, { tabmindTune: { open, tune, layers, attention, prefill, tuneRows, integer } });
