@@ -7,6 +7,8 @@
 // different banks.
 // Needs: `#import floats8`, `packed`, `quads`; defines STAGED_UNITS, WG_SIZE.
 
+#import integer_bytes
+
 var<workgroup> staged: array<array<vec4<u32>, 5>, STAGED_UNITS>;
 
 struct Scale {
@@ -17,29 +19,6 @@ struct Scale {
 fn scale_at(index: u32) -> Scale {
   let sz = scale_zero(index);
   return Scale(sz.x, sz.y);
-}
-
-fn largest(x: vec4<f32>) -> f32 {
-  return max(max(abs(x.x), abs(x.y)), max(abs(x.z), abs(x.w)));
-}
-
-// Added to a float below 2^22, it leaves the nearest integer in the lowest bits: conversions are slow. Taken off again as a
-// float it would be gone altogether: compilers may see that it was added.
-const ROUNDER = 12582912.0;
-const ROUNDER_BITS = 0x4b400000u;
-
-fn with_rounder(x: vec4<f32>, inverse: f32) -> vec4<u32> {
-  return bitcast<vec4<u32>>(fma(x, vec4<f32>(inverse), vec4<f32>(ROUNDER)));
-}
-
-// Bytes h in x, bytes l in y, of four k of one parity with the rounder.
-fn bytes(q: vec4<u32>) -> vec2<u32> {
-  // 256 h + l + 128, so that no borrow leaves the lower byte.
-  let whole = q + vec4<u32>(128u);
-  let ends = (whole.xy & vec2<u32>(0xffffu)) | (whole.zw << vec2<u32>(16u));
-  return vec2<u32>(
-    ((ends.x >> 8u) & 0x00ff00ffu) | (ends.y & 0xff00ff00u),
-    ((ends.x & 0x00ff00ffu) | ((ends.y & 0x00ff00ffu) << 8u)) ^ 0x80808080u);
 }
 
 // Quantises octet `octet` of a unit, four neighbouring threads a unit. All threads call; those with `stores` write.

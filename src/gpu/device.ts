@@ -1,6 +1,6 @@
 import { TabmindError } from '../errors';
 import type { GpuInfo } from '../protocol';
-import { hasMatrices } from './matrices';
+import { hasByteMatrices, hasMatrices } from './matrices';
 import { PipelineCache } from './pipeline';
 import type { Defines } from './shader';
 
@@ -21,6 +21,8 @@ export interface Gpu {
   readonly subgroupSize: number;
   /** f16 matrices of 16×16 that a subgroup multiplies with sums in f32 (tensor cores); tried out, not only offered. */
   readonly matrices: boolean;
+  /** Matrices of bytes, 16×32 by 32×16, with sums in i32; tried out as well. */
+  readonly byteMatrices: boolean;
   /** The adapter is a program on the CPU (SwiftShader): threads cost more than loops there. */
   readonly isSoftware: boolean;
   /** Scalars go to kernels as immediates; otherwise through a uniform buffer. */
@@ -69,7 +71,12 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
       });
     });
   const gpu = describe(adapter, device, options);
-  return { ...gpu, matrices: gpu.subgroupSize === 32 && gpu.math === 'f16' && (await hasMatrices(device)) };
+  const hasSubgroups = gpu.subgroupSize === 32;
+  return {
+    ...gpu,
+    matrices: hasSubgroups && gpu.math === 'f16' && (await hasMatrices(device)),
+    byteMatrices: hasSubgroups && (await hasByteMatrices(device)),
+  };
 }
 
 async function findAdapter(): Promise<GPUAdapter> {
@@ -90,7 +97,11 @@ async function findAdapter(): Promise<GPUAdapter> {
   });
 }
 
-function describe(adapter: GPUAdapter, device: GPUDevice, options: GpuOptions): Omit<Gpu, 'matrices'> {
+function describe(
+  adapter: GPUAdapter,
+  device: GPUDevice,
+  options: GpuOptions,
+): Omit<Gpu, 'matrices' | 'byteMatrices'> {
   const hasF16 = device.features.has('shader-f16');
   if (options.math === 'f16' && !hasF16)
     throw new TabmindError(

@@ -26,22 +26,61 @@ fn main(@builtin(local_invocation_index) index: u32) {
 }`;
 /** Sixteen products of 1 and 2. */
 const EXPECTED = 32;
-/** Workgroup memory of the largest tile of gemm_matrix. */
-const MIN_WORKGROUP_BYTES = 44 * 1024;
+/** Loads, multiplies, shifts and stores as gemm_integer does. */
+const BYTE_PROBE = `enable chromium_experimental_subgroup_matrix;
+diagnostic(off, chromium.subgroup_matrix_uniformity);
+@group(0) @binding(0) var<storage, read_write> out: array<f32>;
+var<workgroup> memory: buffer<4096>;
+@compute @workgroup_size(32)
+fn main(@builtin(local_invocation_index) index: u32) {
+  let words = bufferView<array<u32>>(&memory, 0);
+  let bytes = bufferView<array<i32, 512>>(&memory, 0);
+  let sums = bufferView<array<i32, 512>>(&memory, 2048);
+  for (var i = index; i < 256u; i += 32u) {
+    // Columns of 1 and of -1, behind a column that does not count.
+    words[i] = select(0x01010101u, 0x7f7f7f7fu, i % 16u < 8u);
+    words[i + 256u] = select(0xffffffffu, 0x7f7f7f7fu, i % 16u < 8u);
+  }
+  workgroupBarrier();
+  let left = subgroupMatrixLoad<subgroup_matrix_left<i8, 32, 16>, row_major>(bytes, 8u, 16u);
+  let right = subgroupMatrixLoad<subgroup_matrix_right<i8, 16, 32>, col_major>(bytes, 264u, 16u);
+  workgroupBarrier();
+  var sum = subgroup_matrix_result<i32, 16, 16>();
+  sum = subgroupMatrixMultiplyAccumulate(left, right, sum);
+  sum = subgroupMatrixScalarMultiply(sum, 256i);
+  sum = subgroupMatrixMultiplyAccumulate(left, right, sum);
+  subgroupMatrixStore<col_major>(sums, 0, sum, 20);
+  workgroupBarrier();
+  for (var i = index; i < 256u; i += 32u) {
+    out[i] = f32(sums[i / 16u * 20u + i % 16u]);
+  }
+}`;
+/** 257 times 32 products of 1 and -1. */
+const EXPECTED_BYTES = -257 * 32;
+/** Workgroup memory of the largest tiles of gemm_matrix and gemm_integer. */
+const MIN_WORKGROUP_BYTES = 48 * 1024;
 
 /** Whether the device multiplies f16 matrices of a subgroup: asked for, compiled, and seen to give the right numbers. */
 export async function hasMatrices(device: GPUDevice): Promise<boolean> {
-  if (!device.features.has('chromium-experimental-subgroup-matrix') || !device.features.has('shader-f16'))
-    return false;
-  if (device.limits.maxComputeWorkgroupStorageSize < MIN_WORKGROUP_BYTES) return false;
-  device.pushErrorScope('validation');
-  const result = await multiply(device).catch(() => null);
-  const error = await device.popErrorScope();
-  return error === null && result !== null && result.every((value) => value === EXPECTED);
+  return device.features.has('shader-f16') && (await gives(device, PROBE, EXPECTED));
 }
 
-async function multiply(device: GPUDevice): Promise<Float32Array> {
-  const module = device.createShaderModule({ label: 'matrix probe', code: PROBE });
+/** Whether it multiplies matrices of bytes, likewise. */
+export function hasByteMatrices(device: GPUDevice): Promise<boolean> {
+  return gives(device, BYTE_PROBE, EXPECTED_BYTES);
+}
+
+async function gives(device: GPUDevice, code: string, expected: number): Promise<boolean> {
+  if (!device.features.has('chromium-experimental-subgroup-matrix')) return false;
+  if (device.limits.maxComputeWorkgroupStorageSize < MIN_WORKGROUP_BYTES) return false;
+  device.pushErrorScope('validation');
+  const result = await multiply(device, code).catch(() => null);
+  const error = await device.popErrorScope();
+  return error === null && result !== null && result.every((value) => value === expected);
+}
+
+async function multiply(device: GPUDevice, code: string): Promise<Float32Array> {
+  const module = device.createShaderModule({ label: 'matrix probe', code });
   const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module } });
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
   const out = device.createBuffer({ label: 'matrix probe', size: 1024, usage });

@@ -29,8 +29,8 @@ export interface ScratchRegions {
   readonly inner: Region;
   /** Input of a linear whose columns are in an order of their own [rows][the widest of them]; empty without any. */
   readonly permuted: Region;
-  /** Input of a linear on the matrix units, in halves [rows][the widest of them]. */
-  readonly halves: Region;
+  /** Input of a linear on the matrix units as these take it, [rows][the widest of them]. */
+  readonly prepared: Region;
   /** [logit rows][vocabSize rounded up to 4] */
   readonly logits: Region;
   /** Logits that penalties have changed: the second half of the region of logits, which sampled steps leave free. */

@@ -1,6 +1,7 @@
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import { gemm } from '../kernels/gemm';
+import { gemmInteger, isIntegerLinear } from '../kernels/gemm-integer';
 import { gemmMatrix } from '../kernels/gemm-matrix';
 import { gemv, MAX_GEMV_ROWS } from '../kernels/gemv';
 import { type LinearCall, numOutputs } from '../kernels/linear-call';
@@ -10,6 +11,9 @@ import type { ForwardContext, Region } from './forward-context';
 
 /** Up to here gemv, four rows at a time, is faster than the tile kernel. */
 const MAX_ROWS_IN_FOURS = 12;
+
+/** Rows above and up to which matrices of bytes are faster than those of f16 as well. */
+const FEW_ROWS = { min: 16, max: 64 };
 
 export interface LinearLayer {
   readonly weight: string;
@@ -62,10 +66,14 @@ export function linear(step: ForwardContext, layer: LinearLayer): void {
 
 /** Many rows are worth the matrix units or a tile kernel, which dequantise once for all of them. */
 function dispatches({ gpu, scratch }: ForwardContext, call: LinearCall): readonly Dispatch[] {
-  if (call.numRows <= MAX_GEMV_ROWS) return [gemv(gpu, call)];
-  if (gpu.matrices) return gemmMatrix(gpu, call, scratch.halves.at);
+  const { numRows } = call;
+  if (numRows <= MAX_GEMV_ROWS) return [gemv(gpu, call)];
+  const inBytes = gpu.byteMatrices && isIntegerLinear(call);
+  const isFew = numRows > FEW_ROWS.min && numRows <= FEW_ROWS.max;
+  if (inBytes && (!gpu.matrices || isFew)) return gemmInteger(gpu, call, scratch.prepared.at);
+  if (gpu.matrices) return gemmMatrix(gpu, call, scratch.prepared.at);
   // In software, programs for more numbers of rows cost more to compile than they save.
-  return call.numRows <= MAX_ROWS_IN_FOURS && !gpu.isSoftware ? inFours(gpu, call) : gemm(gpu, call);
+  return numRows <= MAX_ROWS_IN_FOURS && !gpu.isSoftware ? inFours(gpu, call) : gemm(gpu, call);
 }
 
 function inFours(gpu: Gpu, call: LinearCall): readonly Dispatch[] {

@@ -45,7 +45,7 @@ export async function inspectModel(
     const { imageBytes } = layoutSlabs(tensors, Number.POSITIVE_INFINITY);
     const change = { freedBytes: heldBytes, takenBytes: imageBytes };
     const freeBytes = await findPoolRoom(gpu, config, options, change);
-    const shape = loadShape(config, options, { matrices: gpu.matrices, freeBytes });
+    const shape = loadShape(config, options, { matrices: gpu.matrices || gpu.byteMatrices, freeBytes });
     const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
     const limits = { maxBufferSize, maxStorageBufferBindingSize };
     const question = { config, tensors, shape, checkpointBytes };

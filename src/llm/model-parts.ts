@@ -63,7 +63,8 @@ export async function loadParts(from: Ingredients): Promise<ModelParts> {
           seed: from.randomSeed,
         });
   const freeBytes = await findPoolRoom(gpu, config, options);
-  const { kv, ...shape } = loadShape(config, options, { matrices: gpu.matrices, freeBytes });
+  const matrices = gpu.matrices || gpu.byteMatrices;
+  const { kv, ...shape } = loadShape(config, options, { matrices, freeBytes });
   const pool = await KvPool.allocate(gpu, kv);
   onProgress({ phase: 'compile', loadedBytes: 0, totalBytes: 0 });
   const placed = { gpu, config, tensors: weights.placed, slabs: weights.slabs, ...shape };

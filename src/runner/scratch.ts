@@ -1,4 +1,4 @@
-import { halvesFloats } from '../kernels/halve';
+import { integerFloats } from '../kernels/integer-rows';
 import type { ScratchRegions } from '../layers/forward-context';
 import type { ModelConfig } from '../models/config';
 import { exchangeFloats } from './layer-buffers';
@@ -41,7 +41,7 @@ export function planScratch(
     permuted: region(maxRows, Math.ceil((shape.permutedCols ?? 0) / 4) * 4),
     logits: region(maxLogitRows, Math.ceil(config.vocabSize / 4) * 4),
     partials: region(1, partialFloats),
-    halves: region(maxRows, halvesFloats(widest)),
+    prepared: region(maxRows, integerFloats(widest)),
     keyBias: region(maxRows, shape.keyBiasFloats ?? 0),
     exchange: region(1, exchangeFloats(config)),
   };

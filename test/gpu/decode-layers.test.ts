@@ -89,11 +89,11 @@ function mlpCase(test: GpuTest, { hidden, inner, groupSize, numLayers, bias }: M
       () => linearWords({ call: down, x: middle(), out: to(), residual: from() }, tile),
     );
     const act = linearTwin({
-      ...{ weight: gateUp.weight, words: wideWords, x: Float32Array.from(x), numRows: 1, integer: true },
+      ...{ weight: gateUp.weight, words: wideWords, x: Float32Array.from(x), numRows: 1, integerCols: 32 },
       ...{ gate: 'silu', norm: { gain, eps: 1e-5 }, ...(bias ? { bias: wideBias } : {}) },
     });
     x = linearTwin({
-      ...{ weight: down.weight, words: narrowWords, x: Float32Array.from(act), numRows: 1, integer: true },
+      ...{ weight: down.weight, words: narrowWords, x: Float32Array.from(act), numRows: 1, integerCols: 32 },
       ...{ residual: Float32Array.from(x), residualScale: 0.5, outScale: 0.75 },
     });
   }

@@ -9,6 +9,11 @@ const FORMATS = [
   { format: 'w16', integer: false },
 ] as const;
 
+/** Activations as the twin has to take them. */
+function units(integer: boolean): { readonly integer?: 'units' } {
+  return integer ? { integer: 'units' } : {};
+}
+
 /** What the kernel chooses, but in this arithmetic; integers take long to compile for a processor, so with fewer rows there. */
 function dispatch({ gpu }: GpuTest, { call, integer }: LinearCase) {
   const tile = gemvTile(gpu, call);
@@ -23,7 +28,7 @@ for (const { format, integer } of FORMATS)
         const groupSize = random.pick([32, 64, 128]);
         const rows = random.between(1, 70);
         const made = linearCase(
-          { format, integer, rows, cols, numRows, groupSize, strided: random.below(2) === 1 },
+          { format, ...units(integer), rows, cols, numRows, groupSize, strided: random.below(2) === 1 },
           random,
         );
         await checkLinear(test, made, dispatch(test, made));
@@ -36,7 +41,7 @@ for (const { format, integer } of FORMATS)
     for (const numRows of [1, 3]) {
       const cols = 4 * random.between(40, 120);
       const rows = random.between(5, 60);
-      const all = { format, integer, cols, numRows, strided: true } as const;
+      const all = { format, ...units(integer), cols, numRows, strided: true } as const;
       for (const shape of [
         { ...all, rows, norm: true, bias: true },
         { ...all, rows, residual: 'in place' } as const,
@@ -107,7 +112,7 @@ gpuTest('gemv tiles', async (test) => {
       const rows = 2 * random.between(1, 40);
       const shape = {
         format: 'w4',
-        integer: tile.integer,
+        ...units(tile.integer),
         rows,
         cols: 1376,
         numRows: tile.lanes > 32 ? 1 : random.between(1, 4),
@@ -127,7 +132,7 @@ gpuTest('gemv groups and zero points', async (test) => {
     for (const groupSize of [32, 64, 128, 1024]) {
       const shape = {
         format,
-        integer,
+        ...units(integer),
         rows: 9,
         cols: 300,
         numRows: random.between(1, 2),
@@ -141,7 +146,7 @@ gpuTest('gemv groups and zero points', async (test) => {
 
 gpuTest('gemv more workgroups than one dimension holds', async (test) => {
   const made = linearCase(
-    { format: 'w4', integer: false, rows: 65_535 + 21, cols: 4, numRows: 1, groupSize: 32 },
+    { format: 'w4', rows: 65_535 + 21, cols: 4, numRows: 1, groupSize: 32 },
     test.random,
   );
   const tile: GemvTile = {
@@ -158,7 +163,7 @@ gpuTest('gemv more workgroups than one dimension holds', async (test) => {
 gpuTest('gemv in integers keeps the digits', async (test) => {
   const shape = { format: 'w4', rows: 50, cols: 1024, numRows: 1, norm: true } as const;
   const made = linearCase(shape, test.random);
-  const integers = linearCase({ ...shape, integer: true }, test.random);
+  const integers = linearCase({ ...shape, integer: 'units' }, test.random);
   for (const each of [made, integers]) {
     const [dispatches] = [[gemv(test.gpu, each.call, { ...gemvTile(test.gpu, each.call), integer: true })]];
     await checkLinear(test, each, dispatches, 1e-4);

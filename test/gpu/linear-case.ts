@@ -1,5 +1,5 @@
 import type { Dispatch } from '../../src/gpu/dispatch';
-import { halvesFloats } from '../../src/kernels/halve';
+import { integerFloats, integerGroupCols } from '../../src/kernels/integer-rows';
 import type { LinearCall } from '../../src/kernels/linear-call';
 import {
   type PackedTensor,
@@ -26,8 +26,8 @@ export interface LinearShape {
   readonly residual?: 'in place' | 'apart';
   readonly outScale?: number;
   readonly softcap?: number;
-  /** Activations as the integer kernel has them. */
-  readonly integer?: boolean;
+  /** Activations as the integer kernels have them. */
+  readonly integer?: 'units' | 'groups';
   /** Zero points with a fraction, as checkpoints with float minima have. */
   readonly brokenZeros?: boolean;
   /** Gaps between rows of the input and of the output. */
@@ -37,7 +37,7 @@ export interface LinearShape {
 export interface LinearCase {
   readonly call: LinearCall;
   readonly integer: boolean;
-  /** Where gemm_matrix may put the input in halves; behind everything else. */
+  /** Where GEMMs on matrix units may put the input as they take it; behind everything else. */
   readonly halvesAt: number;
   readonly weights: Uint32Array;
   /** Input, residual and NaN everywhere else. */
@@ -66,7 +66,7 @@ export function linearCase(shape: LinearShape, random: Random): LinearCase {
   const outAt = inAt + numRows * inStride + 32 + random.below(4);
   const residualAt = residual === 'apart' ? outAt + numRows * outStride + 5 : outAt;
   const halvesAt = Math.ceil((residualAt + numRows * outStride + 16) / 4) * 4;
-  const scratch = new Float32Array(halvesAt + numRows * halvesFloats(cols) + 16).fill(Number.NaN);
+  const scratch = new Float32Array(halvesAt + numRows * integerFloats(cols) + 16).fill(Number.NaN);
   const x = random.normals(numRows * cols, shape.norm ? 3 : 1);
   const added = random.normals(numRows * outputs, 2);
   for (let m = 0; m < numRows; m++) {
@@ -97,7 +97,7 @@ export function linearCase(shape: LinearShape, random: Random): LinearCase {
     words,
     x,
     numRows,
-    integer: shape.integer ?? false,
+    integerCols: shape.integer === 'groups' ? integerGroupCols(weight) : shape.integer === 'units' ? 32 : 0,
     ...(norm ? { norm: { gain, eps: norm.eps } } : {}),
     ...(shape.bias ? { bias } : {}),
     ...(residual ? { residual: added } : {}),
@@ -106,7 +106,7 @@ export function linearCase(shape: LinearShape, random: Random): LinearCase {
     start: outAt + m * outStride,
     values: out.subarray(m * outputs, (m + 1) * outputs),
   }));
-  return { call, integer: shape.integer ?? false, halvesAt, weights: slab.words(), scratch, expected };
+  return { call, integer: shape.integer !== undefined, halvesAt, weights: slab.words(), scratch, expected };
 }
 
 /** Tensors one after another at multiples of 256 bytes, in random distance, with NaN between them. */
@@ -159,7 +159,7 @@ export async function checkLinear(
   );
   const [after, before] = [new Uint32Array(result.buffer), new Uint32Array(scratch.buffer)];
   for (const { start, values } of expected) after.set(before.subarray(start, start + values.length), start);
-  const halvesEnd = made.halvesAt + numRows * halvesFloats(weight.cols);
+  const halvesEnd = made.halvesAt + numRows * integerFloats(weight.cols);
   const touched = before.findIndex(
     (word, index) => word !== after[index] && (index < made.halvesAt || index >= halvesEnd),
   );

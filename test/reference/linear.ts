@@ -7,8 +7,8 @@ export interface LinearInput {
   /** [numRows][cols] */
   readonly x: Float32Array;
   readonly numRows: number;
-  /** Activations in integers of 16 bits, 32 of them with one scale. */
-  readonly integer?: boolean;
+  /** Activations in integers of 16 bits, so many of them with one scale; default 0: as they are. */
+  readonly integerCols?: number;
   readonly norm?: { readonly gain: Float32Array; readonly eps: number };
   readonly bias?: Float32Array;
   readonly gate?: 'silu' | 'gelu_tanh';
@@ -51,19 +51,19 @@ export function activation(gate: 'silu' | 'gelu_tanh', g: number): number {
   return 0.5 * g * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (g + 0.044715 * g ** 3)));
 }
 
-function normed({ x, norm, weight, integer }: LinearInput, m: number): Float64Array {
+function normed({ x, norm, weight, integerCols = 0 }: LinearInput, m: number): Float64Array {
   const row = Float64Array.from(x.subarray(m * weight.cols, (m + 1) * weight.cols));
   const mean = row.reduce((sum, value) => sum + value * value, 0) / weight.cols;
   const gained = norm ? row.map((value, k) => value * at(norm.gain, k)) : row;
-  if (integer) roundUnits(gained);
+  if (integerCols > 0) roundUnits(gained, integerCols);
   const scale = norm ? 1 / Math.sqrt(mean + norm.eps) : 1;
   return gained.map((value) => value * scale);
 }
 
-/** In place: units of 32 as multiples of 1/32512 of their largest. */
-function roundUnits(row: Float64Array): void {
-  for (let start = 0; start < row.length; start += 32) {
-    const unit = row.subarray(start, start + 32);
+/** In place: so many at a time as multiples of 1/32512 of their largest. */
+function roundUnits(row: Float64Array, cols: number): void {
+  for (let start = 0; start < row.length; start += cols) {
+    const unit = row.subarray(start, start + cols);
     const step = unit.reduce((top, value) => Math.max(top, Math.abs(value)), 0) / 32512;
     if (step > 0) for (const [i, value] of unit.entries()) unit[i] = step * Math.round(value / step);
   }

@@ -4,6 +4,7 @@ import { type Gpu, openGpu } from '../../src/gpu/device';
 import { type Dispatch, Recorder } from '../../src/gpu/dispatch';
 import { attentionThreads, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
 import { gemm } from '../../src/kernels/gemm';
+import { gemmInteger, INTEGER_TILES, type IntegerTile } from '../../src/kernels/gemm-integer';
 import { gemmMatrix, MATRIX_TILES } from '../../src/kernels/gemm-matrix';
 import { type GemvTile, gemv, gemvTile } from '../../src/kernels/gemv';
 import { kvLayout } from '../../src/kernels/kv-layout';
@@ -254,8 +255,8 @@ async function tune(shape: LinearShape, tiles: readonly GemvTile[]) {
   return { own: times[0], best: times.slice(1).sort((a, b) => a.microseconds - b.microseconds) };
 }
 
-/** Microseconds and TFLOP/s of one linear over many rows of activations, by tile. */
-async function tuneRows(shape: LinearShape) {
+/** Microseconds and TFLOP/s of one linear over many rows of activations, by tile; of those kernels whose names begin like that. */
+async function tuneRows(shape: LinearShape, only = '') {
   const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
   const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
   const flops = 2 * shape.rows * shape.cols * shape.numRows;
@@ -277,8 +278,14 @@ async function tuneRows(shape: LinearShape) {
     for (const [name, tile] of Object.entries(MATRIX_TILES))
       if (tile.bm <= 2 * Math.max(16, shape.numRows) && tile.bm >= Math.min(64, shape.numRows / 2))
         kernels.push([`matrices ${name}`, (copy) => gemmMatrix(gpu, callOf(shape, copy), 2 ** 23, tile)]);
+  if (gpu.byteMatrices)
+    for (const [name, tile] of Object.entries(INTEGER_TILES)) {
+      const bm = tile.tm * tile.warps[0] * 16;
+      if (bm <= 2 * Math.max(16, shape.numRows) && bm >= Math.min(64, shape.numRows / 2))
+        kernels.push([`bytes ${name}`, (copy) => gemmInteger(gpu, callOf(shape, copy), 2 ** 23, tile)]);
+    }
   const results = [];
-  for (const [name, dispatches] of kernels) {
+  for (const [name, dispatches] of kernels.filter(([name]) => name.startsWith(only))) {
     const list = Array.from({ length: Math.min(count, 200) }, (_, i) => dispatches(i % copies)).flat();
     await gpu.pipelines.ready();
     await warm(list, bindGroup);
@@ -287,6 +294,23 @@ async function tuneRows(shape: LinearShape) {
     results.push({ name, microseconds, teraflops: flops / microseconds / 1e6 });
   }
   return results;
+}
+
+/** Microseconds of one linear in integers on matrix units; `edits` are made to the kernel first. */
+async function integer(
+  shape: LinearShape,
+  tile: IntegerTile,
+  edits: readonly (readonly [string, string])[] = [],
+): Promise<number> {
+  const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
+  const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
+  const edited = edits.length === 0 ? gpu : withEdits(gpu, 'gemm_integer', edits);
+  const each = Array.from({ length: 100 }, (_, i) =>
+    gemmInteger(edited, callOf(shape, i % copies), 2 ** 23, tile),
+  );
+  await edited.pipelines.ready();
+  await warm(each.flat(), bindGroup);
+  return (await timeDispatches(each.flat(), bindGroup)) / 1000 / each.length;
 }
 
 /** GPU microseconds a layer of decode_layers.wgsl, and the share of time that streaming its weights at 1 TB/s would take. */
@@ -304,4 +328,4 @@ async function layers(shape: LayersShape, edits: readonly (readonly [string, str
   return { microseconds, terabytesPerSecond: weightBytesPerLayer / microseconds / 1e6 };
 }
 
-Object.assign(globalThis, { tabmindTune: { open, tune, layers, attention, prefill, tuneRows } });
+Object.assign(globalThis, { tabmindTune: { open, tune, layers, attention, prefill, tuneRows, integer } });

@@ -1,0 +1,146 @@
+// GEMM on subgroup matrices of bytes, in integers: y[m, n] = sum_k W[n, k] * x[m, k]
+//   then bias, gate, scale, softcap and residual as in gemm.wgsl
+// x ~ xs (256 h + l), h and l signed bytes, one scale for GK columns (shaders/integer_rows.wgsl), so the error is at most 2^-16 of
+// their largest |x|; codes u of W are bytes as they are, and every sum over GK columns is exact:
+//   y = sum over groups of xs s (256 sum u h + sum u l - z sum q),  q = 256 h + l
+// W: packed w4 | w8 [N, K] in weights; out: f32 [M, N] (gated: [M, N / 2]).
+// Thread map: workgroup (i, j) makes a BM x BN tile of y, i along m so that neighbours share their weights, in WARPS_M x WARPS_N
+// x WARPS_K subgroups (the last share K, a group each in turn) of TM x TN matrices each. x and W pass through workgroup memory a
+// group for each of WARPS_K at a time, DEPTH times as many on their way in registers. Elements of a matrix can only be reached in
+// memory: sums of a group go there by columns, and a thread adds eight of one column to what it keeps.
+// Gated: eight gate rows of W and their eight partners take turns among the columns of a tile.
+
+#params
+@group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
+#import packed
+#import linear_epilogue
+
+const WARPS = WARPS_M * WARPS_N * WARPS_K;
+const WG_SIZE = 32u * WARPS;
+// Words of a row of one group; padded, so that the rows of a matrix lie in different banks.
+const WORDS = GK / 4u;
+const STRIDE = WORDS + 4u;
+const COLUMN = 20u;
+const TILE = 16u * COLUMN;
+
+// Words of workgroup memory: bytes h of x by warp_k and row, then bytes l; W likewise; sums by subgroup; scales.
+const X_PLANE = WARPS_K * BM * STRIDE;
+const W_AT = 2u * X_PLANE;
+const SUMS_WORDS = WARPS * TM * TN * TILE;
+const PIECES_END = W_AT + WARPS_K * BN * STRIDE;
+#if SHARED
+// Sums take the place of the pieces that they come from.
+const SUMS_AT = 0u;
+const SCALES_AT = max(PIECES_END, SUMS_WORDS);
+#else
+const SUMS_AT = PIECES_END;
+const SCALES_AT = SUMS_AT + SUMS_WORDS;
+#endif
+const SCALES = WARPS_K * BM;
+
+alias Left = subgroup_matrix_left<i8, 32, 16>;
+alias Right = subgroup_matrix_right<i8, 16, 32>;
+alias Sum = subgroup_matrix_result<i32, 16, 16>;
+alias XRows = array<i32, (TM * 16u - 1u) * STRIDE + WORDS>;
+alias WRows = array<i32, (TN * 16u - 1u) * STRIDE + WORDS>;
+alias Sums = array<i32, TM * TN * TILE>;
+
+var<workgroup> memory: buffer<(SCALES_AT + 2 * SCALES) * 4>;
+
+#import integer_pieces
+#import integer_output
+
+@compute @workgroup_size(WG_SIZE)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+  let warp = index / 32u;
+  let warp_m = warp % WARPS_M;
+  let warp_n = warp / WARPS_M % WARPS_N;
+  let warp_k = warp / (WARPS_M * WARPS_N);
+  let x_at = (warp_k * BM + warp_m * TM * 16u) * STRIDE;
+  let high = bufferView<XRows>(&memory, x_at * 4u);
+  let low = bufferView<XRows>(&memory, (X_PLANE + x_at) * 4u);
+  let w_rows = bufferView<WRows>(&memory, (W_AT + (warp_k * BN + warp_n * TN * 16u) * STRIDE) * 4u);
+  let sums = bufferView<Sums>(&memory, (SUMS_AT + warp * TM * TN * TILE) * 4u);
+#for i in TM
+#for j in TN
+  var y$i$j = Eight();
+#endfor
+#endfor
+#for d in DEPTH
+  var next$d = load_pieces(wg, $d * WARPS_K, index);
+  var scales$d = load_scales(wg, $d * WARPS_K + warp_k, warp_n, index);
+#endfor
+  for (var round = 0u; round < GROUPS; round += DEPTH * WARPS_K) {
+#for d in DEPTH
+    if (round + $d * WARPS_K < GROUPS) {
+      store_pieces(next$d, index);
+      let scales = scales$d;
+      workgroupBarrier();
+      next$d = load_pieces(wg, round + (DEPTH + $d) * WARPS_K, index);
+      scales$d = load_scales(wg, round + (DEPTH + $d) * WARPS_K + warp_k, warp_n, index);
+#for i in TM
+#for j in TN
+      var s$i$j = Sum();
+#endfor
+#endfor
+#for k in STEPS
+#for j in TN
+      let w$k$j = subgroupMatrixLoad<Right, col_major>(w_rows, $j * 16u * STRIDE + $k * 8u, STRIDE);
+#endfor
+#endfor
+#for k in STEPS
+#for i in TM
+      {
+        let x = subgroupMatrixLoad<Left, row_major>(high, $i * 16u * STRIDE + $k * 8u, STRIDE);
+#for j in TN
+        s$i$j = subgroupMatrixMultiplyAccumulate(x, w$k$j, s$i$j);
+#endfor
+      }
+#endfor
+#endfor
+#for i in TM
+#for j in TN
+      s$i$j = subgroupMatrixScalarMultiply(s$i$j, 256i);
+#endfor
+#endfor
+#for k in STEPS
+#for i in TM
+      {
+        let x = subgroupMatrixLoad<Left, row_major>(low, $i * 16u * STRIDE + $k * 8u, STRIDE);
+#for j in TN
+        s$i$j = subgroupMatrixMultiplyAccumulate(x, w$k$j, s$i$j);
+#endfor
+      }
+#endfor
+#endfor
+      // Before the barrier: behind it the next ones may come.
+#for i in TM
+      let x$i = x_scales(warp_k, warp_m * TM + $i, index);
+#endfor
+#if SHARED
+      workgroupBarrier();
+#endif
+#for i in TM
+#for j in TN
+      subgroupMatrixStore<col_major>(sums, ($i * TN + $j) * TILE, s$i$j, COLUMN);
+#endfor
+#endfor
+      workgroupBarrier();
+#for i in TM
+#for j in TN
+      y$i$j = added(y$i$j, (warp * TM + $i) * TN + $j, scales.s$j, x$i, index);
+#endfor
+#endfor
+#if SHARED
+      workgroupBarrier();
+#endif
+    }
+#endfor
+  }
+#for i in TM
+#for j in TN
+  finish_tile(wg, vec3<u32>(warp_m * TM + $i, warp_n * TN + $j, warp_k), y$i$j, index);
+#endfor
+#endfor
+}

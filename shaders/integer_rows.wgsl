@@ -1,0 +1,113 @@
+// Activations as gemm_integer.wgsl takes them: f32 [rows, K] to 16-bit integers q = 256 h + l of one scale for GK columns,
+// x ~ xs q, |q| <= 32512. Octet o of row r is a vec4: the bytes h of the four k that stand first in an octet, h of the other four,
+// l of the first, l of the others. First are (w4) the even k, (w8) the first four, as codes leave their word; zero from K on.
+// Behind all rows: (xs, xs sum q) [rows, GROUPS].
+// NORM: of x[r, k] * g[k] * rsqrt(mean_k(x[r]^2) + eps)
+// Thread map: LANES threads share a row, eight consecutive k at a time, GK / 8 neighbours a group; WG_SIZE / LANES rows a workgroup.
+
+#params
+@group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read_write> scratch: array<vec4<u32>>;
+#import inside
+#import integer_bytes
+#if NORM
+#import reduce
+#endif
+
+const OCTETS = GROUPS * GK / 8u;
+const GROUP_LANES = GK / 8u;
+
+fn x4(row: u32, k: u32) -> vec4<f32> {
+#if K_TAIL
+  if (k >= K) {
+    return vec4<f32>();
+  }
+#endif
+  return inside4(bitcast<vec4<f32>>(scratch[params.in_at + row * params.in_stride + k / 4u]), k);
+}
+
+#if NORM
+fn gain4(k: u32) -> vec4<f32> {
+  return inside4(bitcast<vec4<f32>>(weights[params.norm_at + k / 4u]), k);
+}
+#endif
+
+fn group_max(value: f32) -> f32 {
+  var top = value;
+  for (var step = GROUP_LANES / 2u; step > 0u; step /= 2u) {
+    top = max(top, subgroupShuffleXor(top, step));
+  }
+  return top;
+}
+
+fn group_sum(value: f32) -> f32 {
+  var sum = value;
+  for (var step = GROUP_LANES / 2u; step > 0u; step /= 2u) {
+    sum += subgroupShuffleXor(sum, step);
+  }
+  return sum;
+}
+
+fn put_octet(row: u32, octet: u32, a: vec4<f32>, b: vec4<f32>) {
+  let top = group_max(max(largest(a), largest(b)));
+  let scale = top / 32512.0;
+  let inverse = select(0.0, 32512.0 / max(top, 1.0e-30), top > 1.0e-30);
+  let p = with_rounder(a, inverse);
+  let q = with_rounder(b, inverse);
+  let both = p + q;
+  let whole = (both.x + both.y) + (both.z + both.w) - 8u * ROUNDER_BITS;
+  let sum = group_sum(f32(bitcast<i32>(whole)));
+  if (row >= params.num_rows || octet >= OCTETS) {
+    return;
+  }
+  if (octet * 8u < PADDED_K) {
+#if BITS == 4
+    let first = bytes(vec4<u32>(p.xz, q.xz));
+    let other = bytes(vec4<u32>(p.yw, q.yw));
+#else
+    let first = bytes(p);
+    let other = bytes(q);
+#endif
+    scratch[params.out_at + row * params.out_stride + octet] = vec4<u32>(first.x, other.x, first.y, other.y);
+  }
+  if (octet % GROUP_LANES == 0u) {
+    put_scale(row * GROUPS + octet / GROUP_LANES, vec2<f32>(scale, scale * sum));
+  }
+}
+
+fn put_scale(i: u32, pair: vec2<f32>) {
+  let at = params.out_at + params.num_rows * params.out_stride + i / 2u;
+  scratch[at][i % 2u * 2u] = bitcast<u32>(pair.x);
+  scratch[at][i % 2u * 2u + 1u] = bitcast<u32>(pair.y);
+}
+
+@compute @workgroup_size(WG_SIZE)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+  let lane = index % LANES;
+  let row = wg.x * (WG_SIZE / LANES) + index / LANES;
+  // Surplus threads do the last row again, so that all meet in the reductions.
+  let from_row = min(row, params.num_rows - 1u);
+#if NORM
+  var squares = 0.0;
+  for (var octet = lane; octet < OCTETS; octet += LANES) {
+    let a = x4(from_row, octet * 8u);
+    let b = x4(from_row, octet * 8u + 4u);
+    squares += dot(a, a) + dot(b, b);
+  }
+  let inverse = inverseSqrt(lanes_sum(squares, index) / f32(K) + params.eps);
+#endif
+  for (var start = 0u; start < OCTETS; start += LANES) {
+    let octet = start + lane;
+    var a = vec4<f32>();
+    var b = vec4<f32>();
+    if (octet < OCTETS) {
+      a = x4(from_row, octet * 8u);
+      b = x4(from_row, octet * 8u + 4u);
+#if NORM
+      a *= gain4(octet * 8u) * inverse;
+      b *= gain4(octet * 8u + 4u) * inverse;
+#endif
+    }
+    put_octet(row, octet, a, b);
+  }
+}

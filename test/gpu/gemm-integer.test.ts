@@ -1,0 +1,65 @@
+import { gemmInteger, INTEGER_TILES } from '../../src/kernels/gemm-integer';
+import { gpuTest } from './harness';
+import { checkLinear, linearCase } from './linear-case';
+
+const FORMATS = ['w4', 'w8'] as const;
+const hasByteMatrices = ({ byteMatrices }: { readonly byteMatrices: boolean }) => byteMatrices;
+const integer = 'groups';
+
+for (const format of FORMATS)
+  gpuTest(
+    `gemm_integer ${format}`,
+    async (test) => {
+      const { gpu, random } = test;
+      for (const numRows of [1, 17, random.between(18, 140), 200]) {
+        const cols = random.pick([32 * random.between(1, 20), 4 * random.between(9, 150)]);
+        const groupSize = random.pick([32, 64, 96, 128, 256]);
+        const rows = random.between(1, 300);
+        const strided = random.below(2) === 1;
+        const made = linearCase(
+          { format, integer, rows, cols, numRows, groupSize, strided, brokenZeros: true },
+          random,
+        );
+        await checkLinear(test, made, gemmInteger(gpu, made.call, made.halvesAt));
+      }
+    },
+    hasByteMatrices,
+  );
+
+for (const [name, tile] of Object.entries(INTEGER_TILES))
+  gpuTest(
+    `gemm_integer tile ${name}`,
+    async (test) => {
+      const { gpu, random } = test;
+      const cols = 4 * random.between(40, 120);
+      const rows = random.between(5, 150);
+      const groupSize = random.pick([32, 64, 128]);
+      for (const shape of [
+        { rows, norm: true, bias: true },
+        { rows, residual: 'in place' } as const,
+        { rows, norm: true, residual: 'apart', bias: true, softcap: 3 } as const,
+        { rows: 2 * rows, norm: true, gate: 'silu' } as const,
+        { rows: 2 * rows, bias: true, gate: 'gelu_tanh' } as const,
+      ]) {
+        const numRows = random.between(1, 150);
+        const made = linearCase(
+          { format: 'w4', integer, cols, numRows, groupSize, strided: true, ...shape },
+          random,
+        );
+        await checkLinear(test, made, gemmInteger(gpu, made.call, made.halvesAt, tile));
+      }
+    },
+    hasByteMatrices,
+  );
+
+gpuTest(
+  'gemm_integer large',
+  async (test) => {
+    const made = linearCase(
+      { format: 'w4', integer, rows: 1030, cols: 1536, numRows: 300, norm: true, brokenZeros: true },
+      test.random,
+    );
+    await checkLinear(test, made, gemmInteger(test.gpu, made.call, made.halvesAt));
+  },
+  hasByteMatrices,
+);
