@@ -8,6 +8,7 @@
 // x WARPS_K subgroups (the last share K, a group each in turn) of TM x TN matrices each. x and W pass through workgroup memory a
 // group for each of WARPS_K at a time, DEPTH times as many on their way in registers. Elements of a matrix can only be reached in
 // memory: sums of a group go there by columns, and a thread adds eight of one column to what it keeps.
+// SPLIT: K is shared by workgroups (i, j, k), which leave their sums as f32 [grid.z][M, out_stride] to sum_parts.wgsl.
 // Gated: eight gate rows of W and their eight partners take turns among the columns of a tile.
 
 #params
@@ -52,7 +53,10 @@ var<workgroup> memory: buffer<(SCALES_AT + 2 * SCALES) * 4>;
 #import integer_output
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+fn main(
+  @builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) index: u32,
+) {
   let warp = index / 32u;
   let warp_m = warp % WARPS_M;
   let warp_n = warp / WARPS_M % WARPS_N;
@@ -67,18 +71,28 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   var y$i$j = Eight();
 #endfor
 #endfor
+#if SPLIT
+  let share = (GROUPS + grid.z * WARPS_K - 1u) / (grid.z * WARPS_K) * WARPS_K;
+  let begin = wg.z * share;
+  let end = min(GROUPS, begin + share);
+#else
+  const begin = 0u;
+  const end = GROUPS;
+#endif
 #for d in DEPTH
-  var next$d = load_pieces(wg, $d * WARPS_K, index);
-  var scales$d = load_scales(wg, $d * WARPS_K + warp_k, warp_n, index);
+  var next$d = load_pieces(wg, begin + $d * WARPS_K, index);
+  var scales$d = load_scales(wg, begin + $d * WARPS_K + warp_k, warp_n, index);
 #endfor
-  for (var round = 0u; round < GROUPS; round += DEPTH * WARPS_K) {
+  for (var round = begin; round < end; round += DEPTH * WARPS_K) {
 #for d in DEPTH
-    if (round + $d * WARPS_K < GROUPS) {
+    if (round + $d * WARPS_K < end) {
       store_pieces(next$d, index);
       let scales = scales$d;
       workgroupBarrier();
-      next$d = load_pieces(wg, round + (DEPTH + $d) * WARPS_K, index);
-      scales$d = load_scales(wg, round + (DEPTH + $d) * WARPS_K + warp_k, warp_n, index);
+      if (round + (DEPTH + $d) * WARPS_K < end) {
+        next$d = load_pieces(wg, round + (DEPTH + $d) * WARPS_K, index);
+        scales$d = load_scales(wg, round + (DEPTH + $d) * WARPS_K + warp_k, warp_n, index);
+      }
 #for i in TM
 #for j in TN
       var s$i$j = Sum();

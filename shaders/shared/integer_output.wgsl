@@ -34,6 +34,14 @@ fn added(y: Eight, tile: u32, weight_scale: u32, x: RowScales, index: u32) -> Ei
   return Eight(fma(a, vec4<f32>(sz.x), y.a), fma(b, vec4<f32>(sz.x), y.b));
 }
 
+#if SPLIT
+// A sum over this workgroup's part of K.
+fn put_sum(wg: vec3<u32>, y: f32, n: u32, m: u32) {
+  let to = params.out_at + (wg.z * params.num_rows + m) * params.out_stride + n;
+  scratch[to / 4u][to % 4u] = y;
+}
+#endif
+
 // Writes eight rows of one column. All threads call; those with `writes` do.
 fn finish_eight(wg: vec3<u32>, tile: vec2<u32>, y: Eight, writes: bool, index: u32) {
   let column = index % 16u;
@@ -55,10 +63,18 @@ fn finish_eight(wg: vec3<u32>, tile: vec2<u32>, y: Eight, writes: bool, index: u
   let n = tile_n * 16u + column;
 #for i in 4
   if (writes && n < params.rows && first + $i < params.num_rows) {
+#if SPLIT
+    put_sum(wg, y.a[$i], n, first + $i);
+#else
     finish(y.a[$i], n, first + $i);
+#endif
   }
   if (writes && n < params.rows && first + 4u + $i < params.num_rows) {
+#if SPLIT
+    put_sum(wg, y.b[$i], n, first + 4u + $i);
+#else
     finish(y.b[$i], n, first + 4u + $i);
+#endif
   }
 #endfor
 #endif

@@ -1,4 +1,5 @@
 import source from '../../shaders/gemm_integer.wgsl?raw';
+import sumSource from '../../shaders/sum_parts.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
@@ -14,6 +15,30 @@ const PROGRAM: ShaderProgram = {
   params: LINEAR_PARAMS,
   bindings: STEP_BINDINGS,
 };
+
+const SUM_PROGRAM: ShaderProgram = {
+  name: 'sum_parts',
+  source: sumSource,
+  params: LINEAR_PARAMS,
+  bindings: STEP_BINDINGS,
+};
+
+const SUM_THREADS = 64;
+
+/** Where the kernel puts what lies between: float offsets in scratch, multiples of 4. */
+export interface IntegerScratch {
+  /** The activations in integers: numRows · integerFloats(K) floats. */
+  readonly rowsAt: number;
+  /** Sums over parts of K, as many floats as there are. */
+  readonly partsAt: number;
+  readonly partFloats: number;
+}
+
+/** How the work is cut: a tile for each workgroup, and the parts of K. */
+export interface IntegerCut {
+  readonly tile: IntegerTile;
+  readonly parts: number;
+}
 
 /** Matrices of 16 × 16: tm × tn of a subgroup, of warpsM × warpsN × warpsK subgroups; the last share K. */
 export interface IntegerTile {
@@ -50,20 +75,33 @@ export const INTEGER_TILES = {
 
 /** Processors of a large GPU. */
 const PROCESSORS = 132;
+const PARTS = [1, 2, 3, 4, 5, 6, 8];
+/** Microseconds of what finishes the sums of parts. */
+const SUM_COST = 5;
 
-/** The tile that should be done first (test/bench/NOTES.md, 21). */
-export function integerTile(call: LinearCall): IntegerTile {
-  const { numRows, weight } = call;
-  const cost = (each: IntegerTile) => {
-    const [bm, bn] = tileSize(each);
-    const workgroups = Math.ceil(numRows / bm) * Math.ceil(weight.rows / bn);
-    return (
-      Math.ceil(workgroups / PROCESSORS) * Math.ceil(integerGroups(weight) / each.warps[2]) * each.groupCost
-    );
+/** The cut that should be done first (test/bench/NOTES.md, 21). */
+export function integerCut(call: LinearCall, partFloats: number): IntegerCut {
+  const { numRows, weight, gate } = call;
+  const groups = integerGroups(weight);
+  const cost = ({ tile, parts }: IntegerCut) => {
+    const [bm, bn] = tileSize(tile);
+    const workgroups = parts * Math.ceil(numRows / bm) * Math.ceil(weight.rows / bn);
+    const rounds = Math.ceil(groups / (parts * tile.warps[2]));
+    return Math.ceil(workgroups / PROCESSORS) * rounds * tile.groupCost + (parts > 1 ? SUM_COST : 0);
   };
-  return Object.values<IntegerTile>(INTEGER_TILES).reduce((best, each) =>
-    cost(each) < cost(best) ? each : best,
+  const possible = PARTS.filter(
+    (parts) =>
+      parts === 1 || (!gate && groups >= 4 * parts && parts * partStride(call) * numRows <= partFloats),
   );
+  const cuts = Object.values<IntegerTile>(INTEGER_TILES).flatMap((tile) =>
+    possible.map((parts) => ({ tile, parts })),
+  );
+  return cuts.reduce((best, cut) => (cost(cut) < cost(best) ? cut : best));
+}
+
+/** Floats of a row of a part. */
+function partStride({ weight }: LinearCall): number {
+  return Math.ceil(weight.rows / 4) * 4;
 }
 
 /** Whether the kernel can take a linear: quantised. */
@@ -71,27 +109,48 @@ export function isIntegerLinear({ weight }: LinearCall): boolean {
   return weight.format === 'w4' || weight.format === 'w8';
 }
 
-/**
- * What gemm does, on matrix units for bytes; x is rounded to 16-bit integers of one scale a group. They take
- * numRows · integerFloats(K) floats of scratch at `rowsAt`.
- */
+/** What gemm does, on matrix units for bytes; x is rounded to 16-bit integers of one scale a group. */
 export function gemmInteger(
   gpu: Gpu,
   call: LinearCall,
-  rowsAt: number,
-  tile: IntegerTile = integerTile(call),
+  scratch: IntegerScratch,
+  { tile, parts }: IntegerCut = integerCut(call, scratch.partFloats),
 ): Dispatch[] {
   const { numRows, weight } = call;
-  const { norm, ...plain } = call;
-  const product = { ...plain, inAt: rowsAt, inStride: weight.paddedCols / 2 };
+  const { norm, ...finished } = call;
+  const whole = { ...finished, inAt: scratch.rowsAt, inStride: weight.paddedCols / 2 };
+  const isSplit = parts > 1;
+  const product = isSplit ? { ...plain(whole), outAt: scratch.partsAt, outStride: partStride(call) } : whole;
   const pipeline = gpu.pipelines.request(PROGRAM, {
     ...gpu.defines,
     ...linearDefines(product),
     ...tileDefines(product, tile),
+    SPLIT: isSplit,
   });
   const [bm, bn] = tileSize(tile);
-  const workgroups = [Math.ceil(numRows / bm), Math.ceil(weight.rows / bn), 1] as const;
-  return [integerRows(gpu, call, rowsAt), { pipeline, params: linearParams(product), workgroups }];
+  const workgroups = [Math.ceil(numRows / bm), Math.ceil(weight.rows / bn), parts] as const;
+  const dispatches = [
+    integerRows(gpu, call, scratch.rowsAt),
+    { pipeline, params: linearParams(product), workgroups },
+  ];
+  return isSplit ? [...dispatches, sumParts(gpu, finished, scratch.partsAt, parts)] : dispatches;
+}
+
+/** Without what is fused around it. */
+function plain({ weight, numRows, inAt, inStride, outAt }: LinearCall & { inStride: number }): LinearCall {
+  return { weight, numRows, inAt, inStride, outAt };
+}
+
+function sumParts(gpu: Gpu, call: LinearCall, partsAt: number, parts: number): Dispatch {
+  const summed = { ...call, inAt: partsAt, inStride: partStride(call) };
+  const pipeline = gpu.pipelines.request(SUM_PROGRAM, {
+    ...gpu.defines,
+    ...linearDefines(summed),
+    PARTS: parts,
+    WG_SIZE: SUM_THREADS,
+  });
+  const workgroups = [Math.ceil(summed.inStride / 4 / SUM_THREADS), call.numRows, 1] as const;
+  return { pipeline, params: linearParams(summed), workgroups };
 }
 
 function tileSize({ tm, tn, warps: [warpsM, warpsN] }: IntegerTile): readonly [number, number] {

@@ -1,7 +1,7 @@
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import { gemm } from '../kernels/gemm';
-import { gemmInteger, isIntegerLinear } from '../kernels/gemm-integer';
+import { gemmInteger, type IntegerScratch, isIntegerLinear } from '../kernels/gemm-integer';
 import { gemmMatrix } from '../kernels/gemm-matrix';
 import { gemv, MAX_GEMV_ROWS } from '../kernels/gemv';
 import { type LinearCall, numOutputs } from '../kernels/linear-call';
@@ -70,10 +70,14 @@ function dispatches({ gpu, scratch }: ForwardContext, call: LinearCall): readonl
   if (numRows <= MAX_GEMV_ROWS) return [gemv(gpu, call)];
   const inBytes = gpu.byteMatrices && isIntegerLinear(call);
   const isFew = numRows > FEW_ROWS.min && numRows <= FEW_ROWS.max;
-  if (inBytes && (!gpu.matrices || isFew)) return gemmInteger(gpu, call, scratch.prepared.at);
+  if (inBytes && (!gpu.matrices || isFew)) return gemmInteger(gpu, call, integerScratch(scratch));
   if (gpu.matrices) return gemmMatrix(gpu, call, scratch.prepared.at);
   // In software, programs for more numbers of rows cost more to compile than they save.
   return numRows <= MAX_ROWS_IN_FOURS && !gpu.isSoftware ? inFours(gpu, call) : gemm(gpu, call);
+}
+
+function integerScratch({ prepared, partials }: ForwardContext['scratch']): IntegerScratch {
+  return { rowsAt: prepared.at, partsAt: partials.at, partFloats: partials.stride };
 }
 
 function inFours(gpu: Gpu, call: LinearCall): readonly Dispatch[] {

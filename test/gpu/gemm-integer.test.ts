@@ -1,10 +1,14 @@
 import { gemmInteger, INTEGER_TILES } from '../../src/kernels/gemm-integer';
 import { gpuTest } from './harness';
-import { checkLinear, linearCase } from './linear-case';
+import { checkLinear, type LinearCase, linearCase, MAX_PARTS } from './linear-case';
 
 const FORMATS = ['w4', 'w8'] as const;
 const hasByteMatrices = ({ byteMatrices }: { readonly byteMatrices: boolean }) => byteMatrices;
 const integer = 'groups';
+
+function room({ call, halvesAt, partsAt }: LinearCase) {
+  return { rowsAt: halvesAt, partsAt, partFloats: MAX_PARTS * call.numRows * call.weight.rows };
+}
 
 for (const format of FORMATS)
   gpuTest(
@@ -20,7 +24,7 @@ for (const format of FORMATS)
           { format, integer, rows, cols, numRows, groupSize, strided, brokenZeros: true },
           random,
         );
-        await checkLinear(test, made, gemmInteger(gpu, made.call, made.halvesAt));
+        await checkLinear(test, made, gemmInteger(gpu, made.call, room(made)));
       }
     },
     hasByteMatrices,
@@ -34,6 +38,7 @@ for (const [name, tile] of Object.entries(INTEGER_TILES))
       const cols = 4 * random.between(40, 120);
       const rows = random.between(5, 150);
       const groupSize = random.pick([32, 64, 128]);
+      const parts = random.between(1, MAX_PARTS);
       for (const shape of [
         { rows, norm: true, bias: true },
         { rows, residual: 'in place' } as const,
@@ -46,7 +51,11 @@ for (const [name, tile] of Object.entries(INTEGER_TILES))
           { format: 'w4', integer, cols, numRows, groupSize, strided: true, ...shape },
           random,
         );
-        await checkLinear(test, made, gemmInteger(gpu, made.call, made.halvesAt, tile));
+        await checkLinear(
+          test,
+          made,
+          gemmInteger(gpu, made.call, room(made), { tile, parts: shape.gate ? 1 : parts }),
+        );
       }
     },
     hasByteMatrices,
@@ -59,7 +68,7 @@ gpuTest(
       { format: 'w4', integer, rows: 1030, cols: 1536, numRows: 300, norm: true, brokenZeros: true },
       test.random,
     );
-    await checkLinear(test, made, gemmInteger(test.gpu, made.call, made.halvesAt));
+    await checkLinear(test, made, gemmInteger(test.gpu, made.call, room(made)));
   },
   hasByteMatrices,
 );

@@ -39,6 +39,8 @@ export interface LinearCase {
   readonly integer: boolean;
   /** Where GEMMs on matrix units may put the input as they take it; behind everything else. */
   readonly halvesAt: number;
+  /** Room for sums over MAX_PARTS parts of K, behind that. */
+  readonly partsAt: number;
   readonly weights: Uint32Array;
   /** Input, residual and NaN everywhere else. */
   readonly scratch: Float32Array;
@@ -47,6 +49,7 @@ export interface LinearCase {
 }
 
 const NAN_WORD = 0x7fc00000;
+export const MAX_PARTS = 3;
 
 /** Everything random but the shape; whatever is no operand is NaN, in the slab too. */
 export function linearCase(shape: LinearShape, random: Random): LinearCase {
@@ -66,7 +69,8 @@ export function linearCase(shape: LinearShape, random: Random): LinearCase {
   const outAt = inAt + numRows * inStride + 32 + random.below(4);
   const residualAt = residual === 'apart' ? outAt + numRows * outStride + 5 : outAt;
   const halvesAt = Math.ceil((residualAt + numRows * outStride + 16) / 4) * 4;
-  const scratch = new Float32Array(halvesAt + numRows * integerFloats(cols) + 16).fill(Number.NaN);
+  const partsAt = Math.ceil((halvesAt + numRows * integerFloats(cols)) / 4) * 4;
+  const scratch = new Float32Array(partsAt + MAX_PARTS * numRows * (rows + 3) + 16).fill(Number.NaN);
   const x = random.normals(numRows * cols, shape.norm ? 3 : 1);
   const added = random.normals(numRows * outputs, 2);
   for (let m = 0; m < numRows; m++) {
@@ -106,7 +110,15 @@ export function linearCase(shape: LinearShape, random: Random): LinearCase {
     start: outAt + m * outStride,
     values: out.subarray(m * outputs, (m + 1) * outputs),
   }));
-  return { call, integer: shape.integer !== undefined, halvesAt, weights: slab.words(), scratch, expected };
+  return {
+    call,
+    integer: shape.integer !== undefined,
+    halvesAt,
+    partsAt,
+    weights: slab.words(),
+    scratch,
+    expected,
+  };
 }
 
 /** Tensors one after another at multiples of 256 bytes, in random distance, with NaN between them. */
@@ -159,9 +171,9 @@ export async function checkLinear(
   );
   const [after, before] = [new Uint32Array(result.buffer), new Uint32Array(scratch.buffer)];
   for (const { start, values } of expected) after.set(before.subarray(start, start + values.length), start);
-  const halvesEnd = made.halvesAt + numRows * integerFloats(weight.cols);
+  const end = made.partsAt + MAX_PARTS * numRows * (weight.rows + 3);
   const touched = before.findIndex(
-    (word, index) => word !== after[index] && (index < made.halvesAt || index >= halvesEnd),
+    (word, index) => word !== after[index] && (index < made.halvesAt || index >= end),
   );
   if (touched >= 0) throw new Error(`${what}: word ${touched}, outside the outputs, was overwritten`);
 }

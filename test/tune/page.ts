@@ -4,7 +4,7 @@ import { type Gpu, openGpu } from '../../src/gpu/device';
 import { type Dispatch, Recorder } from '../../src/gpu/dispatch';
 import { attentionThreads, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
 import { gemm } from '../../src/kernels/gemm';
-import { gemmInteger, INTEGER_TILES, type IntegerTile } from '../../src/kernels/gemm-integer';
+import { gemmInteger, INTEGER_TILES, type IntegerCut } from '../../src/kernels/gemm-integer';
 import { gemmMatrix, MATRIX_TILES } from '../../src/kernels/gemm-matrix';
 import { type GemvTile, gemv, gemvTile } from '../../src/kernels/gemv';
 import { kvLayout } from '../../src/kernels/kv-layout';
@@ -38,6 +38,7 @@ const NORM_BYTES = 64 * 1024;
 /** As a scale word: s = 0.0625, z = 8. */
 const WORD = 0x4800_2c00;
 const PASS_BYTES = 3e9;
+const PREPARED = { rowsAt: 2 ** 23, partsAt: 2 ** 23 + 2 ** 22, partFloats: 2 ** 22 };
 
 let gpu: Gpu;
 let weightBuffer: GPUBuffer;
@@ -282,8 +283,13 @@ async function tuneRows(shape: LinearShape, only = '') {
     for (const [name, tile] of Object.entries(INTEGER_TILES)) {
       const bm = tile.tm * tile.warps[0] * 16;
       if (bm <= 2 * Math.max(16, shape.numRows) && bm >= Math.min(64, shape.numRows / 2))
-        kernels.push([`bytes ${name}`, (copy) => gemmInteger(gpu, callOf(shape, copy), 2 ** 23, tile)]);
+        for (const parts of shape.gate ? [1] : [1, 3, 6])
+          kernels.push([
+            `bytes ${name} ${parts}`,
+            (copy) => gemmInteger(gpu, callOf(shape, copy), PREPARED, { tile, parts }),
+          ]);
     }
+  if (gpu.byteMatrices) kernels.push(['bytes', (copy) => gemmInteger(gpu, callOf(shape, copy), PREPARED)]);
   const results = [];
   for (const [name, dispatches] of kernels.filter(([name]) => name.startsWith(only))) {
     const list = Array.from({ length: Math.min(count, 200) }, (_, i) => dispatches(i % copies)).flat();
@@ -299,14 +305,14 @@ async function tuneRows(shape: LinearShape, only = '') {
 /** Microseconds of one linear in integers on matrix units; `edits` are made to the kernel first. */
 async function integer(
   shape: LinearShape,
-  tile: IntegerTile,
+  { tile, parts }: IntegerCut,
   edits: readonly (readonly [string, string])[] = [],
 ): Promise<number> {
   const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
   const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
   const edited = edits.length === 0 ? gpu : withEdits(gpu, 'gemm_integer', edits);
   const each = Array.from({ length: 100 }, (_, i) =>
-    gemmInteger(edited, callOf(shape, i % copies), 2 ** 23, tile),
+    gemmInteger(edited, callOf(shape, i % copies), PREPARED, { tile, parts }),
   );
   await edited.pipelines.ready();
   await warm(each.flat(), bindGroup);
