@@ -3,6 +3,7 @@ import type { Dispatch } from '../gpu/dispatch';
 import { gemm } from '../kernels/gemm';
 import { gemmMatrix } from '../kernels/gemm-matrix';
 import { gemv, MAX_GEMV_ROWS } from '../kernels/gemv';
+import { gemvRows, usesGemvRows } from '../kernels/gemv-rows';
 import { type LinearCall, numOutputs } from '../kernels/linear-call';
 import { permute } from '../kernels/permute';
 import { orderName } from '../weights/packed-tensor';
@@ -62,6 +63,7 @@ export function linear(step: ForwardContext, layer: LinearLayer): void {
 
 /** Many rows are worth the matrix units or a tile kernel, which dequantise once for all of them. */
 function dispatches({ gpu, scratch }: ForwardContext, call: LinearCall): readonly Dispatch[] {
+  if (usesGemvRows(gpu, call)) return gemvRows(gpu, call, scratch.staged.at);
   if (call.numRows <= MAX_GEMV_ROWS) return [gemv(gpu, call)];
   if (gpu.matrices) return gemmMatrix(gpu, call, scratch.halves.at);
   // In software, programs for more numbers of rows cost more to compile than they save.

@@ -1,6 +1,7 @@
 import type { Dispatch } from '../../src/gpu/dispatch';
 import { halvesFloats } from '../../src/kernels/halve';
 import type { LinearCall } from '../../src/kernels/linear-call';
+import { stagedFloats } from '../../src/kernels/stage-rows';
 import {
   type PackedTensor,
   type PlacedTensor,
@@ -37,7 +38,7 @@ export interface LinearShape {
 export interface LinearCase {
   readonly call: LinearCall;
   readonly integer: boolean;
-  /** Where gemm_matrix may put the input in halves; behind everything else. */
+  /** Where kernels may put the input as they take it; behind everything else. */
   readonly halvesAt: number;
   readonly weights: Uint32Array;
   /** Input, residual and NaN everywhere else. */
@@ -47,6 +48,10 @@ export interface LinearCase {
 }
 
 const NAN_WORD = 0x7fc00000;
+
+function preparedFloats(cols: number): number {
+  return Math.max(halvesFloats(cols), stagedFloats(cols));
+}
 
 /** Everything random but the shape; whatever is no operand is NaN, in the slab too. */
 export function linearCase(shape: LinearShape, random: Random): LinearCase {
@@ -66,7 +71,7 @@ export function linearCase(shape: LinearShape, random: Random): LinearCase {
   const outAt = inAt + numRows * inStride + 32 + random.below(4);
   const residualAt = residual === 'apart' ? outAt + numRows * outStride + 5 : outAt;
   const halvesAt = Math.ceil((residualAt + numRows * outStride + 16) / 4) * 4;
-  const scratch = new Float32Array(halvesAt + numRows * halvesFloats(cols) + 16).fill(Number.NaN);
+  const scratch = new Float32Array(halvesAt + numRows * preparedFloats(cols) + 16).fill(Number.NaN);
   const x = random.normals(numRows * cols, shape.norm ? 3 : 1);
   const added = random.normals(numRows * outputs, 2);
   for (let m = 0; m < numRows; m++) {
@@ -159,7 +164,7 @@ export async function checkLinear(
   );
   const [after, before] = [new Uint32Array(result.buffer), new Uint32Array(scratch.buffer)];
   for (const { start, values } of expected) after.set(before.subarray(start, start + values.length), start);
-  const halvesEnd = made.halvesAt + numRows * halvesFloats(weight.cols);
+  const halvesEnd = made.halvesAt + numRows * preparedFloats(weight.cols);
   const touched = before.findIndex(
     (word, index) => word !== after[index] && (index < made.halvesAt || index >= halvesEnd),
   );
