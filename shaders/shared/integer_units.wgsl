@@ -8,18 +8,9 @@
 // Needs: `#import floats8`, `packed`, `quads`; defines STAGED_UNITS, WG_SIZE.
 
 #import integer_bytes
+#import integer_products
 
 var<workgroup> staged: array<array<vec4<u32>, 5>, STAGED_UNITS>;
-
-struct Scale {
-  s: f32,
-  z: f32,
-}
-
-fn scale_at(index: u32) -> Scale {
-  let sz = scale_zero(index);
-  return Scale(sz.x, sz.y);
-}
 
 // Quantises octet `octet` of a unit, four neighbouring threads a unit. All threads call; those with `stores` write.
 fn stage_octet(unit: u32, octet: u32, stores: bool, x: Floats8, index: u32) {
@@ -39,18 +30,6 @@ fn stage_octet(unit: u32, octet: u32, stores: bool, x: Floats8, index: u32) {
       staged[unit][4] = vec4<u32>(bitcast<u32>(scale), bitcast<u32>(scale * sum), 0u, 0u);
     }
   }
-}
-
-fn dot8(word: u32, x: vec4<u32>, before: vec2<i32>) -> vec2<i32> {
-  let even = word & 0x0f0f0f0fu;
-  let odd = (word >> 4u) & 0x0f0f0f0fu;
-  return before + vec2<i32>(
-    dot4I8Packed(even, x.x) + dot4I8Packed(odd, x.y),
-    dot4I8Packed(even, x.z) + dot4I8Packed(odd, x.w));
-}
-
-fn unit_total(s: Scale, hl: vec2<i32>, scales: vec2<f32>) -> f32 {
-  return s.s * (scales.x * f32(hl.x * 256 + hl.y) - s.z * scales.y);
 }
 
 // sum w x over a unit of one weight row and one row of activations.

@@ -31,6 +31,8 @@ export interface ScratchRegions {
   readonly permuted: Region;
   /** Input of a linear on the matrix units as these take it, [rows][the widest of them]. */
   readonly prepared: Region;
+  /** Input of a linear of several rows in integers [MAX_STAGED_ROWS][the widest of them]. */
+  readonly staged: Region;
   /** [logit rows][vocabSize rounded up to 4] */
   readonly logits: Region;
   /** Logits that penalties have changed: the second half of the region of logits, which sampled steps leave free. */

@@ -4,6 +4,7 @@ import { gemm } from '../kernels/gemm';
 import { gemmInteger, type IntegerScratch, isIntegerLinear } from '../kernels/gemm-integer';
 import { gemmMatrix } from '../kernels/gemm-matrix';
 import { gemv, MAX_GEMV_ROWS } from '../kernels/gemv';
+import { gemvRows, usesGemvRows } from '../kernels/gemv-rows';
 import { type LinearCall, numOutputs } from '../kernels/linear-call';
 import { permute } from '../kernels/permute';
 import { orderName } from '../weights/packed-tensor';
@@ -67,6 +68,7 @@ export function linear(step: ForwardContext, layer: LinearLayer): void {
 /** Many rows are worth the matrix units or a tile kernel, which dequantise once for all of them. */
 function dispatches({ gpu, scratch }: ForwardContext, call: LinearCall): readonly Dispatch[] {
   const { numRows } = call;
+  if (usesGemvRows(gpu, call)) return gemvRows(gpu, call, scratch.staged.at);
   if (numRows <= MAX_GEMV_ROWS) return [gemv(gpu, call)];
   const inBytes = gpu.byteMatrices && isIntegerLinear(call);
   const isFew = numRows > FEW_ROWS.min && numRows <= FEW_ROWS.max;

@@ -1,4 +1,6 @@
+import { MAX_STAGED_ROWS } from '../kernels/gemv-rows';
 import { integerFloats } from '../kernels/integer-rows';
+import { stagedFloats } from '../kernels/stage-rows';
 import type { ScratchRegions } from '../layers/forward-context';
 import type { ModelConfig } from '../models/config';
 import { exchangeFloats } from './layer-buffers';
@@ -42,6 +44,7 @@ export function planScratch(
     logits: region(maxLogitRows, Math.ceil(config.vocabSize / 4) * 4),
     partials: region(1, partialFloats),
     prepared: region(maxRows, integerFloats(widest)),
+    staged: region(Math.min(maxRows, MAX_STAGED_ROWS), stagedFloats(widest)),
     keyBias: region(maxRows, shape.keyBiasFloats ?? 0),
     exchange: region(1, exchangeFloats(config)),
   };

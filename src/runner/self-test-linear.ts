@@ -1,10 +1,13 @@
 import { TabmindError } from '../errors';
 import type { Piece } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
+import type { Dispatch } from '../gpu/dispatch';
 import { embedding } from '../kernels/embedding';
 import { gemm, gemmTile } from '../kernels/gemm';
 import { gemv } from '../kernels/gemv';
+import { gemvRows, usesGemvRows } from '../kernels/gemv-rows';
 import type { LinearCall } from '../kernels/linear-call';
+import { stagedFloats } from '../kernels/stage-rows';
 import type { PlacedTensor } from '../weights/packed-tensor';
 import type {
   Comparison,
@@ -34,9 +37,11 @@ export interface LinearRun {
   readonly tokens: readonly number[];
   readonly hiddenAt: number;
   readonly outAt: number;
+  /** What the kernel for several rows makes of the chunk; null: this adapter or weight does without. */
+  readonly severalAt: number | null;
 }
 
-/** The embedding of a chunk and of a decode row, and both linear kernels behind it. The decode row is the last one. */
+/** The embedding of a chunk and of a decode row, and the linear kernels behind it. The decode row is the last one. */
 export function recordLinears(request: SelfTestRequest, memory: SelfTestMemory): LinearRun {
   const { gpu, config, tensors, maxChunkTokens } = request;
   const table = requireTensor(request, 'embed');
@@ -68,13 +73,17 @@ export function recordLinears(request: SelfTestRequest, memory: SelfTestMemory):
   const many = call(0, CHUNK_ROWS);
   // the tile of a full chunk: that program is compiled already
   const tile = gemmTile(gpu, { ...many, numRows: maxChunkTokens });
+  const several = recordSeveral(gpu, many, memory);
   const outputs = Array.from({ length: CHECKED_OUTPUTS }, (_, i) =>
     Math.floor((i * (rows - 1)) / (CHECKED_OUTPUTS - 1)),
   );
   const embed = [lookUp(0, CHUNK_ROWS, { slot: 0, startPosition: 0 }), lookUp(CHUNK_ROWS, 1, null)];
   const runs = [
     { slab: table.slab, dispatches: embed },
-    { slab: weight.slab, dispatches: [...gemm(gpu, many, tile), gemv(gpu, call(CHUNK_ROWS, 1))] },
+    {
+      slab: weight.slab,
+      dispatches: [...gemm(gpu, many, tile), gemv(gpu, call(CHUNK_ROWS, 1)), ...several.dispatches],
+    },
   ];
   const slab = (tensor: PlacedTensor) => bufferOf(request, tensor);
   const pieces = [
@@ -84,7 +93,30 @@ export function recordLinears(request: SelfTestRequest, memory: SelfTestMemory):
       vector ? vectorPiece(slab(vector), vector) : { buffer: slab(weight), offset: 0, sizeBytes: 0 },
     ),
   ];
-  return { runs, pieces, weight, hasNorm: norm !== undefined, bias, outputs, tokens, hiddenAt, outAt };
+  return {
+    runs,
+    pieces,
+    weight,
+    hasNorm: norm !== undefined,
+    bias,
+    outputs,
+    tokens,
+    hiddenAt,
+    outAt,
+    severalAt: several.outAt,
+  };
+}
+
+/** The same chunk through the kernel for several rows, where that is used. */
+function recordSeveral(
+  gpu: Gpu,
+  many: LinearCall,
+  memory: SelfTestMemory,
+): { readonly outAt: number | null; readonly dispatches: readonly Dispatch[] } {
+  if (!usesGemvRows(gpu, many)) return { outAt: null, dispatches: [] };
+  const outAt = memory.region(CHUNK_ROWS * many.weight.rows);
+  const stagedAt = memory.region(CHUNK_ROWS * stagedFloats(many.weight.cols));
+  return { outAt, dispatches: gemvRows(gpu, { ...many, outAt }, stagedAt) };
 }
 
 /** Named groups of comparisons. `words` are the pieces of the run. */
@@ -112,21 +144,30 @@ export function* checkLinears(
   const [gains, biases] = [-2, -1].map((i) => floatsOf(wordsAt(words, words.length + i)));
   for (const [r, row] of hidden.entries()) {
     const x = run.hasNorm && gains ? normalise(row, gains, config.rmsNormEps) : row;
-    const what = r < CHUNK_ROWS ? 'a matrix product (prefill)' : 'a matrix-vector product (decode)';
-    yield [
-      what,
-      weights.map((w, i): Comparison => {
-        const output = outputs[i] ?? 0;
-        const { value, spread } = dot(w, x);
-        const added = run.bias ? (biases?.[output] ?? Number.NaN) : 0;
-        return {
-          actual: scratch[run.outAt + r * weight.rows + output] ?? Number.NaN,
-          expected: value + added,
-          limit: toleranceOf(gpu) * (spread + Math.abs(added)) + 1e-9,
-        };
-      }),
-    ];
+    const sums = weights.map((w) => dot(w, x));
+    for (const [what, outAt] of productsOf(run, r))
+      yield [
+        what,
+        sums.map(({ value, spread }, i): Comparison => {
+          const output = outputs[i] ?? 0;
+          const added = run.bias ? (biases?.[output] ?? Number.NaN) : 0;
+          return {
+            actual: scratch[outAt + output] ?? Number.NaN,
+            expected: value + added,
+            limit: toleranceOf(gpu) * (spread + Math.abs(added)) + 1e-9,
+          };
+        }),
+      ];
   }
+}
+
+/** Names of the products of a row, and where their outputs begin. */
+function productsOf({ weight, outAt, severalAt }: LinearRun, row: number): [what: string, at: number][] {
+  const at = outAt + row * weight.rows;
+  if (row >= CHUNK_ROWS) return [['a matrix-vector product (decode)', at]];
+  const prefill: [string, number] = ['a matrix product (prefill)', at];
+  if (severalAt === null) return [prefill];
+  return [prefill, ['a matrix-vector product of several rows', severalAt + row * weight.rows]];
 }
 
 function toleranceOf({ math }: Gpu): number {

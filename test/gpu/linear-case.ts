@@ -1,6 +1,7 @@
 import type { Dispatch } from '../../src/gpu/dispatch';
 import { integerFloats, integerGroupCols } from '../../src/kernels/integer-rows';
 import type { LinearCall } from '../../src/kernels/linear-call';
+import { stagedFloats } from '../../src/kernels/stage-rows';
 import {
   type PackedTensor,
   type PlacedTensor,
@@ -37,7 +38,7 @@ export interface LinearShape {
 export interface LinearCase {
   readonly call: LinearCall;
   readonly integer: boolean;
-  /** Where GEMMs on matrix units may put the input as they take it; behind everything else. */
+  /** Where kernels may put the input as they take it; behind everything else. */
   readonly halvesAt: number;
   /** Room for sums over MAX_PARTS parts of K, behind that. */
   readonly partsAt: number;
@@ -50,6 +51,10 @@ export interface LinearCase {
 
 const NAN_WORD = 0x7fc00000;
 export const MAX_PARTS = 3;
+
+function preparedFloats(cols: number): number {
+  return Math.max(integerFloats(cols), stagedFloats(cols));
+}
 
 /** Everything random but the shape; whatever is no operand is NaN, in the slab too. */
 export function linearCase(shape: LinearShape, random: Random): LinearCase {
@@ -69,7 +74,7 @@ export function linearCase(shape: LinearShape, random: Random): LinearCase {
   const outAt = inAt + numRows * inStride + 32 + random.below(4);
   const residualAt = residual === 'apart' ? outAt + numRows * outStride + 5 : outAt;
   const halvesAt = Math.ceil((residualAt + numRows * outStride + 16) / 4) * 4;
-  const partsAt = Math.ceil((halvesAt + numRows * integerFloats(cols)) / 4) * 4;
+  const partsAt = Math.ceil((halvesAt + numRows * preparedFloats(cols)) / 4) * 4;
   const scratch = new Float32Array(partsAt + MAX_PARTS * numRows * (rows + 3) + 16).fill(Number.NaN);
   const x = random.normals(numRows * cols, shape.norm ? 3 : 1);
   const added = random.normals(numRows * outputs, 2);

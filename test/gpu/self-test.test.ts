@@ -84,6 +84,10 @@ for (const [name, shape] of Object.entries(SHAPES))
     for (let round = 0; round < 2; round++) await withModel(gpu, random, shape, selfTest);
   });
 
+gpuTest('self-test: passes with the programs of a large GPU', async ({ gpu, random }) => {
+  await withModel({ ...gpu, isSoftware: false }, random, SHAPES['large K bias'] as Shape, selfTest);
+});
+
 gpuTest('self-test: finds a weight that the GPU has otherwise', async ({ gpu, random }) => {
   const shape = SHAPES['w4 kv8'] as Shape;
   // pieces: codes and scales of nine tokens, then codes and scales of eight outputs, then norm and bias
@@ -115,12 +119,24 @@ interface Fault {
   readonly shape?: string;
   /** Only GPUs with matrix units run the program. */
   readonly onMatrices?: boolean;
+  /** Processors would do without the program. */
+  readonly notInSoftware?: boolean;
 }
 
 const FAULTS: Readonly<Record<string, Fault>> = {
   embedding: { edit: ['params.scale *', 'params.scale * 1.001 *'], what: 'the embedding' },
   gemm: { edit: ['finish(row[j]', 'finish(0.9 * row[j]'], what: 'a matrix product (prefill)' },
   gemv: { edit: ['finish(output', 'finish(0.9 * output'], what: 'a matrix-vector product (decode)' },
+  gemv_rows: {
+    edit: ['hl, scales)', 'hl, 0.9 * scales)'],
+    what: 'a matrix-vector product of several rows',
+    notInSoftware: true,
+  },
+  stage_rows: {
+    edit: ['load8(octet * 8u, wg.y)', 'load8(octet * 8u, 0u)'],
+    what: 'a matrix-vector product of several rows',
+    notInSoftware: true,
+  },
   rope_append: {
     edit: [
       'prepare_head(Head(kind, kv_head, at, 0u, true), position',
@@ -144,12 +160,14 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-for (const [kernel, { edit, what, shape: name = 'w4 kv8', onMatrices = false }] of Object.entries(FAULTS))
+for (const [kernel, fault] of Object.entries(FAULTS))
   gpuTest(`self-test: finds a wrong ${kernel}`, async ({ gpu, random }) => {
-    if (onMatrices && !gpu.matrices) return;
-    const shape = SHAPES[name] as Shape;
-    const broken = await failure(withModel(withEdits(gpu, kernel, [edit]), random, shape, selfTest));
-    assertEqual([broken?.code, broken?.details.what], ['wrong-arithmetic', what]);
+    if (fault.onMatrices && !gpu.matrices) return;
+    const shape = SHAPES[fault.shape ?? 'w4 kv8'] as Shape;
+    const edited = withEdits(gpu, kernel, [fault.edit]);
+    const broken = fault.notInSoftware ? { ...edited, isSoftware: false } : edited;
+    const error = await failure(withModel(broken, random, shape, selfTest));
+    assertEqual([error?.code, error?.details.what], ['wrong-arithmetic', fault.what]);
   });
 
 async function failure(work: Promise<void>): Promise<TabmindError | null> {

@@ -7,14 +7,17 @@ import { gemm } from '../../src/kernels/gemm';
 import { gemmInteger, INTEGER_TILES, type IntegerCut } from '../../src/kernels/gemm-integer';
 import { gemmMatrix, MATRIX_TILES } from '../../src/kernels/gemm-matrix';
 import { type GemvTile, gemv, gemvTile } from '../../src/kernels/gemv';
+import { gemvRows } from '../../src/kernels/gemv-rows';
 import { kvLayout } from '../../src/kernels/kv-layout';
 import type { LinearCall } from '../../src/kernels/linear-call';
 import { PREFILL_PARTIALS, prefillAttention, prefillSplits } from '../../src/kernels/prefill-attention';
+import { stageRows } from '../../src/kernels/stage-rows';
 import { STEP_BINDINGS } from '../../src/kernels/step-bindings';
 import { SLOT, stateLayout } from '../../src/kernels/step-state';
 import { type PlacedTensor, packedLinear, packedVector } from '../../src/weights/packed-tensor';
 import { withEdits } from '../gpu/edited-gpu';
 import { type LayersShape, layersCase } from './layers';
+import { rowsTiles } from './rows';
 
 export interface LinearShape {
   readonly name: string;
@@ -271,7 +274,8 @@ async function tuneRows(shape: LinearShape, only = '') {
         'four rows each',
         (copy) => {
           const parts = Math.ceil(shape.numRows / 4);
-          return Array.from({ length: parts }, () => gemv(gpu, callOf({ ...shape, numRows: 4 }, copy)));
+          const numRows = Math.min(4, shape.numRows);
+          return Array.from({ length: parts }, () => gemv(gpu, callOf({ ...shape, numRows }, copy)));
         },
       ],
     );
@@ -290,6 +294,11 @@ async function tuneRows(shape: LinearShape, only = '') {
           ]);
     }
   if (gpu.byteMatrices) kernels.push(['bytes', (copy) => gemmInteger(gpu, callOf(shape, copy), PREPARED)]);
+  const tiles = rowsTiles(gpu, callOf(shape, 0));
+  if (tiles.length > 0)
+    kernels.push(['staging alone', (copy) => [stageRows(gpu, callOf(shape, copy), 2 ** 23)]]);
+  for (const [name, tile] of tiles)
+    kernels.push([name, (copy) => gemvRows(gpu, callOf(shape, copy), 2 ** 23, tile)]);
   const results = [];
   for (const [name, dispatches] of kernels.filter(([name]) => name.startsWith(only))) {
     const list = Array.from({ length: Math.min(count, 200) }, (_, i) => dispatches(i % copies)).flat();

@@ -1,5 +1,6 @@
 // GPU time of the linears of some models in many cuts (lanes along K, rows a thread, threads a workgroup):
 //   node test/tune/run.mjs [--math f32|f16] [--models 8b,1.5b,0.5b] [--rows 1] [--browser-flags "…"] [--built DIR] [--json FILE]
+//   node test/tune/run.mjs --kernels --rows 8: the kernels for that many rows, by tile (always so above four rows)
 //   node test/tune/run.mjs --attention [--lengths 1,128,…] [--rows 1]: decode attention, by threads and splits
 // Prints what the kernel chooses by itself and the fastest cuts. Needs a GPU with timestamp-query.
 import { writeFileSync } from 'node:fs';
@@ -17,6 +18,7 @@ const { values } = readArguments({
   built: { type: 'string' },
   json: { type: 'string' },
   attention: { type: 'boolean', default: false },
+  kernels: { type: 'boolean', default: false },
   lengths: { type: 'string', default: '16,128,512,1024,4096,16384' },
 });
 const MODELS = {
@@ -94,7 +96,7 @@ async function tuneRows() {
     const results = await call('tuneRows', shape);
     console.log(`${shape.name}, ${shape.numRows} rows`);
     for (const { name, microseconds, teraflops } of results)
-      console.log(`  ${name.padEnd(18)} ${microseconds.toFixed(1)} µs ${teraflops.toFixed(1)} TFLOP/s`);
+      console.log(`  ${name.padEnd(60)} ${microseconds.toFixed(1)} µs ${teraflops.toFixed(1)} TFLOP/s`);
   }
 }
 
@@ -108,7 +110,7 @@ try {
   await page.waitForFunction('globalThis.tabmindTune');
   const { vendor, description } = await call('open', values.math);
   console.log(`${vendor} ${description}, ${values.math}, ${values.rows} rows of activations`);
-  const manyRows = plain.numRows > 4;
+  const manyRows = values.kernels || plain.numRows > 4;
   if (values.attention) await tuneAttention();
   else if (manyRows) await tuneRows();
   const results = [];
