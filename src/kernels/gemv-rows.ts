@@ -25,8 +25,8 @@ export interface GemvRowsTile {
   readonly depth: 1 | 2;
 }
 
-/** Rows of activations for which it is faster than the other kernels. */
-const USED_ROWS = { min: 5, max: 8 };
+/** Rows of activations for which it is faster than the other kernels without matrix units. */
+const USED_ROWS = { min: 5, max: 16 };
 /** Rows that scratch holds. */
 export const MAX_STAGED_ROWS = USED_ROWS.max;
 
@@ -34,15 +34,20 @@ export const MAX_STAGED_ROWS = USED_ROWS.max;
 const MAX_CHUNK_BYTES = 20 * 1024;
 /** Workgroup memory for sums, beside the activations. */
 const SUMS_BYTES = 4 * 1024;
-/** Threads that keep a large GPU busy. */
-const FULL_THREADS = 1 << 16;
+/** Weight rows from which eight threads a pair of them keep a large GPU busy, and sixteen with all rows of x at once. */
+const WIDE_ROWS = 9216;
+const LEAST_ROWS = 4096;
 
-/** Whether it is to be used: W4 only, and not on a processor, which would emulate the dot product of bytes. */
+/**
+ * Whether it is to be used: W4 only, without matrix units, which are as fast (test/bench/NOTES.md, 22), and not on a
+ * processor, which would emulate the dot product of bytes.
+ */
 export function usesGemvRows(
-  { isSoftware }: Pick<Gpu, 'isSoftware'>,
+  { isSoftware, matrices, byteMatrices }: Pick<Gpu, 'isSoftware' | 'matrices' | 'byteMatrices'>,
   { weight, numRows }: LinearCall,
 ): boolean {
-  return !isSoftware && weight.format === 'w4' && numRows >= USED_ROWS.min && numRows <= USED_ROWS.max;
+  if (isSoftware || matrices || byteMatrices) return false;
+  return weight.format === 'w4' && numRows >= USED_ROWS.min && numRows <= USED_ROWS.max;
 }
 
 /**
@@ -101,7 +106,7 @@ const SMALL_TILE: GemvRowsTile = {
   depth: 1,
 };
 
-/** Weights with few rows are cut along K by more threads, as far as a unit for each fits into workgroup memory. */
+/** What was fastest for 8 rows on an H100 (test/bench/NOTES.md, 22): W with few rows is cut along K by more threads. */
 export function gemvRowsTile(
   gpu: Pick<Gpu, 'isSoftware' | 'subgroupSize' | 'device'>,
   call: LinearCall,
@@ -109,19 +114,15 @@ export function gemvRowsTile(
   if (gpu.isSoftware) return SMALL_TILE;
   const { weight, numRows } = call;
   const units = Math.ceil(weight.cols / STAGED_UNIT.cols);
-  const rowsAtOnce = numRows <= 8 ? numRows : Math.ceil(numRows / 2);
+  const isWide = weight.rows >= WIDE_ROWS;
+  const rowsAtOnce = Math.ceil(numRows / Math.ceil(numRows / (weight.rows >= LEAST_ROWS ? 8 : 4)));
   const memory = gpu.device.limits.maxComputeWorkgroupStorageSize - SUMS_BYTES;
   const unitBytes = rowsAtOnce * STAGED_UNIT.bytes;
-  const maxLanes = Math.min(32, units / 2, memory / unitBytes);
-  const rowsPerThread = 2;
-  const isEnough = (lanes: number) => (weight.rows / rowsPerThread) * lanes >= FULL_THREADS * 0.75;
-  let lanes = 8;
-  while (lanes * 2 <= maxLanes && !isEnough(lanes)) lanes *= 2;
   return {
     rowsAtOnce,
-    lanes,
-    rowsPerThread,
-    threads: gpu.subgroupSize === 0 ? 64 : 128,
+    lanes: isWide || units < 16 ? 8 : 16,
+    rowsPerThread: 2,
+    threads: gpu.subgroupSize === 0 ? 64 : isWide ? 256 : 128,
     chunkUnits: Math.floor(Math.min(memory, MAX_CHUNK_BYTES) / unitBytes),
     depth: 1,
   };

@@ -13,8 +13,8 @@ import type { ForwardContext, Region } from './forward-context';
 /** Up to here gemv, four rows at a time, is faster than the tile kernel. */
 const MAX_ROWS_IN_FOURS = 12;
 
-/** Rows above and up to which matrices of bytes are faster than those of f16 as well. */
-const FEW_ROWS = { min: 16, max: 64 };
+/** Up to so many rows, matrices of bytes are faster than those of f16 as well. */
+const MAX_BYTE_ROWS = 128;
 
 export interface LinearLayer {
   readonly weight: string;
@@ -71,8 +71,8 @@ function dispatches({ gpu, scratch }: ForwardContext, call: LinearCall): readonl
   if (usesGemvRows(gpu, call)) return gemvRows(gpu, call, scratch.staged.at);
   if (numRows <= MAX_GEMV_ROWS) return [gemv(gpu, call)];
   const inBytes = gpu.byteMatrices && isIntegerLinear(call);
-  const isFew = numRows > FEW_ROWS.min && numRows <= FEW_ROWS.max;
-  if (inBytes && (!gpu.matrices || isFew)) return gemmInteger(gpu, call, integerScratch(scratch));
+  if (inBytes && (!gpu.matrices || numRows <= MAX_BYTE_ROWS))
+    return gemmInteger(gpu, call, integerScratch(scratch));
   if (gpu.matrices) return gemmMatrix(gpu, call, scratch.prepared.at);
   // In software, programs for more numbers of rows cost more to compile than they save.
   return numRows <= MAX_ROWS_IN_FOURS && !gpu.isSoftware ? inFours(gpu, call) : gemm(gpu, call);

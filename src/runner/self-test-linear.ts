@@ -4,8 +4,10 @@ import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import { embedding } from '../kernels/embedding';
 import { gemm, gemmTile } from '../kernels/gemm';
+import { gemmInteger, isIntegerLinear } from '../kernels/gemm-integer';
 import { gemv } from '../kernels/gemv';
 import { gemvRows, usesGemvRows } from '../kernels/gemv-rows';
+import { integerFloats } from '../kernels/integer-rows';
 import type { LinearCall } from '../kernels/linear-call';
 import { stagedFloats } from '../kernels/stage-rows';
 import type { PlacedTensor } from '../weights/packed-tensor';
@@ -22,6 +24,8 @@ import { dot, normalise, unpackRow } from './self-test-twin';
 /** Rows of the chunk that go through the embedding and the linear. */
 const CHUNK_ROWS = 8;
 const CHECKED_OUTPUTS = 8;
+/** Of K in such a product. */
+const MAX_PARTS = 2;
 /** Part of the spread of a sum that rounding may cost: f32 sums of some thousand terms; f16 factors of 2^-11. */
 const TOLERANCE = { f32: 1e-3, f16: 2e-2 } as const;
 
@@ -107,16 +111,27 @@ export function recordLinears(request: SelfTestRequest, memory: SelfTestMemory):
   };
 }
 
-/** The same chunk through the kernel for several rows, where that is used. */
+/** The same chunk through the kernel for several rows, where there is one. */
 function recordSeveral(
   gpu: Gpu,
   many: LinearCall,
   memory: SelfTestMemory,
 ): { readonly outAt: number | null; readonly dispatches: readonly Dispatch[] } {
-  if (!usesGemvRows(gpu, many)) return { outAt: null, dispatches: [] };
-  const outAt = memory.region(CHUNK_ROWS * many.weight.rows);
-  const stagedAt = memory.region(CHUNK_ROWS * stagedFloats(many.weight.cols));
-  return { outAt, dispatches: gemvRows(gpu, { ...many, outAt }, stagedAt) };
+  const isStaged = usesGemvRows(gpu, many);
+  if (!isStaged && !(gpu.byteMatrices && isIntegerLinear(many))) return { outAt: null, dispatches: [] };
+  const { cols, rows } = many.weight;
+  const outAt = memory.region(CHUNK_ROWS * rows);
+  const call = { ...many, outAt };
+  if (isStaged) {
+    const stagedAt = memory.region(CHUNK_ROWS * stagedFloats(cols));
+    return { outAt, dispatches: gemvRows(gpu, call, stagedAt) };
+  }
+  const partFloats = MAX_PARTS * CHUNK_ROWS * rows;
+  const scratch = {
+    rowsAt: memory.region(CHUNK_ROWS * integerFloats(cols)),
+    partsAt: memory.region(partFloats),
+  };
+  return { outAt, dispatches: gemmInteger(gpu, call, { ...scratch, partFloats }) };
 }
 
 /** Named groups of comparisons. `words` are the pieces of the run. */
@@ -167,7 +182,7 @@ function productsOf({ weight, outAt, severalAt }: LinearRun, row: number): [what
   if (row >= CHUNK_ROWS) return [['a matrix-vector product (decode)', at]];
   const prefill: [string, number] = ['a matrix product (prefill)', at];
   if (severalAt === null) return [prefill];
-  return [prefill, ['a matrix-vector product of several rows', severalAt + row * weight.rows]];
+  return [prefill, ['a matrix product of several rows', severalAt + row * weight.rows]];
 }
 
 function toleranceOf({ math }: Gpu): number {

@@ -119,9 +119,13 @@ interface Fault {
   readonly shape?: string;
   /** Only GPUs with matrix units run the program. */
   readonly onMatrices?: boolean;
-  /** Processors would do without the program. */
-  readonly notInSoftware?: boolean;
+  /** Only GPUs with such units for bytes do. */
+  readonly onByteMatrices?: boolean;
+  /** Processors would do without the program, and GPUs with matrix units. */
+  readonly onPlainGpus?: boolean;
 }
+
+const PLAIN_GPU = { isSoftware: false, matrices: false, byteMatrices: false };
 
 const FAULTS: Readonly<Record<string, Fault>> = {
   embedding: { edit: ['params.scale *', 'params.scale * 1.001 *'], what: 'the embedding' },
@@ -129,13 +133,23 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   gemv: { edit: ['finish(output', 'finish(0.9 * output'], what: 'a matrix-vector product (decode)' },
   gemv_rows: {
     edit: ['hl, scales)', 'hl, 0.9 * scales)'],
-    what: 'a matrix-vector product of several rows',
-    notInSoftware: true,
+    what: 'a matrix product of several rows',
+    onPlainGpus: true,
   },
   stage_rows: {
     edit: ['load8(octet * 8u, wg.y)', 'load8(octet * 8u, 0u)'],
-    what: 'a matrix-vector product of several rows',
-    notInSoftware: true,
+    what: 'a matrix product of several rows',
+    onPlainGpus: true,
+  },
+  gemm_integer: {
+    edit: ['vec4<f32>(sz.x), y.a)', 'vec4<f32>(0.9 * sz.x), y.a)'],
+    what: 'a matrix product of several rows',
+    onByteMatrices: true,
+  },
+  integer_rows: {
+    edit: ['x4(from_row, octet * 8u + 4u)', 'x4(0u, octet * 8u + 4u)'],
+    what: 'a matrix product of several rows',
+    onByteMatrices: true,
   },
   rope_append: {
     edit: [
@@ -162,10 +176,10 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 
 for (const [kernel, fault] of Object.entries(FAULTS))
   gpuTest(`self-test: finds a wrong ${kernel}`, async ({ gpu, random }) => {
-    if (fault.onMatrices && !gpu.matrices) return;
+    if ((fault.onMatrices && !gpu.matrices) || (fault.onByteMatrices && !gpu.byteMatrices)) return;
     const shape = SHAPES[fault.shape ?? 'w4 kv8'] as Shape;
     const edited = withEdits(gpu, kernel, [fault.edit]);
-    const broken = fault.notInSoftware ? { ...edited, isSoftware: false } : edited;
+    const broken = fault.onPlainGpus ? { ...edited, ...PLAIN_GPU } : edited;
     const error = await failure(withModel(broken, random, shape, selfTest));
     assertEqual([error?.code, error?.details.what], ['wrong-arithmetic', fault.what]);
   });

@@ -289,7 +289,7 @@ async function tuneRows(shape: LinearShape, only = '') {
       if (bm <= 2 * Math.max(16, shape.numRows) && bm >= Math.min(64, shape.numRows / 2))
         for (const parts of shape.gate ? [1] : [1, 3, 6])
           kernels.push([
-            `bytes ${name} ${parts}`,
+            `cut ${name} ${parts}`,
             (copy) => gemmInteger(gpu, callOf(shape, copy), PREPARED, { tile, parts }),
           ]);
     }
