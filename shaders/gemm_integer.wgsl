@@ -6,7 +6,7 @@
 // W: packed w4 | w8 [N, K] in weights; out: f32 [M, N] (gated: [M, N / 2]).
 // Thread map: workgroup (i, j) makes a BM x BN tile of y, i along m so that neighbours share their weights, in WARPS_M x WARPS_N
 // x WARPS_K subgroups (the last share K, a group each in turn) of TM x TN matrices each. x and W pass through workgroup memory a
-// group for each of WARPS_K at a time, DEPTH times as many on their way in registers. Elements of a matrix can only be reached in
+// group for each of WARPS_K at a time, the next ones on their way in registers. Elements of a matrix can only be reached in
 // memory: sums of a group go there by columns, and a thread adds eight of one column to what it keeps.
 // SPLIT: K is shared by workgroups (i, j, k), which leave their sums as f32 [grid.z][M, out_stride] to sum_parts.wgsl.
 // Gated: eight gate rows of W and their eight partners take turns among the columns of a tile.
@@ -79,78 +79,72 @@ fn main(
   const begin = 0u;
   const end = GROUPS;
 #endif
-#for d in DEPTH
-  var next$d = load_pieces(wg, begin + $d * WARPS_K, index);
-  var scales$d = load_scales(wg, begin + $d * WARPS_K + warp_k, warp_n, index);
-#endfor
-  for (var round = begin; round < end; round += DEPTH * WARPS_K) {
-#for d in DEPTH
-    if (round + $d * WARPS_K < end) {
-      store_pieces(next$d, index);
-      let scales = scales$d;
-      workgroupBarrier();
-      if (round + (DEPTH + $d) * WARPS_K < end) {
-        next$d = load_pieces(wg, round + (DEPTH + $d) * WARPS_K, index);
-        scales$d = load_scales(wg, round + (DEPTH + $d) * WARPS_K + warp_k, warp_n, index);
-      }
+  var next = load_pieces(wg, begin, index);
+  var next_scales = load_scales(wg, begin + warp_k, warp_n, index);
+  for (var round = begin; round < end; round += WARPS_K) {
+    store_pieces(next, index);
+    let scales = next_scales;
+    workgroupBarrier();
+    if (round + WARPS_K < end) {
+      next = load_pieces(wg, round + WARPS_K, index);
+      next_scales = load_scales(wg, round + WARPS_K + warp_k, warp_n, index);
+    }
 #for i in TM
 #for j in TN
-      var s$i$j = Sum();
+    var s$i$j = Sum();
 #endfor
 #endfor
 #for k in STEPS
 #for j in TN
-      let w$k$j = subgroupMatrixLoad<Right, col_major>(w_rows, $j * 16u * STRIDE + $k * 8u, STRIDE);
+    let w$k$j = subgroupMatrixLoad<Right, col_major>(w_rows, $j * 16u * STRIDE + $k * 8u, STRIDE);
 #endfor
 #endfor
 #for k in STEPS
 #for i in TM
-      {
-        let x = subgroupMatrixLoad<Left, row_major>(high, $i * 16u * STRIDE + $k * 8u, STRIDE);
+    {
+      let x = subgroupMatrixLoad<Left, row_major>(high, $i * 16u * STRIDE + $k * 8u, STRIDE);
 #for j in TN
-        s$i$j = subgroupMatrixMultiplyAccumulate(x, w$k$j, s$i$j);
+      s$i$j = subgroupMatrixMultiplyAccumulate(x, w$k$j, s$i$j);
 #endfor
-      }
-#endfor
-#endfor
-#for i in TM
-#for j in TN
-      s$i$j = subgroupMatrixScalarMultiply(s$i$j, 256i);
-#endfor
-#endfor
-#for k in STEPS
-#for i in TM
-      {
-        let x = subgroupMatrixLoad<Left, row_major>(low, $i * 16u * STRIDE + $k * 8u, STRIDE);
-#for j in TN
-        s$i$j = subgroupMatrixMultiplyAccumulate(x, w$k$j, s$i$j);
-#endfor
-      }
-#endfor
-#endfor
-      // Before the barrier: behind it the next ones may come.
-#for i in TM
-      let x$i = x_scales(warp_k, warp_m * TM + $i, index);
-#endfor
-#if SHARED
-      workgroupBarrier();
-#endif
-#for i in TM
-#for j in TN
-      subgroupMatrixStore<col_major>(sums, ($i * TN + $j) * TILE, s$i$j, COLUMN);
-#endfor
-#endfor
-      workgroupBarrier();
-#for i in TM
-#for j in TN
-      y$i$j = added(y$i$j, (warp * TM + $i) * TN + $j, scales.s$j, x$i, index);
-#endfor
-#endfor
-#if SHARED
-      workgroupBarrier();
-#endif
     }
 #endfor
+#endfor
+#for i in TM
+#for j in TN
+    s$i$j = subgroupMatrixScalarMultiply(s$i$j, 256i);
+#endfor
+#endfor
+#for k in STEPS
+#for i in TM
+    {
+      let x = subgroupMatrixLoad<Left, row_major>(low, $i * 16u * STRIDE + $k * 8u, STRIDE);
+#for j in TN
+      s$i$j = subgroupMatrixMultiplyAccumulate(x, w$k$j, s$i$j);
+#endfor
+    }
+#endfor
+#endfor
+    // Before the barrier: behind it the next ones may come.
+#for i in TM
+    let x$i = x_scales(warp_k, warp_m * TM + $i, index);
+#endfor
+#if SHARED
+    workgroupBarrier();
+#endif
+#for i in TM
+#for j in TN
+    subgroupMatrixStore<col_major>(sums, ($i * TN + $j) * TILE, s$i$j, COLUMN);
+#endfor
+#endfor
+    workgroupBarrier();
+#for i in TM
+#for j in TN
+    y$i$j = added(y$i$j, (warp * TM + $i) * TN + $j, scales.s$j, x$i, index);
+#endfor
+#endfor
+#if SHARED
+    workgroupBarrier();
+#endif
   }
 #for i in TM
 #for j in TN

@@ -46,8 +46,6 @@ export interface IntegerTile {
   readonly tn: number;
   /** M, N, K */
   readonly warps: readonly [number, number, number];
-  /** Groups of columns on their way, for each of warpsK. */
-  readonly depth: number;
   /** Sums take the place of what they come from in workgroup memory. */
   readonly shared: boolean;
   /** Microseconds of a group for each of warpsK on an H100, where a processor takes one workgroup at a time. */
@@ -60,7 +58,7 @@ function tile(
   groupCost: number,
   shared = false,
 ): IntegerTile {
-  return { tm, tn, warps, depth: 1, shared, groupCost };
+  return { tm, tn, warps, shared, groupCost };
 }
 
 export const INTEGER_TILES = {
@@ -172,7 +170,6 @@ function tileDefines({ weight }: LinearCall, tile: IntegerTile): Defines {
     WARPS_M: warpsM,
     WARPS_N: warpsN,
     WARPS_K: warpsK,
-    DEPTH: tile.depth,
     SHARED: tile.shared,
     GK: groupCols,
     GROUPS: integerGroups(weight),
