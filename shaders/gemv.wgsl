@@ -72,10 +72,6 @@ fn first_output(sets: u32, index: u32) -> u32 {
   return (sets * (WG_SIZE / LANES) + index / LANES) * OUTPUTS;
 }
 
-fn set_rows(base: u32) -> vec4<u32> {
-  return vec4<u32>(weight_row(base, 0u), weight_row(base, 1u), weight_row(base, 2u), weight_row(base, 3u));
-}
-
 // The outputs go to different lanes: one lane would wait for each residual in turn.
 fn write(y: Sums, base: u32, lane: u32) {
   for (var i = lane; i < OUTPUTS * ROWS; i += LANES) {

@@ -55,10 +55,6 @@ fn taken_apart(codes: vec4<u32>) -> Bytes {
   return Bytes(codes & mask, (codes >> vec4<u32>(4u)) & mask);
 }
 
-fn set_rows(base: u32) -> vec4<u32> {
-  return vec4<u32>(weight_row(base, 0u), weight_row(base, 1u), weight_row(base, 2u), weight_row(base, 3u));
-}
-
 // Over WIDTH neighbouring threads.
 fn width_sum(value: f32) -> f32 {
   var total = value;

@@ -6,31 +6,17 @@
 #params
 @group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<u32>>;
-#import inside
-#if NORM
-#import reduce
-#endif
-
 const OCTETS = PADDED_K / 8u;
-
-fn x4(row: u32, k: u32) -> vec4<f32> {
-  return inside4(bitcast<vec4<f32>>(scratch[params.in_at + row * params.in_stride + k / 4u]), k);
-}
-
-#if NORM
-fn gain4(k: u32) -> vec4<f32> {
-  return inside4(bitcast<vec4<f32>>(weights[params.norm_at + k / 4u]), k);
-}
-#endif
+#import normed_row
 
 fn pair(x: f32, y: f32) -> u32 {
   return pack2x16float(vec2<f32>(x, y));
 }
 
 // Outside the range of half there would be infinities.
-fn octet_of(x: vec4<f32>, y: vec4<f32>) -> vec4<u32> {
-  let p = clamp(x, vec4<f32>(-65504.0), vec4<f32>(65504.0));
-  let q = clamp(y, vec4<f32>(-65504.0), vec4<f32>(65504.0));
+fn octet_of(x: Floats8) -> vec4<u32> {
+  let p = clamp(x.a, vec4<f32>(-65504.0), vec4<f32>(65504.0));
+  let q = clamp(x.b, vec4<f32>(-65504.0), vec4<f32>(65504.0));
 #if BITS == 4
   return vec4<u32>(pair(p.x, q.x), pair(p.y, q.y), pair(p.z, q.z), pair(p.w, q.w));
 #elif BITS == 8
@@ -44,27 +30,12 @@ fn octet_of(x: vec4<f32>, y: vec4<f32>) -> vec4<u32> {
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let lane = index % LANES;
   let row = wg.x * (WG_SIZE / LANES) + index / LANES;
-#if NORM
   // Surplus threads sum the last row again, so that all meet in the reduction.
-  let from_row = min(row, params.num_rows - 1u);
-  var squares = 0.0;
-  for (var octet = lane; octet < OCTETS; octet += LANES) {
-    let a = x4(from_row, octet * 8u);
-    let b = x4(from_row, octet * 8u + 4u);
-    squares += dot(a, a) + dot(b, b);
-  }
-  let inverse = inverseSqrt(lanes_sum(squares, index) / f32(K) + params.eps);
-#endif
+  let inverse = inverse_norm(min(row, params.num_rows - 1u), lane, index);
   if (row >= params.num_rows) {
     return;
   }
   for (var octet = lane; octet < OCTETS; octet += LANES) {
-    var a = x4(row, octet * 8u);
-    var b = x4(row, octet * 8u + 4u);
-#if NORM
-    a *= gain4(octet * 8u) * inverse;
-    b *= gain4(octet * 8u + 4u) * inverse;
-#endif
-    scratch[params.out_at + row * OCTETS + octet] = octet_of(a, b);
+    scratch[params.out_at + row * OCTETS + octet] = octet_of(normed_octet(row, octet, inverse));
   }
 }

@@ -8,29 +8,11 @@
 #params
 @group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<u32>>;
-#import inside
-#import integer_bytes
-#if NORM
-#import reduce
-#endif
-
 const OCTETS = GROUPS * GK / 8u;
 const GROUP_LANES = GK / 8u;
-
-fn x4(row: u32, k: u32) -> vec4<f32> {
-#if K_TAIL
-  if (k >= K) {
-    return vec4<f32>();
-  }
-#endif
-  return inside4(bitcast<vec4<f32>>(scratch[params.in_at + row * params.in_stride + k / 4u]), k);
-}
-
-#if NORM
-fn gain4(k: u32) -> vec4<f32> {
-  return inside4(bitcast<vec4<f32>>(weights[params.norm_at + k / 4u]), k);
-}
-#endif
+const OUT_STRIDE = PADDED_K / 8u;
+#import normed_row
+#import integer_bytes
 
 fn group_max(value: f32) -> f32 {
   var top = value;
@@ -48,12 +30,12 @@ fn group_sum(value: f32) -> f32 {
   return sum;
 }
 
-fn put_octet(row: u32, octet: u32, a: vec4<f32>, b: vec4<f32>) {
-  let top = group_max(max(largest(a), largest(b)));
+fn put_octet(row: u32, octet: u32, x: Floats8) {
+  let top = group_max(max(largest(x.a), largest(x.b)));
   let scale = top / 32512.0;
   let inverse = select(0.0, 32512.0 / max(top, 1.0e-30), top > 1.0e-30);
-  let p = with_rounder(a, inverse);
-  let q = with_rounder(b, inverse);
+  let p = with_rounder(x.a, inverse);
+  let q = with_rounder(x.b, inverse);
   let both = p + q;
   let whole = (both.x + both.y) + (both.z + both.w) - 8u * ROUNDER_BITS;
   let sum = group_sum(f32(bitcast<i32>(whole)));
@@ -68,7 +50,7 @@ fn put_octet(row: u32, octet: u32, a: vec4<f32>, b: vec4<f32>) {
     let first = bytes(p);
     let other = bytes(q);
 #endif
-    scratch[params.out_at + row * params.out_stride + octet] = vec4<u32>(first.x, other.x, first.y, other.y);
+    scratch[params.out_at + row * OUT_STRIDE + octet] = vec4<u32>(first.x, other.x, first.y, other.y);
   }
   if (octet % GROUP_LANES == 0u) {
     put_scale(row * GROUPS + octet / GROUP_LANES, vec2<f32>(scale, scale * sum));
@@ -76,7 +58,7 @@ fn put_octet(row: u32, octet: u32, a: vec4<f32>, b: vec4<f32>) {
 }
 
 fn put_scale(i: u32, pair: vec2<f32>) {
-  let at = params.out_at + params.num_rows * params.out_stride + i / 2u;
+  let at = params.out_at + params.num_rows * OUT_STRIDE + i / 2u;
   scratch[at][i % 2u * 2u] = bitcast<u32>(pair.x);
   scratch[at][i % 2u * 2u + 1u] = bitcast<u32>(pair.y);
 }
@@ -87,27 +69,13 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   let row = wg.x * (WG_SIZE / LANES) + index / LANES;
   // Surplus threads do the last row again, so that all meet in the reductions.
   let from_row = min(row, params.num_rows - 1u);
-#if NORM
-  var squares = 0.0;
-  for (var octet = lane; octet < OCTETS; octet += LANES) {
-    let a = x4(from_row, octet * 8u);
-    let b = x4(from_row, octet * 8u + 4u);
-    squares += dot(a, a) + dot(b, b);
-  }
-  let inverse = inverseSqrt(lanes_sum(squares, index) / f32(K) + params.eps);
-#endif
+  let inverse = inverse_norm(from_row, lane, index);
   for (var start = 0u; start < OCTETS; start += LANES) {
     let octet = start + lane;
-    var a = vec4<f32>();
-    var b = vec4<f32>();
+    var x = Floats8();
     if (octet < OCTETS) {
-      a = x4(from_row, octet * 8u);
-      b = x4(from_row, octet * 8u + 4u);
-#if NORM
-      a *= gain4(octet * 8u) * inverse;
-      b *= gain4(octet * 8u + 4u) * inverse;
-#endif
+      x = normed_octet(from_row, octet, inverse);
     }
-    put_octet(row, octet, a, b);
+    put_octet(row, octet, x);
   }
 }

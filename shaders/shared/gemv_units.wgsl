@@ -38,6 +38,10 @@ fn weight_row(base: u32, r: u32) -> u32 {
 #endif
 }
 
+fn set_rows(base: u32) -> vec4<u32> {
+  return vec4<u32>(weight_row(base, 0u), weight_row(base, 1u), weight_row(base, 2u), weight_row(base, 3u));
+}
+
 fn load_unit(unit: u32, rows: vec4<u32>) -> Unit {
   return Unit(load_codes(unit, rows), load_scales(unit, rows));
 }

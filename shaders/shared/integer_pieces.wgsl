@@ -2,22 +2,14 @@
 // in a byte a code, every eight k in the order in which codes leave their word.
 // Needs: weights, scratch; `#import packed`; the constants of gemm_integer.wgsl.
 
+#import tile_weights
+
 // k of a vector; vectors of a row of one group, and of all rows of the tile; octets of x likewise.
 const VECTOR_K = 128u / BITS;
 const ROW_VECTORS = GK / VECTOR_K;
 const W_VECTORS = WARPS_K * BN * ROW_VECTORS;
 const ROW_OCTETS = GK / 8u;
 const X_OCTETS = WARPS_K * BM * ROW_OCTETS;
-
-// Row of W for row r of this workgroup's tile, bounded so that a surplus row reads something that exists.
-fn weight_row(tile: u32, r: u32) -> u32 {
-#if GATE > 0
-  let half = params.rows / 2u;
-  return min((tile * (BN / 16u) + r / 16u) * 8u + r % 8u, half - 1u) + select(0u, half, r % 16u >= 8u);
-#else
-  return min(tile * BN + r, params.rows - 1u);
-#endif
-}
 
 // What a thread has on its way.
 struct Pieces {

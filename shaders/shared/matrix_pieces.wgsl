@@ -2,6 +2,8 @@
 // W, in f16, with every eight k in the order in which codes leave their word.
 // Needs: weights, scratch; `#import packed`; the constants of gemm_matrix.wgsl.
 
+#import tile_weights
+
 #if BITS < 16
 // Two codes that stand 16 bits apart, as w.
 fn weighed(codes: u32, s: vec2<f16>, z: vec2<f16>) -> u32 {
@@ -48,16 +50,6 @@ fn vector_place(item: u32) -> vec2<u32> {
   return vec2<u32>(group / (ROW_VECTORS / 4u) * 8u + item % 8u, column);
 #else
   return vec2<u32>(item / ROW_VECTORS, item % ROW_VECTORS);
-#endif
-}
-
-// Row of W for row r of this workgroup's tile, bounded so that a surplus row reads something that exists.
-fn weight_row(tile: u32, r: u32) -> u32 {
-#if GATE > 0
-  let half = params.rows / 2u;
-  return min((tile * (BN / 16u) + r / 16u) * 8u + r % 8u, half - 1u) + select(0u, half, r % 16u >= 8u);
-#else
-  return min(tile * BN + r, params.rows - 1u);
 #endif
 }
 

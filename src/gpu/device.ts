@@ -37,6 +37,11 @@ export interface Gpu {
   destroy(): void;
 }
 
+/** Whether products of many rows run on matrix units, of halves or of bytes. */
+export function hasMatrixUnits({ matrices, byteMatrices }: Pick<Gpu, 'matrices' | 'byteMatrices'>): boolean {
+  return matrices || byteMatrices;
+}
+
 const WANTED_FEATURES = [
   'shader-f16',
   'subgroups',

@@ -2,6 +2,7 @@ import exchange from '../../shaders/decode_layers/exchange.wgsl?raw';
 import resident_attention from '../../shaders/decode_layers/resident_attention.wgsl?raw';
 import resident_input from '../../shaders/decode_layers/resident_input.wgsl?raw';
 import resident_linear from '../../shaders/decode_layers/resident_linear.wgsl?raw';
+import resident_streams from '../../shaders/decode_layers/resident_streams.wgsl?raw';
 import source from '../../shaders/decode_layers.wgsl?raw';
 import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
@@ -31,7 +32,7 @@ const PROGRAM: ShaderProgram = {
   source,
   params: PARAMS,
   bindings: STEP_BINDINGS,
-  parts: { exchange, resident_input, resident_linear, resident_attention },
+  parts: { exchange, resident_input, resident_linear, resident_streams, resident_attention },
 };
 
 const LINEAR = 0;

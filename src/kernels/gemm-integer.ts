@@ -71,30 +71,39 @@ export const INTEGER_TILES = {
   '16x32 / 4': tile([1, 1], [1, 2, 4], 1.65),
 } as const satisfies Record<string, IntegerTile>;
 
+const TILES = Object.values<IntegerTile>(INTEGER_TILES);
 /** Processors of a large GPU. */
 const PROCESSORS = 132;
+/** Of K, ascending. */
 const PARTS = [1, 2, 3, 4, 5, 6, 8];
 /** Microseconds of what finishes the sums of parts. */
 const SUM_COST = 5;
 
-/** The cut that should be done first (test/bench/NOTES.md, 21). */
+/**
+ * The cut that should be done first (test/bench/NOTES.md, 21). A chunk asks for that of every linear, each time: so nothing is
+ * made on the way.
+ */
 export function integerCut(call: LinearCall, partFloats: number): IntegerCut {
   const { numRows, weight, gate } = call;
   const groups = integerGroups(weight);
-  const cost = ({ tile, parts }: IntegerCut) => {
+  const maxParts = gate ? 1 : Math.min(groups / 4, partFloats / (partStride(call) * numRows));
+  let best: IntegerCut = { tile: INTEGER_TILES['64x64'], parts: 1 };
+  let least = Number.POSITIVE_INFINITY;
+  for (const tile of TILES) {
     const [bm, bn] = tileSize(tile);
-    const workgroups = parts * Math.ceil(numRows / bm) * Math.ceil(weight.rows / bn);
-    const rounds = Math.ceil(groups / (parts * tile.warps[2]));
-    return Math.ceil(workgroups / PROCESSORS) * rounds * tile.groupCost + (parts > 1 ? SUM_COST : 0);
-  };
-  const possible = PARTS.filter(
-    (parts) =>
-      parts === 1 || (!gate && groups >= 4 * parts && parts * partStride(call) * numRows <= partFloats),
-  );
-  const cuts = Object.values<IntegerTile>(INTEGER_TILES).flatMap((tile) =>
-    possible.map((parts) => ({ tile, parts })),
-  );
-  return cuts.reduce((best, cut) => (cost(cut) < cost(best) ? cut : best));
+    const tiles = Math.ceil(numRows / bm) * Math.ceil(weight.rows / bn);
+    for (const parts of PARTS) {
+      if (parts > 1 && parts > maxParts) break;
+      const rounds = Math.ceil(groups / (parts * tile.warps[2]));
+      const waves = Math.ceil((parts * tiles) / PROCESSORS);
+      const cost = waves * rounds * tile.groupCost + (parts > 1 ? SUM_COST : 0);
+      if (cost < least) {
+        least = cost;
+        best = { tile, parts };
+      }
+    }
+  }
+  return best;
 }
 
 /** Floats of a row of a part. */

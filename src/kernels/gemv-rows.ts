@@ -1,5 +1,5 @@
 import source from '../../shaders/gemv_rows.wgsl?raw';
-import type { Gpu } from '../gpu/device';
+import { type Gpu, hasMatrixUnits } from '../gpu/device';
 import { type Dispatch, workgroupGrid } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import type { Defines } from '../gpu/shader';
@@ -43,10 +43,10 @@ const LEAST_ROWS = 4096;
  * processor, which would emulate the dot product of bytes.
  */
 export function usesGemvRows(
-  { isSoftware, matrices, byteMatrices }: Pick<Gpu, 'isSoftware' | 'matrices' | 'byteMatrices'>,
+  gpu: Pick<Gpu, 'isSoftware' | 'matrices' | 'byteMatrices'>,
   { weight, numRows }: LinearCall,
 ): boolean {
-  if (isSoftware || matrices || byteMatrices) return false;
+  if (gpu.isSoftware || hasMatrixUnits(gpu)) return false;
   return weight.format === 'w4' && numRows >= USED_ROWS.min && numRows <= USED_ROWS.max;
 }
 

@@ -1,24 +1,10 @@
 import source from '../../shaders/halve.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
-import type { ShaderProgram } from '../gpu/pipeline';
-import { packParams } from '../gpu/shader';
-import { FORMAT_BITS } from '../weights/packed-tensor';
 import type { LinearCall } from './linear-call';
-import { STEP_BINDINGS } from './step-bindings';
+import { preparation, prepareRows } from './prepared-rows';
 
-const PARAMS = {
-  num_rows: 'u32',
-  in_at: 'u32',
-  in_stride: 'u32',
-  out_at: 'u32',
-  norm_at: 'u32',
-  eps: 'f32',
-} as const;
-
-const PROGRAM: ShaderProgram = { name: 'halve', source, params: PARAMS, bindings: STEP_BINDINGS };
-
-const MAX_THREADS = 256;
+const PROGRAM = preparation('halve', source);
 
 /** Floats of scratch that a row of `cols` activations takes in halves. */
 export function halvesFloats(cols: number): number {
@@ -27,26 +13,6 @@ export function halvesFloats(cols: number): number {
 
 /** The activations of a linear, normed where it asks for that, as f16 [numRows][paddedCols] at float `outAt` of scratch. */
 export function halve(gpu: Gpu, call: LinearCall, outAt: number): Dispatch {
-  const { weight, numRows, norm } = call;
-  let lanes = 32;
-  while (lanes < MAX_THREADS && lanes * 8 < weight.cols) lanes *= 2;
-  const pipeline = gpu.pipelines.request(PROGRAM, {
-    ...gpu.defines,
-    BITS: FORMAT_BITS[weight.format],
-    K: weight.cols,
-    PADDED_K: weight.paddedCols,
-    K_TAIL: weight.cols !== weight.paddedCols,
-    NORM: norm !== undefined,
-    LANES: lanes,
-    WG_SIZE: MAX_THREADS,
-  });
-  const params = packParams(PARAMS, {
-    num_rows: numRows,
-    in_at: call.inAt / 4,
-    in_stride: (call.inStride ?? weight.cols) / 4,
-    out_at: outAt / 4,
-    norm_at: (norm?.weight.byteOffset ?? 0) / 16,
-    eps: norm?.eps ?? 0,
-  });
-  return { pipeline, params, workgroups: [Math.ceil(numRows / (MAX_THREADS / lanes)), 1, 1] };
+  const { cols, paddedCols } = call.weight;
+  return prepareRows(gpu, PROGRAM, call, outAt, { K_TAIL: cols !== paddedCols });
 }

@@ -1,25 +1,12 @@
 import source from '../../shaders/integer_rows.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
-import type { ShaderProgram } from '../gpu/pipeline';
-import { packParams } from '../gpu/shader';
-import { FORMAT_BITS, type PlacedTensor } from '../weights/packed-tensor';
+import type { PlacedTensor } from '../weights/packed-tensor';
 import type { LinearCall } from './linear-call';
-import { STEP_BINDINGS } from './step-bindings';
+import { preparation, prepareRows } from './prepared-rows';
 
-const PARAMS = {
-  num_rows: 'u32',
-  in_at: 'u32',
-  in_stride: 'u32',
-  out_at: 'u32',
-  out_stride: 'u32',
-  norm_at: 'u32',
-  eps: 'f32',
-} as const;
+const PROGRAM = preparation('integer_rows', source);
 
-const PROGRAM: ShaderProgram = { name: 'integer_rows', source, params: PARAMS, bindings: STEP_BINDINGS };
-
-const MAX_THREADS = 256;
 /** Columns whose products are summed before they are scaled, at most. */
 const MAX_GROUP_COLS = 128;
 
@@ -43,29 +30,11 @@ export function integerFloats(cols: number): number {
  * [numRows][paddedCols / 8][16], then scales and scaled sums f32 [numRows][groups][2].
  */
 export function integerRows(gpu: Gpu, call: LinearCall, outAt: number): Dispatch {
-  const { weight, numRows, norm } = call;
-  let lanes = 32;
-  while (lanes < MAX_THREADS && lanes * 8 < weight.cols) lanes *= 2;
-  const pipeline = gpu.pipelines.request(PROGRAM, {
-    ...gpu.defines,
-    BITS: FORMAT_BITS[weight.format],
-    K: weight.cols,
-    PADDED_K: weight.paddedCols,
-    GK: integerGroupCols(weight),
-    GROUPS: integerGroups(weight),
-    K_TAIL: weight.cols % (integerGroups(weight) * integerGroupCols(weight)) !== 0,
-    NORM: norm !== undefined,
-    LANES: lanes,
-    WG_SIZE: MAX_THREADS,
+  const { weight } = call;
+  const [groupCols, groups] = [integerGroupCols(weight), integerGroups(weight)];
+  return prepareRows(gpu, PROGRAM, call, outAt, {
+    GK: groupCols,
+    GROUPS: groups,
+    K_TAIL: weight.cols !== groups * groupCols,
   });
-  const params = packParams(PARAMS, {
-    num_rows: numRows,
-    in_at: call.inAt / 4,
-    in_stride: (call.inStride ?? weight.cols) / 4,
-    out_at: outAt / 4,
-    out_stride: weight.paddedCols / 8,
-    norm_at: (norm?.weight.byteOffset ?? 0) / 16,
-    eps: norm?.eps ?? 0,
-  });
-  return { pipeline, params, workgroups: [Math.ceil(numRows / (MAX_THREADS / lanes)), 1, 1] };
 }

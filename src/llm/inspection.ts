@@ -1,6 +1,6 @@
 import { TabmindError } from '../errors';
 import { allocateBuffer } from '../gpu/buffer';
-import { type Gpu, openGpu } from '../gpu/device';
+import { type Gpu, hasMatrixUnits, openGpu } from '../gpu/device';
 import type { Inspection, LoadOptions, ModelRef } from '../model-ref';
 import { parseJsonObject } from '../models/config';
 import { architectureOf, parseModelConfig } from '../models/registry';
@@ -45,7 +45,7 @@ export async function inspectModel(
     const { imageBytes } = layoutSlabs(tensors, Number.POSITIVE_INFINITY);
     const change = { freedBytes: heldBytes, takenBytes: imageBytes };
     const freeBytes = await findPoolRoom(gpu, config, options, change);
-    const shape = loadShape(config, options, { matrices: gpu.matrices || gpu.byteMatrices, freeBytes });
+    const shape = loadShape(config, options, { matrices: hasMatrixUnits(gpu), freeBytes });
     const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
     const limits = { maxBufferSize, maxStorageBufferBindingSize };
     const question = { config, tensors, shape, checkpointBytes };

@@ -1,4 +1,4 @@
-import type { Gpu } from '../gpu/device';
+import { type Gpu, hasMatrixUnits } from '../gpu/device';
 import { KvPool } from '../kvcache/kv-pool';
 import type { LoadOptions, ModelInfo, ModelRef } from '../model-ref';
 import { type ModelConfig, parseJsonObject } from '../models/config';
@@ -63,8 +63,7 @@ export async function loadParts(from: Ingredients): Promise<ModelParts> {
           seed: from.randomSeed,
         });
   const freeBytes = await findPoolRoom(gpu, config, options);
-  const matrices = gpu.matrices || gpu.byteMatrices;
-  const { kv, ...shape } = loadShape(config, options, { matrices, freeBytes });
+  const { kv, ...shape } = loadShape(config, options, { matrices: hasMatrixUnits(gpu), freeBytes });
   const pool = await KvPool.allocate(gpu, kv);
   onProgress({ phase: 'compile', loadedBytes: 0, totalBytes: 0 });
   const placed = { gpu, config, tensors: weights.placed, slabs: weights.slabs, ...shape };

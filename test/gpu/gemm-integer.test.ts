@@ -1,6 +1,6 @@
 import { gemmInteger, INTEGER_TILES } from '../../src/kernels/gemm-integer';
 import { gpuTest } from './harness';
-import { checkLinear, type LinearCase, linearCase, MAX_PARTS } from './linear-case';
+import { checkLinear, fusedOnMatrices, type LinearCase, linearCase, MAX_PARTS } from './linear-case';
 
 const FORMATS = ['w4', 'w8'] as const;
 const hasByteMatrices = ({ byteMatrices }: { readonly byteMatrices: boolean }) => byteMatrices;
@@ -39,13 +39,7 @@ for (const [name, tile] of Object.entries(INTEGER_TILES))
       const rows = random.between(5, 150);
       const groupSize = random.pick([32, 64, 128]);
       const parts = random.between(1, MAX_PARTS);
-      for (const shape of [
-        { rows, norm: true, bias: true },
-        { rows, residual: 'in place' } as const,
-        { rows, norm: true, residual: 'apart', bias: true, softcap: 3 } as const,
-        { rows: 2 * rows, norm: true, gate: 'silu' } as const,
-        { rows: 2 * rows, bias: true, gate: 'gelu_tanh' } as const,
-      ]) {
+      for (const shape of fusedOnMatrices(rows)) {
         const numRows = random.between(1, 150);
         const made = linearCase(
           { format: 'w4', integer, cols, numRows, groupSize, strided: true, ...shape },
@@ -54,7 +48,7 @@ for (const [name, tile] of Object.entries(INTEGER_TILES))
         await checkLinear(
           test,
           made,
-          gemmInteger(gpu, made.call, room(made), { tile, parts: shape.gate ? 1 : parts }),
+          gemmInteger(gpu, made.call, room(made), { tile, parts: 'gate' in shape ? 1 : parts }),
         );
       }
     },

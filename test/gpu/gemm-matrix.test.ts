@@ -1,6 +1,6 @@
 import { gemmMatrix, MATRIX_TILES, matrixTile } from '../../src/kernels/gemm-matrix';
 import { gpuTest } from './harness';
-import { checkLinear, linearCase } from './linear-case';
+import { checkLinear, fusedOnMatrices, linearCase } from './linear-case';
 
 const FORMATS = ['w4', 'w8', 'w16'] as const;
 const hasMatrices = ({ matrices }: { readonly matrices: boolean }) => matrices;
@@ -29,13 +29,7 @@ for (const [name, tile] of Object.entries(MATRIX_TILES))
       const { gpu, random } = test;
       const cols = 4 * random.between(40, 120);
       const rows = random.between(5, 150);
-      for (const shape of [
-        { rows, norm: true, bias: true },
-        { rows, residual: 'in place' } as const,
-        { rows, norm: true, residual: 'apart', bias: true, softcap: 3 } as const,
-        { rows: 2 * rows, norm: true, gate: 'silu' } as const,
-        { rows: 2 * rows, bias: true, gate: 'gelu_tanh' } as const,
-      ]) {
+      for (const shape of fusedOnMatrices(rows)) {
         const numRows = random.between(17, 150);
         const made = linearCase({ format: 'w4', cols, numRows, strided: true, ...shape }, random);
         await checkLinear(test, made, gemmMatrix(gpu, made.call, made.halvesAt, tile));

@@ -1,6 +1,6 @@
 import { type GemvRowsTile, gemvRows, gemvRowsTile } from '../../src/kernels/gemv-rows';
 import { gpuTest } from './harness';
-import { checkLinear, linearCase } from './linear-case';
+import { checkLinear, fusedWithFew, linearCase } from './linear-case';
 
 const INTEGER = { format: 'w4', integer: 'units' } as const;
 
@@ -22,15 +22,8 @@ gpuTest('gemv_rows fused', async (test) => {
     const cols = 4 * random.between(40, 120);
     const rows = random.between(5, 60);
     const all = { ...INTEGER, cols, numRows, strided: true } as const;
-    for (const shape of [
-      { ...all, rows, norm: true, bias: true },
-      { ...all, rows, residual: 'in place' } as const,
-      { ...all, rows, residual: 'apart', bias: true } as const,
-      { ...all, rows, norm: true, outScale: 0.25, softcap: 3 },
-      { ...all, rows: 2 * rows, norm: true, gate: 'silu' } as const,
-      { ...all, rows: 2 * rows, bias: true, gate: 'gelu_tanh' } as const,
-    ]) {
-      const made = linearCase(shape, random);
+    for (const shape of fusedWithFew(rows)) {
+      const made = linearCase({ ...all, ...shape }, random);
       await checkLinear(test, made, gemvRows(gpu, made.call, made.halvesAt));
     }
   }

@@ -1,6 +1,6 @@
 import { type GemvTile, gemv, gemvTile } from '../../src/kernels/gemv';
 import { type GpuTest, gpuTest } from './harness';
-import { checkLinear, type LinearCase, linearCase } from './linear-case';
+import { checkLinear, fusedWithFew, type LinearCase, linearCase } from './linear-case';
 
 const FORMATS = [
   { format: 'w4', integer: false },
@@ -42,15 +42,8 @@ for (const { format, integer } of FORMATS)
       const cols = 4 * random.between(40, 120);
       const rows = random.between(5, 60);
       const all = { format, ...units(integer), cols, numRows, strided: true } as const;
-      for (const shape of [
-        { ...all, rows, norm: true, bias: true },
-        { ...all, rows, residual: 'in place' } as const,
-        { ...all, rows, residual: 'apart', bias: true } as const,
-        { ...all, rows, norm: true, outScale: 0.25, softcap: 3 },
-        { ...all, rows: 2 * rows, norm: true, gate: 'silu' } as const,
-        { ...all, rows: 2 * rows, bias: true, gate: 'gelu_tanh' } as const,
-      ]) {
-        const made = linearCase(shape, random);
+      for (const shape of fusedWithFew(rows)) {
+        const made = linearCase({ ...all, ...shape }, random);
         await checkLinear(test, made, dispatch(test, made));
       }
     }

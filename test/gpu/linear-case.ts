@@ -56,6 +56,29 @@ function preparedFloats(cols: number): number {
   return Math.max(integerFloats(cols), stagedFloats(cols));
 }
 
+/** Everything that the kernels for few rows fuse with a product. */
+export function fusedWithFew(rows: number) {
+  return [
+    { rows, norm: true, bias: true },
+    { rows, residual: 'in place' },
+    { rows, residual: 'apart', bias: true },
+    { rows, norm: true, outScale: 0.25, softcap: 3 },
+    { rows: 2 * rows, norm: true, gate: 'silu' },
+    { rows: 2 * rows, bias: true, gate: 'gelu_tanh' },
+  ] as const satisfies readonly (Partial<LinearShape> & { readonly rows: number })[];
+}
+
+/** Everything that those on matrix units do. */
+export function fusedOnMatrices(rows: number) {
+  return [
+    { rows, norm: true, bias: true },
+    { rows, residual: 'in place' },
+    { rows, norm: true, residual: 'apart', bias: true, softcap: 3 },
+    { rows: 2 * rows, norm: true, gate: 'silu' },
+    { rows: 2 * rows, bias: true, gate: 'gelu_tanh' },
+  ] as const satisfies readonly (Partial<LinearShape> & { readonly rows: number })[];
+}
+
 /** Everything random but the shape; whatever is no operand is NaN, in the slab too. */
 export function linearCase(shape: LinearShape, random: Random): LinearCase {
   const { format, rows, cols, numRows, gate, residual } = shape;

@@ -147,7 +147,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     onByteMatrices: true,
   },
   integer_rows: {
-    edit: ['x4(from_row, octet * 8u + 4u)', 'x4(0u, octet * 8u + 4u)'],
+    edit: ['x4(row, octet * 8u + 4u)', 'x4(0u, octet * 8u + 4u)'],
     what: 'a matrix product of several rows',
     onByteMatrices: true,
   },

@@ -1,0 +1,55 @@
+import type { Gpu } from '../gpu/device';
+import type { Dispatch } from '../gpu/dispatch';
+import type { ShaderProgram } from '../gpu/pipeline';
+import { type Defines, packParams } from '../gpu/shader';
+import { FORMAT_BITS } from '../weights/packed-tensor';
+import type { LinearCall } from './linear-call';
+import { STEP_BINDINGS } from './step-bindings';
+
+const PARAMS = {
+  num_rows: 'u32',
+  in_at: 'u32',
+  in_stride: 'u32',
+  out_at: 'u32',
+  norm_at: 'u32',
+  eps: 'f32',
+} as const;
+
+const MAX_THREADS = 256;
+
+/** A kernel that brings activations into the form that a linear's product takes (shaders/shared/normed_row.wgsl). */
+export function preparation(name: string, source: string): ShaderProgram {
+  return { name, source, params: PARAMS, bindings: STEP_BINDINGS };
+}
+
+/** The activations of a linear, normed where it asks for that, in another form at float `outAt` of scratch. */
+export function prepareRows(
+  gpu: Gpu,
+  program: ShaderProgram,
+  call: LinearCall,
+  outAt: number,
+  defines: Defines,
+): Dispatch {
+  const { weight, numRows, norm } = call;
+  let lanes = 32;
+  while (lanes < MAX_THREADS && lanes * 8 < weight.cols) lanes *= 2;
+  const pipeline = gpu.pipelines.request(program, {
+    ...gpu.defines,
+    BITS: FORMAT_BITS[weight.format],
+    K: weight.cols,
+    PADDED_K: weight.paddedCols,
+    NORM: norm !== undefined,
+    LANES: lanes,
+    WG_SIZE: MAX_THREADS,
+    ...defines,
+  });
+  const params = packParams(PARAMS, {
+    num_rows: numRows,
+    in_at: call.inAt / 4,
+    in_stride: (call.inStride ?? weight.cols) / 4,
+    out_at: outAt / 4,
+    norm_at: (norm?.weight.byteOffset ?? 0) / 16,
+    eps: norm?.eps ?? 0,
+  });
+  return { pipeline, params, workgroups: [Math.ceil(numRows / (MAX_THREADS / lanes)), 1, 1] };
+}
