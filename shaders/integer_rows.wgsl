@@ -31,29 +31,23 @@ fn group_sum(value: f32) -> f32 {
 }
 
 fn put_octet(row: u32, octet: u32, x: Floats8) {
-  let top = group_max(max(largest(x.a), largest(x.b)));
-  let scale = top / 32512.0;
-  let inverse = select(0.0, 32512.0 / max(top, 1.0e-30), top > 1.0e-30);
-  let p = with_rounder(x.a, inverse);
-  let q = with_rounder(x.b, inverse);
-  let both = p + q;
-  let whole = (both.x + both.y) + (both.z + both.w) - 8u * ROUNDER_BITS;
-  let sum = group_sum(f32(bitcast<i32>(whole)));
+  let q = rounded(x, group_max(largest(x)));
+  let sum = group_sum(q.sum);
   if (row >= params.num_rows || octet >= OCTETS) {
     return;
   }
   if (octet * 8u < PADDED_K) {
 #if BITS == 4
-    let first = bytes(vec4<u32>(p.xz, q.xz));
-    let other = bytes(vec4<u32>(p.yw, q.yw));
+    let octet_bytes = even_odd_bytes(q);
 #else
-    let first = bytes(p);
-    let other = bytes(q);
+    let first = bytes(q.a);
+    let other = bytes(q.b);
+    let octet_bytes = vec4<u32>(first.x, other.x, first.y, other.y);
 #endif
-    scratch[params.out_at + row * OUT_STRIDE + octet] = vec4<u32>(first.x, other.x, first.y, other.y);
+    scratch[params.out_at + row * OUT_STRIDE + octet] = octet_bytes;
   }
   if (octet % GROUP_LANES == 0u) {
-    put_scale(row * GROUPS + octet / GROUP_LANES, vec2<f32>(scale, scale * sum));
+    put_scale(row * GROUPS + octet / GROUP_LANES, vec2<f32>(q.scale, q.scale * sum));
   }
 }
 

@@ -14,20 +14,12 @@ var<workgroup> staged: array<array<vec4<u32>, 5>, STAGED_UNITS>;
 
 // Quantises octet `octet` of a unit, four neighbouring threads a unit. All threads call; those with `stores` write.
 fn stage_octet(unit: u32, octet: u32, stores: bool, x: Floats8, index: u32) {
-  let top = quad_max(max(largest(x.a), largest(x.b)), index);
-  let scale = top / 32512.0;
-  let inverse = select(0.0, 32512.0 / max(top, 1.0e-30), top > 1.0e-30);
-  let a = with_rounder(x.a, inverse);
-  let b = with_rounder(x.b, inverse);
-  let both = a + b;
-  let whole = (both.x + both.y) + (both.z + both.w) - 8u * ROUNDER_BITS;
-  let sum = quad_sum(f32(bitcast<i32>(whole)), index);
+  let q = rounded(x, quad_max(largest(x), index));
+  let sum = quad_sum(q.sum, index);
   if (stores) {
-    let even = bytes(vec4<u32>(a.xz, b.xz));
-    let odd = bytes(vec4<u32>(a.yw, b.yw));
-    staged[unit][octet] = vec4<u32>(even.x, odd.x, even.y, odd.y);
+    staged[unit][octet] = even_odd_bytes(q);
     if (octet == 0u) {
-      staged[unit][4] = vec4<u32>(bitcast<u32>(scale), bitcast<u32>(scale * sum), 0u, 0u);
+      staged[unit][4] = vec4<u32>(bitcast<u32>(q.scale), bitcast<u32>(q.scale * sum), 0u, 0u);
     }
   }
 }
