@@ -133,7 +133,7 @@ describe('Engine, with keys that depend on the length', () => {
           numHit += stats.prefixHitTokens;
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 300 },
     );
     expect(numPreemptions).toBeGreaterThan(50);
     expect(numHit).toBeGreaterThan(200);
