@@ -81,6 +81,12 @@ export class ChatPage {
     await this.box.press('Enter');
   }
 
+  /** Opens the newest chat of the list whose title has `words`. */
+  async openChat(words: string): Promise<void> {
+    await this.page.locator('.history-title').filter({ hasText: words }).first().click();
+    await expect(this.questions.first()).toContainText(words);
+  }
+
   /** Opens the model picker at one of its parts. */
   async openPicker(view: 'My models' | 'Catalog' | 'Storage'): Promise<void> {
     await this.modelPicker.click();

@@ -128,7 +128,7 @@ test.describe
       await expect(chat.questions).toHaveText([/dragon/]);
       expect((await chat.lastWords()).length).toBeGreaterThan(before.length);
       await chat.stopButton.click();
-      await page.locator('.history-title').filter({ hasText: '27 + 15' }).first().click();
+      await chat.openChat('27 + 15');
       expect(await chat.answer()).toBe('27 + 15 = 42.');
     });
 
@@ -175,7 +175,7 @@ test.describe
       test.info().annotations.push({ type: 'second visit', description: `ready after ${seconds} s` });
       console.log(`second visit: ready after ${seconds} s`);
       expect(chat.requests.filter((request) => request.url().includes('.safetensors'))).toEqual([]);
-      await chat.page.locator('.history-title').filter({ hasText: '27 + 15' }).first().click();
+      await chat.openChat('27 + 15');
       await chat.ask('Hi!');
       // of the four turns before this one
       await expect(chat.answers.last().locator('.numbers')).toContainText(

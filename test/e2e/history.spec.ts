@@ -50,6 +50,29 @@ test('chats are listed by date, opened, renamed, pinned, and still there after a
   await expect(page.locator('.answer').last()).toContainText('Nothing more about Names');
 });
 
+test('what is sent while a chat is being opened is said at its end', async ({ page }) => {
+  // reading a chat looks at the locks of other tabs: here it takes a second
+  await page.addInitScript(() => {
+    const query = navigator.locks.query.bind(navigator.locks);
+    navigator.locks.query = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      return query();
+    };
+  });
+  await page.reload();
+  const chat = new ChatPage(page);
+  await item(page, 'Why is the sky blue?').click();
+  await chat.send('And what else?');
+  await expect(chat.questions).toHaveCount(0);
+  await expect(chat.questions).toHaveText(['Why is the sky blue?', 'And what else?', 'And what else?']);
+  // the same before the list is there, in the chat that was open
+  await page.reload();
+  await chat.send('And then?');
+  await expect(chat.questions.last()).toHaveText('And then?');
+  await expect(chat.questions).toHaveCount(4);
+  expect(await titles(page)).toContain('Why is the sky blue?');
+});
+
 test('branches are switched with the arrows, which keep the focus', async ({ page }) => {
   await item(page, 'Why is the sky blue?').click();
   const before = page.getByRole('button', { name: 'Previous version' });

@@ -12,11 +12,11 @@ import { changeHead, keepMessages } from './archive';
 import { takeAttached } from './attachments';
 import { promptOf } from './chat-prompt';
 import { fitContext } from './context';
-import { generating, isLoaded, messagesOf, openId, pathOf, type Run, runs } from './conversation';
+import { generating, isLoaded, isOpening, messagesOf, openId, pathOf, type Run, runs } from './conversation';
 import { dropModel, engine, modelState } from './engine';
 import { watchStats } from './engine-numbers';
 import { headOf } from './heads';
-import { holdAnswer } from './history';
+import { conversationRead, holdAnswer } from './history';
 import type { Answer, AttachedFile, Message } from './message';
 import { pathTo } from './message-tree';
 import { selectedModel } from './models';
@@ -53,6 +53,10 @@ const isBusy = (conversation: string): boolean => generating.value.has(conversat
 export async function send(text: string): Promise<void> {
   const conversation = openId.value;
   if (text.trim() === '' || isBusy(conversation)) return;
+  if (isOpening.value) {
+    await conversationRead(conversation);
+    if (isBusy(conversation)) throw new Error('an answer began while the chat was being opened');
+  }
   await ask(conversation, text, pathOf(conversation).at(-1)?.id ?? null, takeAttached(conversation));
 }
 

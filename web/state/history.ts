@@ -31,6 +31,15 @@ const LOCK = 'tabmind answer ';
 /** How often an answer of another tab is looked at: that tab may be closed in the middle of it. */
 const WATCH_MS = 3_000;
 
+let listing: Promise<void> = Promise.resolve();
+const readings = new Map<string, Promise<void>>();
+
+/** Waits until a conversation that is being opened has been read: only then has a question its place in it. */
+export async function conversationRead(id: string): Promise<void> {
+  await listing;
+  await readings.get(id);
+}
+
 /** Holds the name of an answer while it streams, so that other tabs know that it is alive. */
 export function holdAnswer(id: string, work: () => Promise<void>): Promise<void> {
   return navigator.locks.request(LOCK + id, work);
@@ -39,10 +48,15 @@ export function holdAnswer(id: string, work: () => Promise<void>): Promise<void>
 /** Reads the list, shows the conversation that was open, and follows what other tabs write. */
 export async function startHistory(): Promise<void> {
   listen((note) => void follow(note));
+  listing = readList();
+  await listing;
+  if (isOpening.value) await openConversation(openId.value);
+}
+
+async function readList(): Promise<void> {
   await finishChanges(store).catch(report);
   await readHeads();
   isListed.value = true;
-  if (isOpening.value) await openConversation(openId.value);
 }
 
 async function readHeads(): Promise<void> {
@@ -88,13 +102,11 @@ export async function openConversation(id: string): Promise<void> {
     isOpening.value = !isLoaded(id) || messagesOf(id).value.size === 0;
   });
   if (!isOpening.value) return;
-  try {
-    await readMessages(id);
-  } catch (thrown) {
-    report(thrown);
-  } finally {
-    if (openId.value === id) isOpening.value = false;
-  }
+  const reading = readMessages(id).catch(report);
+  readings.set(id, reading);
+  await reading;
+  if (readings.get(id) === reading) readings.delete(id);
+  if (openId.value === id) isOpening.value = false;
 }
 
 /** Brings a conversation up to date with the storage. What this tab computes itself it knows better. */
