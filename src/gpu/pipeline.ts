@@ -24,11 +24,28 @@ interface Entry extends PipelineHandle {
   readonly compiled: Promise<void>;
 }
 
+const objectIds = new WeakMap<object, number>();
+let numObjects = 0;
+
+/** A number for an object that does not change, so that keys can name it. */
+export function idOf(object: object): number {
+  let id = objectIds.get(object);
+  if (id === undefined) {
+    id = numObjects++;
+    objectIds.set(object, id);
+  }
+  return id;
+}
+
 /** Compiles every distinct (source, defines) once, all in parallel. */
 export class PipelineCache {
+  /** For tests: defines are put together each time, and must be those of their key. */
+  static checksKeys = false;
+
   readonly #device: GPUDevice;
   readonly #immediates: boolean;
   readonly #entries = new Map<string, Entry>();
+  readonly #byKey = new Map<ShaderProgram, Map<string, PipelineHandle>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly paramsLayout: GPUBindGroupLayout;
 
@@ -67,6 +84,25 @@ export class PipelineCache {
     const entry = this.#compile(program, key, code);
     this.#entries.set(key, entry);
     return entry;
+  }
+
+  /**
+   * The same for calls that come with every layer of a step: `defines` are put together only when the program gets a new
+   * `key`, from which they must follow. Of hundreds of dispatches a step, that would take longer than all the rest.
+   */
+  requestOnce(program: ShaderProgram, key: string, defines: () => Defines): PipelineHandle {
+    let handles = this.#byKey.get(program);
+    if (!handles) {
+      handles = new Map();
+      this.#byKey.set(program, handles);
+    }
+    let handle = handles.get(key);
+    if (!handle) {
+      handle = this.request(program, defines());
+      handles.set(key, handle);
+    } else if (PipelineCache.checksKeys && this.request(program, defines()) !== handle)
+      throw new TabmindError('internal', `${program.name}: "${key}" stands for different defines`);
+    return handle;
   }
 
   /** Waits for everything requested so far. Throws `shader` with the compiler's words. */

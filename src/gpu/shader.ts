@@ -175,14 +175,21 @@ export function packParams<L extends ParamLayout>(
 ): Uint32Array<ArrayBuffer> {
   const names = Object.keys(layout);
   const words = new Uint32Array(names.length);
-  const floats = new Float32Array(words.buffer);
-  for (const [index, name] of names.entries()) {
+  let index = 0;
+  for (const name of names) {
     const value: number | undefined = values[name];
     if (value === undefined || Number.isNaN(value)) throw shaderError(`param ${name} is ${value}`);
-    if (layout[name] === 'f32') floats[index] = value;
-    else words[index] = value;
+    words[index++] = layout[name] === 'f32' ? floatBits(value) : value;
   }
   return words;
+}
+
+const oneFloat = new Float32Array(1);
+const itsBits = new Uint32Array(oneFloat.buffer);
+
+function floatBits(value: number): number {
+  oneFloat[0] = value;
+  return itsBits[0] ?? 0;
 }
 
 function shaderError(message: string): TabmindError {

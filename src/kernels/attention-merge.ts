@@ -34,13 +34,13 @@ export function attentionMerge(gpu: Gpu, call: AttentionMergeCall): Dispatch {
   const { numRows, numHeads, headDim, numSplits } = call;
   if (numSplits < 1 || numSplits > MAX_SPLITS)
     throw new TabmindError('internal', `attention in ${numSplits} splits; at most ${MAX_SPLITS}`);
-  const pipeline = gpu.pipelines.request(PROGRAM, {
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${numHeads} ${headDim}`, () => ({
     ...gpu.defines,
     WG_SIZE: 128,
     LANES: 128,
     HEADS: numHeads,
     HEAD_DIM: headDim,
-  });
+  }));
   const params = packParams(PARAMS, {
     partials_at: call.partialsAt,
     out_at: call.outAt,

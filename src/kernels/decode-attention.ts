@@ -1,11 +1,17 @@
 import source from '../../shaders/decode_attention.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
-import type { ShaderProgram } from '../gpu/pipeline';
+import { idOf, type ShaderProgram } from '../gpu/pipeline';
 import { type Defines, packParams } from '../gpu/shader';
 import { withMerge } from './attention-merge';
 import { headRatio, type KvLayout, kvChunkWords, kvDefines } from './kv-layout';
-import { ROPE_HEAD_PARAMS, type RopeHeadCall, ropeHeadDefines, ropeHeadParams } from './rope-head';
+import {
+  ROPE_HEAD_PARAMS,
+  type RopeHeadCall,
+  ropeHeadDefines,
+  ropeHeadKey,
+  ropeHeadParams,
+} from './rope-head';
 import { STEP_BINDINGS } from './step-bindings';
 import { type StateLayout, stateDefines } from './step-state';
 
@@ -75,7 +81,10 @@ export function decodeAttention(
   const { numRows, numHeads, numSplits, outAt, partialsAt } = call;
   const { headDim, numKvHeads } = layout;
   const headParts = headPartsOf(layout, numHeads);
-  const pipeline = gpu.pipelines.request(PROGRAM, attentionDefines(gpu, state, layout, call, threads));
+  const shape = `${numHeads} ${ropeHeadKey(call)} ${call.softcap > 0} ${threads}`;
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${idOf(state)} ${idOf(layout)} ${shape}`, () =>
+    attentionDefines(gpu, state, layout, call, threads),
+  );
   const params = packParams(PARAMS, {
     ...ropeHeadParams(state, call),
     qkv_at: call.qkvAt,

@@ -6,7 +6,7 @@ import type { ShaderProgram } from '../gpu/pipeline';
 import type { Defines } from '../gpu/shader';
 import { FORMAT_BITS } from '../weights/packed-tensor';
 import { integerGroupCols, integerGroups, integerRows } from './integer-rows';
-import { LINEAR_PARAMS, type LinearCall, linearDefines, linearParams } from './linear-call';
+import { LINEAR_PARAMS, type LinearCall, linearDefines, linearKey, linearParams } from './linear-call';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PROGRAM: ShaderProgram = {
@@ -128,12 +128,13 @@ export function gemmInteger(
   const whole = { ...finished, inAt: scratch.rowsAt, inStride: weight.paddedCols / 2 };
   const isSplit = parts > 1;
   const product = isSplit ? { ...plain(whole), outAt: scratch.partsAt, outStride: partStride(call) } : whole;
-  const pipeline = gpu.pipelines.request(PROGRAM, {
+  const key = `${linearKey(product)} ${tile.tm} ${tile.tn} ${tile.warps} ${tile.shared} ${isSplit}`;
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, key, () => ({
     ...gpu.defines,
     ...linearDefines(product),
     ...tileDefines(product, tile),
     SPLIT: isSplit,
-  });
+  }));
   const [bm, bn] = tileSize(tile);
   const workgroups = [Math.ceil(numRows / bm), Math.ceil(weight.rows / bn), parts] as const;
   const dispatches = [
@@ -150,12 +151,12 @@ function plain({ weight, numRows, inAt, inStride, outAt }: LinearCall & { inStri
 
 function sumParts(gpu: Gpu, call: LinearCall, partsAt: number, parts: number): Dispatch {
   const summed = { ...call, inAt: partsAt, inStride: partStride(call) };
-  const pipeline = gpu.pipelines.request(SUM_PROGRAM, {
+  const pipeline = gpu.pipelines.requestOnce(SUM_PROGRAM, `${linearKey(summed)} ${parts}`, () => ({
     ...gpu.defines,
     ...linearDefines(summed),
     PARTS: parts,
     WG_SIZE: SUM_THREADS,
-  });
+  }));
   const workgroups = [Math.ceil(summed.inStride / 4 / SUM_THREADS), call.numRows, 1] as const;
   return { pipeline, params: linearParams(summed), workgroups };
 }

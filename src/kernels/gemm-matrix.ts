@@ -5,7 +5,7 @@ import type { ShaderProgram } from '../gpu/pipeline';
 import type { Defines } from '../gpu/shader';
 import { FORMAT_BITS } from '../weights/packed-tensor';
 import { halve, halvesFloats } from './halve';
-import { LINEAR_PARAMS, type LinearCall, linearDefines, linearParams } from './linear-call';
+import { LINEAR_PARAMS, type LinearCall, linearDefines, linearKey, linearParams } from './linear-call';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PROGRAM: ShaderProgram = {
@@ -97,11 +97,12 @@ export function gemmMatrix(
   const { numRows, weight } = call;
   const { norm, ...plain } = call;
   const product = { ...plain, inAt: halvesAt, inStride: halvesFloats(weight.cols) };
-  const pipeline = gpu.pipelines.request(PROGRAM, {
+  const key = `${linearKey(product)} ${tile.bm} ${tile.bn} ${tile.bk} ${tile.warps} ${tile.depth}`;
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, key, () => ({
     ...gpu.defines,
     ...linearDefines(product),
     ...tileDefines(product, tile),
-  });
+  }));
   const workgroups = [Math.ceil(numRows / tile.bm), Math.ceil(weight.rows / tile.bn), 1] as const;
   return [halve(gpu, call, halvesAt), { pipeline, params: linearParams(product), workgroups }];
 }

@@ -2,7 +2,7 @@ import source from '../../shaders/gemm.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
-import { LINEAR_PARAMS, type LinearCall, linearDefines, linearParams } from './linear-call';
+import { LINEAR_PARAMS, type LinearCall, linearDefines, linearKey, linearParams } from './linear-call';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PROGRAM: ShaderProgram = { name: 'gemm', source, params: LINEAR_PARAMS, bindings: STEP_BINDINGS };
@@ -37,17 +37,19 @@ const MIN_WORKGROUPS = 128;
  */
 export function gemm(gpu: Gpu, call: LinearCall, tile: GemmTile = gemmTile(gpu, call)): Dispatch[] {
   const { weight, numRows } = call;
-  const pipeline = gpu.pipelines.request(PROGRAM, {
+  const { bm, bn, bk, slices } = tile;
+  const key = `${linearKey(call)} ${bm} ${bn} ${bk} ${slices}`;
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, key, () => ({
     ...gpu.defines,
     ...linearDefines(call),
-    BM: tile.bm,
-    BN: tile.bn,
-    BK: tile.bk,
-    SLICES: tile.slices,
+    BM: bm,
+    BN: bn,
+    BK: bk,
+    SLICES: slices,
     PADDED_K: weight.paddedCols,
-    K_TAIL: weight.cols % tile.bk !== 0,
-  });
-  const workgroups = [Math.ceil(numRows / tile.bm), Math.ceil(weight.rows / tile.bn), 1] as const;
+    K_TAIL: weight.cols % bk !== 0,
+  }));
+  const workgroups = [Math.ceil(numRows / bm), Math.ceil(weight.rows / bn), 1] as const;
   return [{ pipeline, params: linearParams(call), workgroups }];
 }
 

@@ -3,7 +3,14 @@ import { type Gpu, hasMatrixUnits } from '../gpu/device';
 import { type Dispatch, workgroupGrid } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import type { Defines } from '../gpu/shader';
-import { LINEAR_PARAMS, type LinearCall, linearDefines, linearParams, numOutputs } from './linear-call';
+import {
+  LINEAR_PARAMS,
+  type LinearCall,
+  linearDefines,
+  linearKey,
+  linearParams,
+  numOutputs,
+} from './linear-call';
 import { STAGED_UNIT, stagedFloats, stageRows } from './stage-rows';
 import { STEP_BINDINGS } from './step-bindings';
 
@@ -64,7 +71,12 @@ export function gemvRows(
   const product = { ...plain, inAt: stagedAt, inStride: stagedFloats(call.weight.cols) };
   const parts = Math.ceil(call.numRows / tile.rowsAtOnce);
   const defines = tileDefines(gpu, product, tile, Math.ceil(call.numRows / parts));
-  const pipeline = gpu.pipelines.request(PROGRAM, { ...gpu.defines, ...linearDefines(product), ...defines });
+  const cut = Object.values(defines).join(' ');
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${linearKey(product)} ${cut}`, () => ({
+    ...gpu.defines,
+    ...linearDefines(product),
+    ...defines,
+  }));
   const outputs = defines.OUTPUTS * (tile.threads / tile.lanes);
   const workgroups = workgroupGrid(Math.ceil(numOutputs(call) / outputs) * parts);
   return [stageRows(gpu, call, stagedAt), { pipeline, params: linearParams(product), workgroups }];

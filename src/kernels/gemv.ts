@@ -4,7 +4,14 @@ import type { Gpu } from '../gpu/device';
 import { type Dispatch, MAX_WORKGROUPS, workgroupGrid } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { FORMAT_BITS } from '../weights/packed-tensor';
-import { LINEAR_PARAMS, type LinearCall, linearDefines, linearParams, numOutputs } from './linear-call';
+import {
+  LINEAR_PARAMS,
+  type LinearCall,
+  linearDefines,
+  linearKey,
+  linearParams,
+  numOutputs,
+} from './linear-call';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PROGRAM: ShaderProgram = { name: 'gemv', source, params: LINEAR_PARAMS, bindings: STEP_BINDINGS };
@@ -56,22 +63,24 @@ export function gemv(gpu: Gpu, call: LinearCall, tile: GemvTile = gemvTile(gpu, 
   const outputs = gate ? tile.rowsPerThread / 2 : tile.rowsPerThread;
   const numTileUnits = tileUnits(gpu, call, tile);
   const isOneTile = numTileUnits * unit >= weight.cols;
-  const pipeline = gpu.pipelines.request(PROGRAM, {
+  const { lanes, threads, rowsPerThread, depth } = tile;
+  const cut = `${lanes} ${threads} ${rowsPerThread} ${depth} ${tile.integer} ${numTileUnits}`;
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${linearKey(call)} ${numRows} ${cut}`, () => ({
     ...gpu.defines,
     ...linearDefines(call),
     ROWS: numRows,
-    LANES: tile.lanes,
-    WG_SIZE: tile.threads,
-    R: tile.rowsPerThread,
+    LANES: lanes,
+    WG_SIZE: threads,
+    R: rowsPerThread,
     OUTPUTS: outputs,
-    DEPTH: tile.depth,
+    DEPTH: depth,
     INTEGER: isInteger(call, tile),
     UNITS: Math.ceil(weight.cols / unit),
     TILE_UNITS: numTileUnits,
     ONE_TILE: isOneTile,
     STRIDE: weight.paddedCols / unit,
     K_TAIL: weight.cols % 8 !== 0,
-  });
+  }));
   const numSets = Math.ceil(numOutputs(call) / (outputs * (tile.threads / tile.lanes)));
   const workgroups = isOneTile ? Math.min(numSets, tile.maxWorkgroups) : numSets;
   return {

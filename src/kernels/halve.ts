@@ -14,5 +14,5 @@ export function halvesFloats(cols: number): number {
 /** The activations of a linear, normed where it asks for that, as f16 [numRows][paddedCols] at float `outAt` of scratch. */
 export function halve(gpu: Gpu, call: LinearCall, outAt: number): Dispatch {
   const { cols, paddedCols } = call.weight;
-  return prepareRows(gpu, PROGRAM, call, outAt, { K_TAIL: cols !== paddedCols });
+  return prepareRows(gpu, PROGRAM, call, outAt, () => ({ K_TAIL: cols !== paddedCols }));
 }

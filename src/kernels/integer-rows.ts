@@ -31,10 +31,8 @@ export function integerFloats(cols: number): number {
  */
 export function integerRows(gpu: Gpu, call: LinearCall, outAt: number): Dispatch {
   const { weight } = call;
-  const [groupCols, groups] = [integerGroupCols(weight), integerGroups(weight)];
-  return prepareRows(gpu, PROGRAM, call, outAt, {
-    GK: groupCols,
-    GROUPS: groups,
-    K_TAIL: weight.cols !== groups * groupCols,
+  return prepareRows(gpu, PROGRAM, call, outAt, () => {
+    const [groupCols, groups] = [integerGroupCols(weight), integerGroups(weight)];
+    return { GK: groupCols, GROUPS: groups, K_TAIL: weight.cols !== groups * groupCols };
   });
 }

@@ -100,6 +100,13 @@ export function linearDefines(call: LinearCall): Defines {
   };
 }
 
+/** What linearDefines follow from. */
+export function linearKey({ weight, norm, bias, gate, residualAt, softcap = 0 }: LinearCall): string {
+  const { format, cols, groupSize } = weight;
+  const fused = `${norm !== undefined} ${bias !== undefined} ${gate} ${residualAt !== undefined} ${softcap > 0}`;
+  return `${format} ${cols} ${groupSize} ${fused}`;
+}
+
 /** Columns of the output: N, or N / 2 with a gate. */
 export function numOutputs(call: LinearCall): number {
   return call.gate ? call.weight.rows / 2 : call.weight.rows;

@@ -45,14 +45,14 @@ export function permute(gpu: Gpu, call: PermuteCall): Dispatch {
   let lanes = 4;
   while (lanes < MAX_THREADS && lanes * 4 < order.cols) lanes *= 2;
   const threads = Math.max(MIN_THREADS, lanes);
-  const pipeline = gpu.pipelines.request(PROGRAM, {
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${order.cols} ${norm !== undefined}`, () => ({
     ...gpu.defines,
     K: order.cols,
     LANES: lanes,
     WG_SIZE: threads,
     GRID_WIDTH: MAX_WORKGROUPS,
     NORM: norm !== undefined,
-  });
+  }));
   const params = packParams(PARAMS, {
     num_rows: numRows,
     in_at: call.inAt,

@@ -2,7 +2,7 @@ import source from '../../shaders/prefill_attention.wgsl?raw';
 import matrixSource from '../../shaders/prefill_matrix.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
-import type { ShaderProgram } from '../gpu/pipeline';
+import { idOf, type ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
 import { withMerge } from './attention-merge';
 import { type KeyBiasTerms, keyBiasDefines, keyBiasParams } from './key-bias';
@@ -143,7 +143,7 @@ function attendOnMatrices(
 ): Dispatch {
   const { numRows, numHeads, numSplits } = call;
   const ratio = headRatio(layout, numHeads);
-  const pipeline = gpu.pipelines.request(MATRIX_PROGRAM, {
+  const pipeline = gpu.pipelines.requestOnce(MATRIX_PROGRAM, shapeKey(state, layout, call), () => ({
     ...gpu.defines,
     ...stateDefines(state),
     ...kvDefines(layout, ({ 32: 4, 16: 4, 8: 2, 4: 1 } as const)[layout.kvBits], false),
@@ -159,13 +159,20 @@ function attendOnMatrices(
     RATIO: ratio,
     SOFTCAP: call.softcap > 0,
     SPLIT: numSplits > 1,
-  });
+  }));
   const params = packParams(MATRIX_PARAMS, commonParams(call));
   return {
     pipeline,
     params,
     workgroups: [Math.ceil((numRows * ratio) / MATRIX_QUERIES), layout.numKvHeads, numSplits],
   };
+}
+
+/** What the defines of both kernels follow from. */
+function shapeKey(state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): string {
+  const { numHeads, softcap, numSplits, keyBias } = call;
+  const bias = keyBias ? `${keyBias.numPairs} ${keyBias.rope.rotaryDim}` : '';
+  return `${idOf(state)} ${idOf(layout)} ${numHeads} ${softcap > 0} ${numSplits > 1} ${bias}`;
 }
 
 function commonParams(call: PrefillAttentionCall) {
@@ -186,25 +193,24 @@ function commonParams(call: PrefillAttentionCall) {
 function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): Dispatch {
   const { numRows, numHeads, numSplits, keyBias = null } = call;
   const ratio = headRatio(layout, numHeads);
-  const defines = kvDefines(
-    layout,
-    ({ 32: 4, 16: 2, 8: 1, 4: 1 } as const)[layout.kvBits],
-    gpu.math === 'f16',
-  );
-  const memoryBytes = prefillMemoryBytes(layout.headDim, defines.HALF === true, true, keyBias?.numPairs);
-  const pipeline = gpu.pipelines.request(PROGRAM, {
-    ...gpu.defines,
-    ...stateDefines(state),
-    ...defines,
-    WG_SIZE: 128,
-    LANES: 8,
-    PREFILL: true,
-    HEADS: numHeads,
-    RATIO: ratio,
-    RESIDENT: memoryBytes <= gpu.device.limits.maxComputeWorkgroupStorageSize,
-    SOFTCAP: call.softcap > 0,
-    SPLIT: numSplits > 1,
-    ...keyBiasDefines(keyBias),
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, shapeKey(state, layout, call), () => {
+    const chunkWords = ({ 32: 4, 16: 2, 8: 1, 4: 1 } as const)[layout.kvBits];
+    const defines = kvDefines(layout, chunkWords, gpu.math === 'f16');
+    const memoryBytes = prefillMemoryBytes(layout.headDim, defines.HALF === true, true, keyBias?.numPairs);
+    return {
+      ...gpu.defines,
+      ...stateDefines(state),
+      ...defines,
+      WG_SIZE: 128,
+      LANES: 8,
+      PREFILL: true,
+      HEADS: numHeads,
+      RATIO: ratio,
+      RESIDENT: memoryBytes <= gpu.device.limits.maxComputeWorkgroupStorageSize,
+      SOFTCAP: call.softcap > 0,
+      SPLIT: numSplits > 1,
+      ...keyBiasDefines(keyBias),
+    };
   });
   const params = packParams(PARAMS, { ...commonParams(call), ...keyBiasParams(state, keyBias) });
   return {

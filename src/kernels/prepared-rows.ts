@@ -22,27 +22,35 @@ export function preparation(name: string, source: string): ShaderProgram {
   return { name, source, params: PARAMS, bindings: STEP_BINDINGS };
 }
 
-/** The activations of a linear, normed where it asks for that, in another form at float `outAt` of scratch. */
+/**
+ * The activations of a linear, normed where it asks for that, in another form at float `outAt` of scratch. `defines` follow from
+ * the weight's columns and groups.
+ */
 export function prepareRows(
   gpu: Gpu,
   program: ShaderProgram,
   call: LinearCall,
   outAt: number,
-  defines: Defines,
+  defines: () => Defines,
 ): Dispatch {
   const { weight, numRows, norm } = call;
   let lanes = 32;
   while (lanes < MAX_THREADS && lanes * 8 < weight.cols) lanes *= 2;
-  const pipeline = gpu.pipelines.request(program, {
-    ...gpu.defines,
-    BITS: FORMAT_BITS[weight.format],
-    K: weight.cols,
-    PADDED_K: weight.paddedCols,
-    NORM: norm !== undefined,
-    LANES: lanes,
-    WG_SIZE: MAX_THREADS,
-    ...defines,
-  });
+  const { format, cols, groupSize } = weight;
+  const pipeline = gpu.pipelines.requestOnce(
+    program,
+    `${format} ${cols} ${groupSize} ${Boolean(norm)}`,
+    () => ({
+      ...gpu.defines,
+      BITS: FORMAT_BITS[format],
+      K: cols,
+      PADDED_K: weight.paddedCols,
+      NORM: norm !== undefined,
+      LANES: lanes,
+      WG_SIZE: MAX_THREADS,
+      ...defines(),
+    }),
+  );
   const params = packParams(PARAMS, {
     num_rows: numRows,
     in_at: call.inAt / 4,

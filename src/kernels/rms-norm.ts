@@ -58,7 +58,7 @@ export function rmsNorm(gpu: Gpu, call: RmsNormCall): Dispatch {
   let lanes = 4;
   while (lanes < MAX_THREADS && lanes * 4 < cols) lanes *= 2;
   const threads = Math.max(MIN_THREADS, lanes);
-  const pipeline = gpu.pipelines.request(PROGRAM, {
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${cols} ${call.residualAt !== undefined}`, () => ({
     ...gpu.defines,
     K: cols,
     K_TAIL: cols % 4 !== 0,
@@ -66,7 +66,7 @@ export function rmsNorm(gpu: Gpu, call: RmsNormCall): Dispatch {
     WG_SIZE: threads,
     GRID_WIDTH: MAX_WORKGROUPS,
     RESIDUAL: call.residualAt !== undefined,
-  });
+  }));
   const params = packParams(PARAMS, {
     num_rows: numRows,
     in_at: call.inAt / 4,

@@ -1,10 +1,16 @@
 import source from '../../shaders/rope_append.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
-import type { ShaderProgram } from '../gpu/pipeline';
+import { idOf, type ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
 import { type KvLayout, kvDefines } from './kv-layout';
-import { ROPE_HEAD_PARAMS, type RopeHeadCall, ropeHeadDefines, ropeHeadParams } from './rope-head';
+import {
+  ROPE_HEAD_PARAMS,
+  type RopeHeadCall,
+  ropeHeadDefines,
+  ropeHeadKey,
+  ropeHeadParams,
+} from './rope-head';
 import { STEP_BINDINGS } from './step-bindings';
 import { type StateLayout, stateDefines } from './step-state';
 
@@ -33,7 +39,8 @@ export interface RopeAppendCall extends RopeHeadCall {
 /** Norms and rotates q and k of a chunk, scales q in place, quantises k and v into the paged cache at each row's position. */
 export function ropeAppend(gpu: Gpu, state: StateLayout, layout: KvLayout, call: RopeAppendCall): Dispatch {
   const { numRows, numHeads, prefill, keyBias = null } = call;
-  const pipeline = gpu.pipelines.request(PROGRAM, {
+  const key = `${idOf(state)} ${idOf(layout)} ${numHeads} ${ropeHeadKey(call)}`;
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, key, () => ({
     ...gpu.defines,
     ...stateDefines(state),
     ...kvDefines(layout, 1, false),
@@ -42,7 +49,7 @@ export function ropeAppend(gpu: Gpu, state: StateLayout, layout: KvLayout, call:
     LANES: 32,
     HEADS: numHeads,
     PREFILL: true,
-  });
+  }));
   const params = packParams(PARAMS, {
     ...ropeHeadParams(state, call),
     qkv_at: call.qkvAt,

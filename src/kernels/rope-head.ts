@@ -49,6 +49,12 @@ export function ropeHeadDefines({ rope, qkNorm, queryGrowth, keyBias }: RopeHead
   };
 }
 
+/** What ropeHeadDefines follow from. */
+export function ropeHeadKey({ rope, qkNorm, queryGrowth, keyBias }: RopeHeadCall): string {
+  const turned = rope ? `${rope.rotaryDim} ${rope.interleaved}` : '';
+  return `${turned} ${qkNorm?.when} ${Boolean(queryGrowth)} ${keyBias?.numPairs}`;
+}
+
 export function ropeHeadParams(state: StateLayout, call: RopeHeadCall) {
   const { rope, qkNorm, queryGrowth, keyBias } = call;
   return {

@@ -34,7 +34,7 @@ export function stageRows(gpu: Gpu, call: LinearCall, outAt: number): Dispatch {
   const units = Math.ceil(weight.cols / STAGED_UNIT.cols);
   let threads = 32;
   while (threads < (gpu.isSoftware ? SOFTWARE_THREADS : MAX_THREADS) && threads < units * 4) threads *= 2;
-  const pipeline = gpu.pipelines.request(PROGRAM, {
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${weight.cols} ${norm !== undefined}`, () => ({
     ...gpu.defines,
     K: weight.cols,
     K_TAIL: weight.cols % 8 !== 0,
@@ -42,7 +42,7 @@ export function stageRows(gpu: Gpu, call: LinearCall, outAt: number): Dispatch {
     NORM: norm !== undefined,
     LANES: threads,
     WG_SIZE: threads,
-  });
+  }));
   const params = packParams(PARAMS, {
     in_at: call.inAt / 4,
     in_stride: (call.inStride ?? weight.cols) / 4,

@@ -1,5 +1,5 @@
 import type { Gpu } from '../../src/gpu/device';
-import { PipelineCache } from '../../src/gpu/pipeline';
+import { PipelineCache, type ShaderProgram } from '../../src/gpu/pipeline';
 
 type Edits = readonly (readonly [string, string])[];
 
@@ -10,8 +10,10 @@ type Edits = readonly (readonly [string, string])[];
 export function withEdits(gpu: Gpu, kernel: string, edits: Edits): Gpu {
   const { pipelines } = gpu;
   const own = new PipelineCache(editing(gpu.device, kernel, edits), gpu.immediates);
+  const of = ({ name }: ShaderProgram) => (name === kernel ? own : pipelines);
   const changed: Partial<PipelineCache> = {
-    request: (program, defines) => (program.name === kernel ? own : pipelines).request(program, defines),
+    request: (program, defines) => of(program).request(program, defines),
+    requestOnce: (program, key, defines) => of(program).requestOnce(program, key, defines),
     ready: async () => void (await Promise.all([pipelines.ready(), own.ready()])),
   };
   return { ...gpu, pipelines: overlaid(pipelines, changed) };

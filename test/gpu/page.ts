@@ -1,7 +1,10 @@
 import { type Gpu, openGpu } from '../../src/gpu/device';
+import { PipelineCache } from '../../src/gpu/pipeline';
 import { cases, makeTest } from './harness';
 
 import.meta.glob('./*.test.ts', { eager: true });
+
+PipelineCache.checksKeys = true;
 
 export interface CaseResult {
   readonly name: string;

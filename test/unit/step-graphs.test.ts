@@ -1,0 +1,245 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Gpu } from '../../src/gpu/device';
+import { PipelineCache } from '../../src/gpu/pipeline';
+import type { KvPool } from '../../src/kvcache/kv-pool';
+import { kvLayout } from '../../src/kvcache/kv-pool';
+import { WeightTable } from '../../src/layers/forward-context';
+import type { KvBits } from '../../src/model-ref';
+import type { ModelConfig } from '../../src/models/config';
+import { architectureOf, parseModelConfig } from '../../src/models/registry';
+import { KeyBiasTables } from '../../src/runner/key-bias';
+import { RopeTables } from '../../src/runner/rope-tables';
+import { NO_ASKS, StepGraphs } from '../../src/runner/step-graphs';
+import { planStepMemory } from '../../src/runner/step-memory';
+import { RANDOM_SHAPES } from '../../src/weights/random-shapes';
+import { layoutSlabs } from '../../src/weights/slab-layout';
+import { packedTensors } from '../../src/weights/weight-identity';
+
+const FIXTURES = new URL('../fixtures/models/', import.meta.url);
+const ARCHITECTURES = [
+  'ernie4_5',
+  'exaone4',
+  'gemma2',
+  'gemma3-text',
+  'glm4',
+  'granite',
+  'hunyuan-dense',
+  'internlm2',
+  'ministral3',
+  'olmo2',
+  'phi3-longrope',
+  'qwen2',
+  'smollm3',
+];
+/** Whose linears are large enough for every kernel. */
+const SHAPES = ['qwen2.5-1.5b', 'qwen3-0.6b', 'llama-3.1-8b'] as const;
+const TIMEOUT_MS = 60_000;
+const CONTEXT_LENGTH = 4096;
+const MAX_LAYERS = 3;
+const CHUNK_ROWS = [2, 4, 8, 16, 40, 64, 128, 300];
+const DECODE_ROWS = [1, 4, 20];
+
+/** A device that compiles nothing. */
+const device = {
+  limits: {
+    maxComputeWorkgroupStorageSize: 49152,
+    maxComputeInvocationsPerWorkgroup: 1024,
+    maxComputeWorkgroupSizeX: 1024,
+  },
+  createBindGroupLayout: () => ({}),
+  createBindGroup: () => ({}),
+  createPipelineLayout: () => ({}),
+  createShaderModule: () => ({}),
+  createComputePipeline: () => ({}),
+  createComputePipelineAsync: () => Promise.resolve({}),
+} as unknown as GPUDevice;
+
+type Kind = Pick<Gpu, 'matrices' | 'byteMatrices' | 'isSoftware' | 'math' | 'subgroupSize'>;
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  'both kinds of matrices': {
+    math: 'f16',
+    subgroupSize: 32,
+    matrices: true,
+    byteMatrices: true,
+    isSoftware: false,
+  },
+  'matrices of halves': {
+    math: 'f16',
+    subgroupSize: 32,
+    matrices: true,
+    byteMatrices: false,
+    isSoftware: false,
+  },
+  'matrices of bytes': {
+    math: 'f32',
+    subgroupSize: 32,
+    matrices: false,
+    byteMatrices: true,
+    isSoftware: false,
+  },
+  'no matrices': { math: 'f32', subgroupSize: 32, matrices: false, byteMatrices: false, isSoftware: false },
+  'no subgroups': { math: 'f32', subgroupSize: 0, matrices: false, byteMatrices: false, isSoftware: false },
+  software: { math: 'f32', subgroupSize: 4, matrices: false, byteMatrices: false, isSoftware: true },
+};
+
+function gpuOf(kind: Kind): Gpu {
+  const defines = { F16: kind.math === 'f16', SUBGROUP_SIZE: kind.subgroupSize };
+  return {
+    ...kind,
+    device,
+    immediates: true,
+    defines,
+    pipelines: new PipelineCache(device, true),
+  } as unknown as Gpu;
+}
+
+interface Wishes {
+  readonly kvBits?: KvBits;
+  /** Every other linear has its columns in an order of its own. */
+  readonly permuted?: boolean;
+  /** Rotary pairs that layers keep out of their caches, in turn. */
+  readonly biasPairs?: readonly (number | null)[];
+}
+
+function graphsOf(
+  config: ModelConfig,
+  gpu: Gpu,
+  { kvBits = 8, permuted, biasPairs = [null] }: Wishes,
+): StepGraphs {
+  const architecture = architectureOf(config.modelType);
+  const identity = { id: 'test', revision: '', weightBits: 4, headBits: 8, groupSize: 128 } as const;
+  const specs = architecture.weights(config);
+  const forms = Object.fromEntries(
+    specs
+      .filter(({ kind, name }, i) => permuted && kind === 'linear' && name !== 'embed' && i % 2 === 0)
+      .map(({ name }) => [name, { format: 'w4', groupSize: 32, permuted: true } as const]),
+  );
+  const tensors = specs.flatMap((spec) =>
+    packedTensors(spec, identity, forms).map((packed) => ({ packed, group: spec.group })),
+  );
+  const { tensors: placed, slabs } = layoutSlabs(tensors, 2 ** 30);
+  const { numLayers, numKvHeads, headDim } = config;
+  const layout = kvLayout({ numLayers, numKvHeads, headDim, kvBits, blockTokens: 16, numBlocks: 300 });
+  const pool = {
+    layout,
+    slabs: [{}],
+    slabOf: () => 0,
+    layerAt: (layer: number) => layer * layout.layerWords,
+  } as unknown as KvPool;
+  const keyBias = new KeyBiasTables(
+    config,
+    Array.from({ length: numLayers }, (_, layer) => {
+      const numPairs = biasPairs[layer % biasPairs.length] ?? null;
+      const pairs = Array.from({ length: numKvHeads }, () => []);
+      return numPairs === null ? null : { values: new Float32Array(numKvHeads * headDim), pairs, numPairs };
+    }),
+  );
+  const memory = planStepMemory(config, {
+    contextLength: CONTEXT_LENGTH,
+    blockTokens: 16,
+    maxSlots: 32,
+    maxChunkTokens: 512,
+    permutedCols: permuted ? config.intermediateSize : 0,
+    keyBias: { tableWords: keyBias.words.length, rowFloats: keyBias.rowFloats },
+  });
+  return new StepGraphs({
+    ...memory,
+    gpu,
+    config,
+    architecture,
+    pool,
+    keyBias,
+    weights: new WeightTable(new Map(placed.map((tensor) => [tensor.name, tensor]))),
+    slabs: slabs.map(() => ({}) as GPUBuffer),
+    scratch: {} as GPUBuffer,
+    state: {} as GPUBuffer,
+    ropes: new RopeTables(config.ropes),
+  });
+}
+
+/** Chunks of all sizes at both ends of the context, alone and beside decode rows. */
+function buildAll(graphs: StepGraphs): void {
+  const asks = NO_ASKS;
+  for (const numRows of CHUNK_ROWS)
+    for (const decodeRows of [0, ...DECODE_ROWS])
+      for (const startPosition of [0, CONTEXT_LENGTH - numRows]) {
+        const totalTokens = startPosition + numRows;
+        const chunk = { slot: 3, startPosition, numRows, totalTokens, sample: true, verifies: false, asks };
+        const decode = { numRows: decodeRows, position: startPosition, asks };
+        graphs.step(chunk, decodeRows === 0 ? null : decode);
+      }
+  for (const numRows of DECODE_ROWS)
+    for (const position of [0, CONTEXT_LENGTH - 1]) graphs.step(null, { numRows, position, asks });
+}
+
+/** With so few layers that all kinds of them are there. */
+function configOf(text: string): ModelConfig {
+  const config = parseModelConfig(text);
+  return { ...config, numLayers: Math.min(config.numLayers, MAX_LAYERS) };
+}
+const fixture = (name: string) => configOf(readFileSync(new URL(`${name}/config.json`, FIXTURES), 'utf8'));
+
+describe('dispatches of steps', () => {
+  beforeAll(() => {
+    vi.stubGlobal('GPUShaderStage', { COMPUTE: 4 });
+    PipelineCache.checksKeys = true;
+  });
+  afterAll(() => {
+    vi.unstubAllGlobals();
+    PipelineCache.checksKeys = false;
+  });
+
+  describe.each(Object.entries(KINDS))('with %s', (_, kind) => {
+    it(
+      'get the pipelines that their defines ask for, whatever the architecture',
+      () => {
+        const gpu = gpuOf(kind);
+        for (const name of ARCHITECTURES) buildAll(graphsOf(fixture(name), gpu, {}));
+        for (const shape of SHAPES) buildAll(graphsOf(configOf(RANDOM_SHAPES[shape]), gpu, {}));
+      },
+      TIMEOUT_MS,
+    );
+
+    it('also where layers differ in what they keep out of the cache, and in the order of columns', () => {
+      const gpu = gpuOf(kind);
+      for (const kvBits of [32, 16, 8, 4] as const)
+        for (const biasPairs of [
+          [null, 4],
+          [0, 4],
+        ])
+          buildAll(graphsOf(fixture('qwen2'), gpu, { kvBits, biasPairs }));
+      buildAll(graphsOf(fixture('internlm2'), gpu, { permuted: true }));
+    });
+  });
+});
+
+describe('a pipeline that is asked for by a key', () => {
+  const program = { name: 'test', source: '#if A\nx\n#endif', params: {}, bindings: [] } as const;
+
+  it('is the one of its defines, which are put together once', () => {
+    vi.stubGlobal('GPUShaderStage', { COMPUTE: 4 });
+    const cache = new PipelineCache(device, true);
+    const defines = vi.fn(() => ({ A: true }));
+    const handle = cache.requestOnce(program, 'a', defines);
+    expect(cache.requestOnce(program, 'a', defines)).toBe(handle);
+    expect(defines).toHaveBeenCalledTimes(1);
+    expect(cache.request(program, { A: true })).toBe(handle);
+    expect(cache.requestOnce(program, 'b', () => ({ A: false }))).not.toBe(handle);
+    expect(cache.requestOnce({ ...program }, 'a', () => ({ A: false }))).not.toBe(handle);
+    vi.unstubAllGlobals();
+  });
+
+  it('is refused in tests where the key says too little', () => {
+    vi.stubGlobal('GPUShaderStage', { COMPUTE: 4 });
+    PipelineCache.checksKeys = true;
+    const cache = new PipelineCache(device, true);
+    cache.requestOnce(program, 'a', () => ({ A: true }));
+    expect(() => cache.requestOnce(program, 'a', () => ({ A: false }))).toThrow(
+      /stands for different defines/,
+    );
+    PipelineCache.checksKeys = false;
+    vi.unstubAllGlobals();
+  });
+});
