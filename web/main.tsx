@@ -17,7 +17,7 @@ import { obstacle } from './state/capability';
 import { keepOpen } from './state/conversation';
 import { keepDrafts } from './state/drafts';
 import { keepHub } from './state/hub';
-import { keepModels, selectedModel } from './state/models';
+import { selectedModel } from './state/models';
 import { startModel } from './state/offer';
 import { keepSettings } from './state/settings';
 import { guardScripts } from './trusted-types';
@@ -28,7 +28,6 @@ if (root === null) throw new Error('index.html has no #app element to draw the p
 guardScripts();
 watchInstallOffer();
 keepSettings();
-keepModels();
 keepHub();
 keepOpen();
 keepDrafts();

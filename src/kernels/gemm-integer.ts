@@ -80,8 +80,8 @@ const PARTS = [1, 2, 3, 4, 5, 6, 8];
 const SUM_COST = 5;
 
 /**
- * The cut that should be done first (test/bench/NOTES.md, 21). A chunk asks for that of every linear, each time: so nothing is
- * made on the way.
+ * The cut that should be done first (test/bench/NOTES.md, 21). A chunk asks for that of every linear, each time: so next to
+ * nothing is made on the way.
  */
 export function integerCut(call: LinearCall, partFloats: number): IntegerCut {
   const { numRows, weight, gate } = call;

@@ -35,7 +35,7 @@ export interface LinearCall {
   readonly softcap?: number;
 }
 
-/** Scalars of gemv.wgsl and gemm.wgsl; in_at, in_stride, codes_at and norm_at count 16-byte vectors, the rest words. */
+/** Scalars of every product with a weight, and of sum_parts.wgsl; in_at, in_stride, codes_at and norm_at count 16-byte vectors, the rest words. */
 export const LINEAR_PARAMS = {
   codes_at: 'u32',
   scales_at: 'u32',
@@ -57,11 +57,7 @@ export const LINEAR_PARAMS = {
 export function linearParams(call: LinearCall): Uint32Array<ArrayBuffer> {
   const { weight, norm, bias } = call;
   const inStride = call.inStride ?? weight.cols;
-  check(
-    call.inAt % 4 === 0 && inStride % 4 === 0,
-    `${weight.name}: input at ${call.inAt}, stride ${inStride}`,
-  );
-  check(!norm || norm.weight.slab === weight.slab, `${weight.name}: its norm weight is in another slab`);
+  checkInput(call);
   check(!bias || bias.slab === weight.slab, `${weight.name}: its bias is in another slab`);
   check(!call.gate || weight.rows % 2 === 0, `${weight.name}: gate and up have ${weight.rows} rows together`);
   return packParams(LINEAR_PARAMS, {
@@ -83,7 +79,7 @@ export function linearParams(call: LinearCall): Uint32Array<ArrayBuffer> {
   });
 }
 
-/** Defines common to both kernels: the shape along K and what is fused. */
+/** Defines common to them: the shape along K and what is fused. */
 export function linearDefines(call: LinearCall): Defines {
   const { weight } = call;
   return {
@@ -98,6 +94,12 @@ export function linearDefines(call: LinearCall): Defines {
     RESIDUAL: call.residualAt !== undefined,
     SOFTCAP: (call.softcap ?? 0) > 0,
   };
+}
+
+/** Throws `internal` where kernels would read something else than the input and its norm. */
+export function checkInput({ weight, norm, inAt, inStride = weight.cols }: LinearCall): void {
+  check(inAt % 4 === 0 && inStride % 4 === 0, `${weight.name}: input at ${inAt}, stride ${inStride}`);
+  check(!norm || norm.weight.slab === weight.slab, `${weight.name}: its norm weight is in another slab`);
 }
 
 /** What linearDefines follow from. */

@@ -3,7 +3,7 @@ import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { type Defines, packParams } from '../gpu/shader';
 import { FORMAT_BITS } from '../weights/packed-tensor';
-import type { LinearCall } from './linear-call';
+import { checkInput, type LinearCall } from './linear-call';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PARAMS = {
@@ -33,6 +33,7 @@ export function prepareRows(
   outAt: number,
   defines: () => Defines,
 ): Dispatch {
+  checkInput(call);
   const { weight, numRows, norm } = call;
   let lanes = 32;
   while (lanes < MAX_THREADS && lanes * 8 < weight.cols) lanes *= 2;

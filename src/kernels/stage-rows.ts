@@ -3,7 +3,7 @@ import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
-import type { LinearCall } from './linear-call';
+import { checkInput, type LinearCall } from './linear-call';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PARAMS = {
@@ -30,19 +30,24 @@ export function stagedFloats(cols: number): number {
 
 /** The activations of a linear, normed where it asks for that, as units of 16-bit integers [numRows][units] at float `outAt` of scratch. */
 export function stageRows(gpu: Gpu, call: LinearCall, outAt: number): Dispatch {
+  checkInput(call);
   const { weight, numRows, norm } = call;
   const units = Math.ceil(weight.cols / STAGED_UNIT.cols);
   let threads = 32;
   while (threads < (gpu.isSoftware ? SOFTWARE_THREADS : MAX_THREADS) && threads < units * 4) threads *= 2;
-  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${weight.cols} ${norm !== undefined}`, () => ({
-    ...gpu.defines,
-    K: weight.cols,
-    K_TAIL: weight.cols % 8 !== 0,
-    UNITS: units,
-    NORM: norm !== undefined,
-    LANES: threads,
-    WG_SIZE: threads,
-  }));
+  const pipeline = gpu.pipelines.requestOnce(
+    PROGRAM,
+    `${weight.cols} ${norm !== undefined} ${threads}`,
+    () => ({
+      ...gpu.defines,
+      K: weight.cols,
+      K_TAIL: weight.cols % 8 !== 0,
+      UNITS: units,
+      NORM: norm !== undefined,
+      LANES: threads,
+      WG_SIZE: threads,
+    }),
+  );
   const params = packParams(PARAMS, {
     in_at: call.inAt / 4,
     in_stride: (call.inStride ?? weight.cols) / 4,

@@ -16,13 +16,9 @@ import { KeyBiasTables, type LayerKeyBias } from './key-bias';
 import type { ResidentParts } from './resident-layers';
 import { RopeTables } from './rope-tables';
 import { SampleReadback } from './sample-readback';
-import { type Asks, type ChunkPart, NO_ASKS, numSampled, StepGraphs, UNSPLIT_TOKENS } from './step-graphs';
+import { type Asks, type ChunkPart, NO_ASKS, numSampled, StepGraphs } from './step-graphs';
 import { planStepMemory } from './step-memory';
-
-/** Lengths of prompts for which the kernels differ. */
-const OTHER_CHUNKS = [2, 8, 16, 32, 64, 96, 128, 256];
-/** Numbers of decode rows for which the kernels differ. */
-const OTHER_ROWS = [2, 3, 4, 8, 16, 32, 64];
+import { warmShapes } from './warm-shapes';
 
 export interface RunnerOptions {
   readonly gpu: Gpu;
@@ -115,20 +111,11 @@ export class ModelRunner implements StepRunner {
    * A software adapter has one shape for all, and no processor to spare.
    */
   async warmUp(): Promise<void> {
-    const { gpu, contextLength } = this.#options;
-    const ends = gpu.isSoftware ? [0] : [0, contextLength - 1];
-    this.#graphs.request({ chunks: [1, this.maxChunkTokens], positions: ends, rowCounts: [1] });
+    const { gpu } = this.#options;
+    const { first, others } = warmShapes(gpu, this.#options);
+    this.#graphs.request(first);
     await gpu.pipelines.ready();
-    if (gpu.isSoftware) return;
-    const chunks = OTHER_CHUNKS.filter((numRows) => numRows < this.maxChunkTokens);
-    const positions = [UNSPLIT_TOKENS].filter((position) => position < contextLength);
-    this.#graphs.request({ chunks, positions, rowCounts: [1] });
-    this.#graphs.request({ positions: ends, rowCounts: [1], asks: { adjusts: true, reports: false } });
-    this.#graphs.request({ drafts: [2, this.maxVerifiedRows] });
-    this.#graphs.request({
-      positions: ends,
-      rowCounts: OTHER_ROWS.filter((rows) => rows <= this.maxSlots),
-    });
+    for (const shapes of others) this.#graphs.request(shapes);
   }
 
   /** Makes a row ready whose steps are not submitted here. */

@@ -24,7 +24,7 @@ import { dot, normalise, unpackRow } from './self-test-twin';
 /** Rows of the chunk that go through the embedding and the linear. */
 const CHUNK_ROWS = 8;
 const CHECKED_OUTPUTS = 8;
-/** Of K in such a product. */
+/** Of K, in a product on matrix units. */
 const MAX_PARTS = 2;
 /** Part of the spread of a sum that rounding may cost: f32 sums of some thousand terms; f16 factors of 2^-11. */
 const TOLERANCE = { f32: 1e-3, f16: 2e-2 } as const;

@@ -59,6 +59,17 @@ export interface DecodePart {
   readonly asks: Asks;
 }
 
+/** Steps of several shapes. */
+export interface StepShapes {
+  readonly chunks?: readonly (readonly [numRows: number, startPosition: number])[];
+  /** Rows of chunks that verify a draft. */
+  readonly drafts?: readonly number[];
+  /** Decode steps: each position with each number of rows. */
+  readonly positions?: readonly number[];
+  readonly rowCounts?: readonly number[];
+  readonly asks?: Asks;
+}
+
 /** Embedding and layers of a decode step of one row. */
 export interface DecodeLayers {
   push(builder: GraphBuilder, numSplits: number): void;
@@ -76,19 +87,16 @@ export class StepGraphs {
   }
 
   /** Requests the pipelines of steps of these shapes; nothing waits for them. */
-  request(shapes: {
-    readonly chunks?: readonly number[];
-    readonly drafts?: readonly number[];
-    readonly positions?: readonly number[];
-    readonly rowCounts?: readonly number[];
-    readonly asks?: Asks;
-  }): void {
-    const { chunks = [], drafts = [], positions = [], rowCounts = [], asks = NO_ASKS } = shapes;
-    const start = { slot: 0, startPosition: 0, asks };
-    for (const numRows of chunks)
-      this.step({ ...start, numRows, totalTokens: numRows, sample: true, verifies: false }, null);
-    for (const numRows of drafts)
-      this.step({ ...start, numRows, totalTokens: null, sample: false, verifies: true }, null);
+  request({ chunks = [], drafts = [], positions = [], rowCounts = [], asks = NO_ASKS }: StepShapes): void {
+    for (const [numRows, startPosition] of chunks) {
+      const totalTokens = startPosition + numRows;
+      const chunk = { slot: 0, startPosition, numRows, totalTokens, asks };
+      this.step({ ...chunk, sample: true, verifies: false }, null);
+    }
+    for (const numRows of drafts) {
+      const draft = { slot: 0, startPosition: 0, numRows, totalTokens: null, asks };
+      this.step({ ...draft, sample: false, verifies: true }, null);
+    }
     for (const position of positions)
       for (const numRows of rowCounts) this.step(null, { numRows, position, asks });
   }

@@ -50,27 +50,65 @@ test('chats are listed by date, opened, renamed, pinned, and still there after a
   await expect(page.locator('.answer').last()).toContainText('Nothing more about Names');
 });
 
-test('what is sent while a chat is being opened is said at its end', async ({ page }) => {
-  // reading a chat looks at the locks of other tabs: here it takes a second
+/** Chats are read only when `release` is called: reading them looks at the locks of other tabs. */
+async function holdReading(page: Page): Promise<{ readonly release: () => Promise<void> }> {
   await page.addInitScript(() => {
     const query = navigator.locks.query.bind(navigator.locks);
-    navigator.locks.query = async () => {
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
-      return query();
-    };
+    const released = new Promise((resolve) => addEventListener('release', resolve));
+    navigator.locks.query = () => released.then(query);
+  });
+  await page.reload();
+  return { release: () => page.evaluate(() => void dispatchEvent(new Event('release'))) };
+}
+
+test('what is sent while a chat is being opened is said at its end, and stays typed until then', async ({
+  page,
+}) => {
+  const { release } = await holdReading(page);
+  const chat = new ChatPage(page);
+  await item(page, 'Why is the sky blue?').click();
+  await chat.send('Is it?');
+  await chat.box.press('Enter');
+  await chat.box.press('End');
+  await chat.box.pressSequentially(' And more');
+  await expect(chat.questions).toHaveCount(0);
+  await release();
+  await expect(chat.questions).toHaveText(['Why is the sky blue?', 'And what else?', 'Is it?']);
+  await expect(chat.box).toHaveValue(' And more');
+});
+
+test('what is sent before the list of chats is there is said in the chat that was open', async ({ page }) => {
+  await item(page, 'Why is the sky blue?').click();
+  await expect(page.locator('.turn')).toHaveCount(4);
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route('**/assets/chat-parts-*.js', async (route) => {
+    await released;
+    await route.continue();
   });
   await page.reload();
   const chat = new ChatPage(page);
-  await item(page, 'Why is the sky blue?').click();
-  await chat.send('And what else?');
-  await expect(chat.questions).toHaveCount(0);
-  await expect(chat.questions).toHaveText(['Why is the sky blue?', 'And what else?', 'And what else?']);
-  // the same before the list is there, in the chat that was open
-  await page.reload();
-  await chat.send('And then?');
-  await expect(chat.questions.last()).toHaveText('And then?');
-  await expect(chat.questions).toHaveCount(4);
+  await chat.send('Is it?');
+  await expect(chat.box).toHaveValue('');
+  release();
+  await expect(chat.questions).toHaveText(['Why is the sky blue?', 'And what else?', 'Is it?']);
   expect(await titles(page)).toContain('Why is the sky blue?');
+});
+
+test('a chat that is deleted while it is being opened is brought back whole', async ({ page }) => {
+  const { release } = await holdReading(page);
+  await item(page, 'Why is the sky blue?').click();
+  await choose(page, 'Why is the sky blue?', 'Delete');
+  await expect(item(page, 'Why is the sky blue?')).toHaveCount(0);
+  await release();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await expect(page.locator('.turn')).toHaveCount(4);
+  await page.reload();
+  await release();
+  await item(page, 'Why is the sky blue?').click();
+  await expect(page.locator('.turn')).toHaveCount(4);
 });
 
 test('branches are switched with the arrows, which keep the focus', async ({ page }) => {

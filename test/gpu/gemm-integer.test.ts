@@ -42,7 +42,7 @@ for (const [name, tile] of Object.entries(INTEGER_TILES))
       for (const shape of fusedOnMatrices(rows)) {
         const numRows = random.between(1, 150);
         const made = linearCase(
-          { format: 'w4', integer, cols, numRows, groupSize, strided: true, ...shape },
+          { format: random.pick(FORMATS), integer, cols, numRows, groupSize, strided: true, ...shape },
           random,
         );
         await checkLinear(

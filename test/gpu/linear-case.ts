@@ -73,7 +73,7 @@ export function fusedOnMatrices(rows: number) {
   return [
     { rows, norm: true, bias: true },
     { rows, residual: 'in place' },
-    { rows, norm: true, residual: 'apart', bias: true, softcap: 3 },
+    { rows, norm: true, residual: 'apart', bias: true, outScale: 0.25, softcap: 3 },
     { rows: 2 * rows, norm: true, gate: 'silu' },
     { rows: 2 * rows, bias: true, gate: 'gelu_tanh' },
   ] as const satisfies readonly (Partial<LinearShape> & { readonly rows: number })[];

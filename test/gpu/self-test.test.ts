@@ -175,14 +175,18 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 };
 
 for (const [kernel, fault] of Object.entries(FAULTS))
-  gpuTest(`self-test: finds a wrong ${kernel}`, async ({ gpu, random }) => {
-    if ((fault.onMatrices && !gpu.matrices) || (fault.onByteMatrices && !gpu.byteMatrices)) return;
-    const shape = SHAPES[fault.shape ?? 'w4 kv8'] as Shape;
-    const edited = withEdits(gpu, kernel, [fault.edit]);
-    const broken = fault.onPlainGpus ? { ...edited, ...PLAIN_GPU } : edited;
-    const error = await failure(withModel(broken, random, shape, selfTest));
-    assertEqual([error?.code, error?.details.what], ['wrong-arithmetic', fault.what]);
-  });
+  gpuTest(
+    `self-test: finds a wrong ${kernel}`,
+    async ({ gpu, random }) => {
+      const shape = SHAPES[fault.shape ?? 'w4 kv8'] as Shape;
+      const edited = withEdits(gpu, kernel, [fault.edit]);
+      const broken = fault.onPlainGpus ? { ...edited, ...PLAIN_GPU } : edited;
+      const error = await failure(withModel(broken, random, shape, selfTest));
+      assertEqual([error?.code, error?.details.what], ['wrong-arithmetic', fault.what]);
+    },
+    ({ matrices, byteMatrices }) =>
+      (matrices || !fault.onMatrices) && (byteMatrices || !fault.onByteMatrices),
+  );
 
 async function failure(work: Promise<void>): Promise<TabmindError | null> {
   try {

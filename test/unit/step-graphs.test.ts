@@ -12,6 +12,7 @@ import { KeyBiasTables } from '../../src/runner/key-bias';
 import { RopeTables } from '../../src/runner/rope-tables';
 import { NO_ASKS, StepGraphs } from '../../src/runner/step-graphs';
 import { planStepMemory } from '../../src/runner/step-memory';
+import { warmShapes } from '../../src/runner/warm-shapes';
 import { RANDOM_SHAPES } from '../../src/weights/random-shapes';
 import { layoutSlabs } from '../../src/weights/slab-layout';
 import { packedTensors } from '../../src/weights/weight-identity';
@@ -39,6 +40,8 @@ const CONTEXT_LENGTH = 4096;
 const MAX_LAYERS = 3;
 const CHUNK_ROWS = [2, 4, 8, 16, 40, 64, 128, 300];
 const DECODE_ROWS = [1, 4, 20];
+/** At every number of rows at which a kernel may change, and one behind it. */
+const LENGTHS = Array.from({ length: 512 }, (_, i) => i + 1).filter((rows) => rows <= 24 || rows % 16 <= 1);
 
 /** A device that compiles nothing. */
 const device = {
@@ -213,6 +216,60 @@ describe('dispatches of steps', () => {
       buildAll(graphsOf(fixture('internlm2'), gpu, { permuted: true }));
     });
   });
+});
+
+describe('what is compiled ahead', () => {
+  beforeAll(() => {
+    vi.stubGlobal('GPUShaderStage', { COMPUTE: 4 });
+  });
+  afterAll(() => {
+    vi.unstubAllGlobals();
+  });
+
+  const kinds = Object.entries(KINDS).filter(([, { isSoftware }]) => !isSoftware);
+  it.each(kinds)(
+    'with %s is all that chunks and decode rows need',
+    (_, kind) => {
+      const missing = new Set<string>();
+      for (const shape of SHAPES) {
+        const gpu = gpuOf(kind);
+        const graphs = graphsOf(configOf(RANDOM_SHAPES[shape]), gpu, {});
+        const { first, others } = warmShapes(gpu, {
+          contextLength: CONTEXT_LENGTH,
+          maxChunkTokens: 512,
+          maxSlots: 32,
+        });
+        for (const shapes of [first, ...others]) graphs.request(shapes);
+        let { size } = gpu.pipelines;
+        const note = (what: string) => {
+          if (gpu.pipelines.size > size) missing.add(`${shape}: ${what}`);
+          size = gpu.pipelines.size;
+        };
+        for (const numRows of LENGTHS)
+          for (const startPosition of [0, 300, 1000, CONTEXT_LENGTH - numRows]) {
+            const totalTokens = startPosition + numRows;
+            const chunk = {
+              slot: 3,
+              startPosition,
+              numRows,
+              totalTokens,
+              sample: true,
+              verifies: false,
+              asks: NO_ASKS,
+            };
+            graphs.step(chunk, null);
+            note(`${numRows} behind ${startPosition}`);
+          }
+        for (let numRows = 1; numRows <= 32; numRows++)
+          for (const position of [0, 500, CONTEXT_LENGTH - 1]) {
+            graphs.step(null, { numRows, position, asks: NO_ASKS });
+            note(`${numRows} rows at ${position}`);
+          }
+      }
+      expect([...missing]).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
 });
 
 describe('a pipeline that is asked for by a key', () => {

@@ -7,12 +7,15 @@ export interface MessageEditorProps {
   readonly text: string;
   readonly confirm: string;
   readonly hint?: string;
+  /** It cannot be confirmed now. Default false. */
+  readonly isOff?: boolean;
   readonly onConfirm: (text: string) => void;
   readonly onCancel: () => void;
 }
 
 /** A message as a text box. The send key confirms, Esc gives up. */
-export function MessageEditor({ label, text, confirm, hint, onConfirm, onCancel }: MessageEditorProps) {
+export function MessageEditor(props: MessageEditorProps) {
+  const { label, text, confirm, hint, isOff = false, onConfirm, onCancel } = props;
   const box = useRef<HTMLTextAreaElement>(null);
   const [value, setValue] = useState(text);
   useEffect(() => {
@@ -20,7 +23,7 @@ export function MessageEditor({ label, text, confirm, hint, onConfirm, onCancel 
     box.current?.setSelectionRange(text.length, text.length);
   }, []);
   const submit = (): void => {
-    if (value.trim() !== '') onConfirm(value);
+    if (value.trim() !== '' && !isOff) onConfirm(value);
   };
   return (
     <form
@@ -51,7 +54,7 @@ export function MessageEditor({ label, text, confirm, hint, onConfirm, onCancel 
         <button type="button" class="button button-quiet" onClick={onCancel}>
           {chatWords.value.edit.cancel}
         </button>
-        <button type="submit" class="button" disabled={value.trim() === ''}>
+        <button type="submit" class="button" disabled={isOff || value.trim() === ''}>
           {confirm}
         </button>
       </div>

@@ -83,6 +83,7 @@ export function QuestionTurn({ turn }: { readonly turn: Question }) {
           confirm={edit.send}
           hint={edit.hint}
           onCancel={stopEditing}
+          isOff={isAnswering.value}
           onConfirm={(next) => {
             stopEditing();
             focusComposer();
@@ -212,6 +213,7 @@ export function AnswerTurn({ turn }: { readonly turn: Answer }) {
           label={edit.answer}
           text={turn.text.value}
           confirm={edit.save}
+          isOff={isRunning(state)}
           onCancel={stopEditing}
           onConfirm={(text) => {
             rewriteAnswer(openId.value, turn, text);
@@ -222,7 +224,7 @@ export function AnswerTurn({ turn }: { readonly turn: Answer }) {
         <AnswerBody turn={turn} />
       )}
       <BeforeFirstToken turn={turn} />
-      {state.status === 'failed' && <ErrorCard error={state.error} />}
+      {state.status === 'failed' && !isEditing && <ErrorCard error={state.error} />}
       {!isEditing && <AnswerFoot turn={turn} />}
     </article>
   );

@@ -9,10 +9,10 @@ import {
 import { words } from '../i18n/locale';
 import { announce } from './announcement';
 import { changeHead, keepMessages } from './archive';
-import { takeAttached } from './attachments';
+import { attachmentsRead, takeAttached } from './attachments';
 import { promptOf } from './chat-prompt';
 import { fitContext } from './context';
-import { generating, isLoaded, isOpening, messagesOf, openId, pathOf, type Run, runs } from './conversation';
+import { generating, isLoaded, messagesOf, openId, pathOf, type Run, runs } from './conversation';
 import { dropModel, engine, modelState } from './engine';
 import { watchStats } from './engine-numbers';
 import { headOf } from './heads';
@@ -49,14 +49,14 @@ const TEXT_IS_SOUND: ReadonlySet<ErrorCode> = new Set([
 
 const isBusy = (conversation: string): boolean => generating.value.has(conversation);
 
-/** Sends `text` in the open conversation, with the files that are attached, and streams the answer under it; not while one is under way there. */
-export async function send(text: string): Promise<void> {
-  const conversation = openId.value;
-  if (text.trim() === '' || isBusy(conversation)) return;
-  if (isOpening.value) {
-    await conversationRead(conversation);
-    if (isBusy(conversation)) throw new Error('an answer began while the chat was being opened');
-  }
+/**
+ * Says `text` at the end of a conversation, with the files that are attached, and streams the answer under it. Rejects, before
+ * `onSaid`, while an answer is under way there, and where the conversation cannot be read.
+ */
+export async function send(conversation: string, text: string, onSaid = () => {}): Promise<void> {
+  await Promise.all([conversationRead(conversation), attachmentsRead(conversation)]);
+  if (isBusy(conversation)) throw new Error('an answer is under way in this chat');
+  onSaid();
   await ask(conversation, text, pathOf(conversation).at(-1)?.id ?? null, takeAttached(conversation));
 }
 
@@ -154,8 +154,18 @@ function setRun(id: string, run: Run | null): void {
   runs.value = next;
 }
 
-async function run(conversation: string, turn: Answer, isContinued: boolean): Promise<void> {
+/** An answer without a word yet is the work of the model that answers, whichever was chosen when it was asked for. */
+function writtenBy(conversation: string, turn: Answer, model: string): Answer {
+  if (turn.model === model || turn.text.value !== '' || !isLoaded(conversation)) return turn;
+  const known = messagesOf(conversation);
+  const answer = { ...turn, model };
+  if (known.value.has(turn.id)) known.value = new Map(known.value).set(turn.id, answer);
+  return answer;
+}
+
+async function run(conversation: string, asked: Answer, isContinued: boolean): Promise<void> {
   const controller = new AbortController();
+  let turn = asked;
   batch(() => {
     turn.state.value = { status: 'waiting' };
     setRun(turn.id, { conversation, controller });
@@ -163,6 +173,7 @@ async function run(conversation: string, turn: Answer, isContinued: boolean): Pr
   await holdAnswer(turn.id, async () => {
     try {
       const info = await whenReady(controller.signal);
+      turn = writtenBy(conversation, turn, info.id);
       turn.state.value = { status: 'answering' };
       announce(words.value.chat.started);
       await stream(conversation, turn, controller, info, isContinued);

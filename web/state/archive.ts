@@ -2,7 +2,8 @@ import { signal } from '@preact/signals';
 import { TabmindError } from '../../src/index';
 import { type MessageRecord, RECORD_VERSION } from '../storage/conversation-record';
 import { ConversationStore } from '../storage/conversation-store';
-import { type Head, type HeadPatch, headOf, putHead } from './heads';
+import { isLoaded, messagesOf } from './conversation';
+import { type Head, type HeadPatch, headOf, heads, putHead } from './heads';
 import type { Message } from './message';
 import { toRecord } from './message-record';
 import { isTemporary } from './temporary';
@@ -30,19 +31,38 @@ export const keepProblem = signal<TabmindError | null>(null);
 /** Writes happen in the order in which they were asked for. */
 const writes = new WorkQueue();
 
+let writesBegun = 0;
+
+/** Changes so far, whether they are in the storage yet or not. */
+export const numWrites = (): number => writesBegun;
+
+interface Refused {
+  readonly conversation: string;
+  readonly again: () => void;
+}
+
 /** Changes that the browser refused to store, in their order. */
-let refused: (() => void)[] = [];
+let refused: readonly Refused[] = [];
+
+/** A conversation is deleted, or brought back: what was refused of it before says nothing any more. */
+function forgetRefused(conversation: string): void {
+  refused = refused.filter((change) => change.conversation !== conversation);
+}
 
 /** Tries to store once more what was refused. */
 export function keepAgain(): void {
-  const again = refused;
+  const changes = refused;
   refused = [];
   keepProblem.value = null;
-  for (const act of again) act();
+  for (const { again } of changes) again();
 }
 
-/** Resolves to whether it was kept; a refusal is shown, and never thrown at the answer that streams. */
-function write(note: Note, act: () => Promise<unknown>): Promise<boolean> {
+/**
+ * Resolves to whether it was kept; a refusal is shown, and never thrown at the answer that streams. What is tried again later
+ * must write what is true then, not what was true when it was refused.
+ */
+function write(note: Note, act: () => Promise<unknown>, isTriedAgain = true): Promise<boolean> {
+  writesBegun++;
   return writes.add(async () => {
     try {
       await act();
@@ -51,7 +71,8 @@ function write(note: Note, act: () => Promise<unknown>): Promise<boolean> {
       return true;
     } catch (thrown) {
       console.warn('tabmind could not keep a change of a chat.', thrown);
-      refused.push(() => void write(note, act));
+      const { conversation } = note;
+      if (isTriedAgain) refused = [...refused, { conversation, again: () => void write(note, act) }];
       keepProblem.value = TabmindError.from(thrown, isQuota(thrown) ? 'quota' : 'storage');
       return false;
     }
@@ -80,22 +101,34 @@ export function changeHead(id: string, patch: HeadPatch): void {
   const whole: Head = { ...headOf(id), ...patch };
   putHead(whole);
   if (whole.leaf === null || isTemporary(id)) return;
-  const record = { ...whole, version: RECORD_VERSION } as const;
   const done = noteChange(id, patch);
-  void write({ kind: 'changed', conversation: id, ids: [] }, () => store.changeHead(record, patch)).then(
-    done,
-  );
+  const fields = Object.keys(patch) as readonly (keyof HeadPatch)[];
+  void write({ kind: 'changed', conversation: id, ids: [] }, async () => {
+    const now = heads.value.get(id);
+    if (now === undefined || now.leaf === null) return;
+    const changed: HeadPatch = Object.fromEntries(fields.map((field) => [field, now[field]]));
+    await store.changeHead({ ...now, version: RECORD_VERSION }, changed);
+  }).then(done);
 }
 
 export function keepMessages(conversation: string, messages: readonly Message[]): void {
   if (isTemporary(conversation)) return;
-  const records = messages.map((message) => toRecord(conversation, message));
-  const ids = records.map(({ id }) => id);
-  void write({ kind: 'changed', conversation, ids }, () => store.putMessages(records));
+  const ids = messages.map(({ id }) => id);
+  void write({ kind: 'changed', conversation, ids }, () =>
+    store.putMessages(present(conversation, ids).map((message) => toRecord(conversation, message))),
+  );
+}
+
+/** Those of `ids` that are still part of a conversation. */
+function present(conversation: string, ids: readonly string[]): readonly Message[] {
+  if (!isLoaded(conversation)) return [];
+  const known = messagesOf(conversation).value;
+  return ids.flatMap((id) => known.get(id) ?? []);
 }
 
 /** Puts back what was deleted: the messages first, for a head without them would show nothing. */
 export function restore(head: Head, records: readonly MessageRecord[]): Promise<boolean> {
+  forgetRefused(head.id);
   const whole = { ...head, version: RECORD_VERSION } as const;
   return write({ kind: 'changed', conversation: head.id }, async () => {
     await store.putMessages(records);
@@ -105,19 +138,26 @@ export function restore(head: Head, records: readonly MessageRecord[]): Promise<
 
 export function dropMessages(conversation: string, ids: readonly string[]): void {
   if (isTemporary(conversation)) return;
-  void write({ kind: 'changed', conversation, ids }, () => store.deleteMessages(conversation, ids));
+  void write({ kind: 'changed', conversation, ids }, () => {
+    const broughtBack = new Set(present(conversation, ids).map(({ id }) => id));
+    return store.deleteMessages(
+      conversation,
+      ids.filter((id) => !broughtBack.has(id)),
+    );
+  });
 }
 
 export function dropConversation(conversation: string): void {
   if (isTemporary(conversation)) return;
+  forgetRefused(conversation);
   void write({ kind: 'deleted', conversation }, () => store.delete(conversation));
 }
 
 export function dropEverything(): Promise<boolean> {
-  return write({ kind: 'all', conversation: '' }, () => store.clear());
+  return write({ kind: 'all', conversation: '' }, () => store.clear(), false);
 }
 
-/** For changes of many conversations at once, such as an import. */
+/** For changes of many conversations at once, such as an import. Who asked is told of a refusal, and may ask again. */
 export function writeAll(act: () => Promise<unknown>): Promise<boolean> {
-  return write({ kind: 'all', conversation: '' }, act);
+  return write({ kind: 'all', conversation: '' }, act, false);
 }

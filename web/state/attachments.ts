@@ -27,10 +27,27 @@ function setAttached(conversation: string, files: readonly AttachedFile[]): void
   attachedTo.value = next;
 }
 
+/** Files that are being read, by conversation. */
+const readings = new Map<string, Promise<void>>();
+
+/** Waits for the files that were chosen for the next message of a conversation. */
+export async function attachmentsRead(conversation: string): Promise<void> {
+  await readings.get(conversation);
+}
+
 /** Reads files as text and puts them beside the message that is being written; a name that is there already is replaced. */
 export async function attachFiles(files: readonly File[]): Promise<void> {
   const conversation = openId.value;
   attachProblem.value = null;
+  const before = readings.get(conversation);
+  const reading = Promise.all([before, attachAll(conversation, files)]).then(() => undefined);
+  const settled = reading.catch(() => undefined);
+  readings.set(conversation, settled);
+  await reading;
+  if (readings.get(conversation) === settled) readings.delete(conversation);
+}
+
+async function attachAll(conversation: string, files: readonly File[]): Promise<void> {
   for (const file of files) {
     const problem = await attach(conversation, file);
     if (problem !== null) attachProblem.value = { kind: problem, name: file.name };

@@ -10,7 +10,8 @@ const NEW = 'new';
 
 const drafts = signal(readLocalRecord(KEY) ?? {});
 
-const keyOfOpen = computed(() => {
+/** Where the draft of the conversation on screen is kept: a new chat has a key of its own from its first message on. */
+export const keyOfOpen = computed(() => {
   const hasName = isOpening.value || openHead.value.leaf !== null || isTemporary(openId.value);
   return hasName ? openId.value : NEW;
 });
@@ -25,6 +26,14 @@ const changed = new Set<string>();
 
 export function setDraft(text: string): void {
   changeDraft(keyOfOpen.value, text);
+}
+
+/** Takes `text`, which is being said in a conversation, out of the draft where it was typed; what was typed since stays. */
+export function draftSent(key: string, conversation: string, text: string): void {
+  const now = drafts.value[key];
+  changeDraft(key, '');
+  if (typeof now === 'string' && now !== text)
+    changeDraft(conversation, now.startsWith(text) ? now.slice(text.length) : now);
 }
 
 /** A conversation that is gone needs no draft. */

@@ -93,6 +93,7 @@ async function runLoad(model: PageModel, controller: AbortController): Promise<v
     if (loading !== controller) return;
     markComplete(model);
     await Promise.all([refreshStats(), refreshCached()]);
+    if (loading !== controller) return;
     modelState.value = { status: 'ready', info };
     announce(words.value.load.ready(modelName(model)));
   } catch (thrown) {

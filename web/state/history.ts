@@ -1,7 +1,7 @@
 import { batch, signal } from '@preact/signals';
 import { TabmindError } from '../../src/index';
 import type { HeadRecord, MessageRecord } from '../storage/conversation-record';
-import { keepProblem, listen, type Note, settled, store } from './archive';
+import { keepProblem, listen, type Note, numWrites, settled, store } from './archive';
 import {
   generating,
   isLoaded,
@@ -31,13 +31,26 @@ const LOCK = 'tabmind answer ';
 /** How often an answer of another tab is looked at: that tab may be closed in the middle of it. */
 const WATCH_MS = 3_000;
 
-let listing: Promise<void> = Promise.resolve();
+let listing: Promise<void> | null = null;
+/** Conversations that are being opened. */
 const readings = new Map<string, Promise<void>>();
 
-/** Waits until a conversation that is being opened has been read: only then has a question its place in it. */
+/** The list, which is read once. */
+const listed = (): Promise<void> => (listing ??= readList());
+
+/** The branch that its head leads to is here. */
+function isRead(id: string): boolean {
+  const { leaf } = headOf(id);
+  return isLoaded(id) && leaf !== null && messagesOf(id).value.has(leaf);
+}
+
+/**
+ * Waits until what is stored of a conversation is here: only then has a question its place in it. Rejects where the storage
+ * cannot be read.
+ */
 export async function conversationRead(id: string): Promise<void> {
-  await listing;
-  await readings.get(id);
+  await listed();
+  if (headOf(id).leaf !== null && !isRead(id)) await (readings.get(id) ?? readMessages(id));
 }
 
 /** Holds the name of an answer while it streams, so that other tabs know that it is alive. */
@@ -48,8 +61,7 @@ export function holdAnswer(id: string, work: () => Promise<void>): Promise<void>
 /** Reads the list, shows the conversation that was open, and follows what other tabs write. */
 export async function startHistory(): Promise<void> {
   listen((note) => void follow(note));
-  listing = readList();
-  await listing;
+  await listed();
   if (isOpening.value) await openConversation(openId.value);
 }
 
@@ -99,23 +111,38 @@ function leafFor({ id, leaf }: Head, stored: string | null): string | null {
 export async function openConversation(id: string): Promise<void> {
   batch(() => {
     openId.value = id;
-    isOpening.value = !isLoaded(id) || messagesOf(id).value.size === 0;
+    isOpening.value = !isRead(id);
   });
-  if (!isOpening.value) return;
-  const reading = readMessages(id).catch(report);
+  if (!isOpening.value) {
+    // its tab may be gone meanwhile
+    if (isElsewhere(id)) await readMessages(id).catch(report);
+    return;
+  }
+  const reading = readMessages(id);
   readings.set(id, reading);
-  await reading;
+  await reading.catch(report);
   if (readings.get(id) === reading) readings.delete(id);
   if (openId.value === id) isOpening.value = false;
+}
+
+/** What `read` finds in the storage when this tab has changed nothing meanwhile: else it would undo that change here. */
+async function upToDate<T>(read: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const before = numWrites();
+    await settled();
+    const found = await read();
+    if (numWrites() === before) return found;
+  }
 }
 
 /** Brings a conversation up to date with the storage. What this tab computes itself it knows better. */
 async function readMessages(id: string): Promise<void> {
   // the storage knows nothing of it
   if (isTemporary(id)) return;
-  await settled();
-  const [{ items }, held] = await Promise.all([store.messages(id), heldAnswers()]);
   const known = messagesOf(id);
+  const [{ items }, held] = await upToDate(() => Promise.all([store.messages(id), heldAnswers()]));
+  // it was deleted meanwhile
+  if (!isLoaded(id) || messagesOf(id) !== known) return;
   batch(() => {
     known.value = merge(id, known.value, items, held);
     const head = headOf(id);
@@ -152,15 +179,20 @@ function merge(
 
 let watching: ReturnType<typeof setTimeout> | null = null;
 
-/** While another tab answers in the open conversation, looks whether that tab is still there. */
-function watch(id: string): void {
-  const isElsewhere = [...messagesOf(id).value.values()].some(
+/** Another tab answers there, as far as is known. */
+function isElsewhere(id: string): boolean {
+  return [...messagesOf(id).value.values()].some(
     (message) => message.role === 'assistant' && message.state.value.status === 'elsewhere',
   );
-  if (!isElsewhere || watching !== null || openId.value !== id) return;
+}
+
+/** While another tab answers in the open conversation, looks whether that tab is still there. */
+function watch(id: string): void {
+  if (watching !== null || openId.value !== id || !isElsewhere(id)) return;
   watching = setTimeout(() => {
     watching = null;
-    readMessages(id).catch(report);
+    const open = openId.value;
+    if (isElsewhere(open)) readMessages(open).catch(report);
   }, WATCH_MS);
 }
 
@@ -168,8 +200,8 @@ async function follow({ kind, conversation }: Note): Promise<void> {
   if (kind === 'deleted') return leave(conversation);
   if (kind === 'all') return readAll();
   try {
-    const record = await store.head(conversation);
     if (isLoaded(conversation)) await readMessages(conversation);
+    const record = await upToDate(() => store.head(conversation));
     if (record !== null) takeHead(record);
   } catch (thrown) {
     report(thrown);

@@ -1,7 +1,7 @@
-import { computed, effect, signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import type { HubPreset, WeightBits } from '../../src/index';
 import { words } from '../i18n/locale';
-import { fieldsOf, readLocalRecord, writeLocalRecord } from '../storage/local-record';
+import { fieldsOf, type LocalRecord, readLocalRecord, writeLocalRecord } from '../storage/local-record';
 
 interface Entry {
   readonly id: string;
@@ -60,10 +60,19 @@ function readEntry(value: unknown): PageModel | null {
 
 const stored = readLocalRecord(KEY) ?? {};
 
+function readEntries({ added }: LocalRecord): readonly PageModel[] {
+  return Array.isArray(added) ? added.flatMap((value) => readEntry(value) ?? []) : [];
+}
+
 /** Models the person added, newest first. */
-export const addedModels = signal<readonly PageModel[]>(
-  Array.isArray(stored.added) ? stored.added.flatMap((value) => readEntry(value) ?? []) : [],
-);
+export const addedModels = signal(readEntries(stored));
+
+/** Changes what is stored now, which another tab may have changed too. */
+function changeAdded(change: (known: readonly PageModel[]) => readonly PageModel[]): void {
+  const now = readLocalRecord(KEY);
+  addedModels.value = change(now === null ? addedModels.value : readEntries(now));
+  keep();
+}
 
 const selectedId = signal(typeof stored.selected === 'string' ? stored.selected : STARTER.id);
 
@@ -76,39 +85,33 @@ export const selectedModel = computed<PageModel>(
 
 export function selectModel(model: PageModel): void {
   selectedId.value = model.id;
+  changeAdded((known) => known);
+}
+
+function keep(): void {
+  writeLocalRecord(KEY, { selected: selectedId.value, added: addedModels.value });
 }
 
 /** One entry for each id: adding it again with another revision, host or bits replaces it. */
 export function addModel(model: PageModel): void {
-  const others = addedModels.value.filter((known) => known.id !== model.id);
-  if (model.id !== STARTER.id) addedModels.value = [model, ...others];
+  if (model.id !== STARTER.id) changeAdded((known) => [model, ...known.filter(({ id }) => id !== model.id)]);
 }
 
 export function markComplete(model: PageModel): void {
-  addedModels.value = addedModels.value.map((known) =>
-    known.id === model.id ? { ...known, isComplete: true } : known,
-  );
+  changeAdded((all) => all.map((known) => (known.id === model.id ? { ...known, isComplete: true } : known)));
 }
 
 /** Its stored weights are gone, at least in part. */
 export function markIncomplete(id: string): void {
-  addedModels.value = addedModels.value.map((known) =>
-    known.id === id ? { ...known, isComplete: false } : known,
-  );
+  changeAdded((all) => all.map((known) => (known.id === id ? { ...known, isComplete: false } : known)));
 }
 
 export function forgetModel(model: PageModel): void {
-  addedModels.value = addedModels.value.filter((known) => known.id !== model.id);
+  changeAdded((all) => all.filter(({ id }) => id !== model.id));
 }
 
 /** The name people see: "tabmind starter", or the last part of the id ("Qwen2.5-0.5B-Instruct"). */
 export function modelName(model: PageModel): string {
   if (model.id === STARTER.id) return words.value.models.starterName;
   return model.id.split('/').at(-1) ?? model.id;
-}
-
-export function keepModels(): () => void {
-  return effect(() => {
-    writeLocalRecord(KEY, { selected: selectedId.value, added: addedModels.value });
-  });
 }

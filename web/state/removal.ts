@@ -7,6 +7,7 @@ import { leave, openConversation } from './history';
 import type { Message } from './message';
 import { toRecord } from './message-record';
 import { indexChildren, leafWithout, subtreeOf } from './message-tree';
+import { isTemporary } from './temporary';
 
 /** Something that was deleted and can be brought back for a while. */
 export interface Removed {
@@ -63,9 +64,11 @@ function bringMessagesBack(conversation: string, gone: readonly Message[], leaf:
 export async function removeConversation(head: Head): Promise<void> {
   stop(head.id);
   await settled();
-  const records = isLoaded(head.id)
-    ? [...messagesOf(head.id).value.values()].map((message) => toRecord(head.id, message))
-    : (await store.messages(head.id)).items;
+  // on screen there may be only a part of it yet
+  const { items } = isTemporary(head.id) ? { items: [] } : await store.messages(head.id);
+  const known = isLoaded(head.id) ? [...messagesOf(head.id).value.values()] : [];
+  const all = [...items, ...known.map((message) => toRecord(head.id, message))];
+  const records = [...new Map(all.map((record) => [record.id, record])).values()];
   const wasOpen = openId.value === head.id;
   leave(head.id);
   dropConversation(head.id);

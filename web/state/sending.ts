@@ -1,20 +1,36 @@
-import { isAnswering } from './conversation';
-import { draft, setDraft } from './drafts';
+import { isAnswering, openId } from './conversation';
+import { draft, draftSent, keyOfOpen } from './drafts';
 
-/** Sends a text in the open conversation. The part of the page that answers is fetched when it is not there yet. */
-export async function sendText(text: string): Promise<void> {
-  const { send } = await import('./answering');
-  await send(text);
+/** Conversations in which a text is about to be said. */
+const sending = new Set<string>();
+
+/**
+ * Sends a text in the open conversation. The part of the page that answers is fetched when it is not there yet; `onSaid` is
+ * called when the text has become a message. Rejects where it has not.
+ */
+export async function sendText(text: string, onSaid = () => {}): Promise<void> {
+  const conversation = openId.value;
+  if (sending.has(conversation)) return;
+  sending.add(conversation);
+  const said = () => {
+    sending.delete(conversation);
+    onSaid();
+  };
+  try {
+    const { send } = await import('./answering');
+    await send(conversation, text, said);
+  } finally {
+    sending.delete(conversation);
+  }
 }
 
-/** Sends what is typed, unless an answer is under way. */
+/** Sends what is typed, unless an answer is under way. It stays typed until it has become a message. */
 export function sendDraft(): void {
   const text = draft.value;
+  const key = keyOfOpen.value;
+  const conversation = openId.value;
   if (text.trim() === '' || isAnswering.value) return;
-  setDraft('');
-  sendText(text).catch((thrown: unknown) => {
-    // nothing was sent, so nothing typed may be lost
-    console.warn('tabmind could not send the message.', thrown);
-    setDraft(text);
-  });
+  sendText(text, () => draftSent(key, conversation, text)).catch((thrown: unknown) =>
+    console.warn('tabmind could not send the message.', thrown),
+  );
 }
