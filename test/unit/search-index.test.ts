@@ -8,9 +8,11 @@ import {
   settled,
   store,
 } from '../../web/state/archive';
+import { messagesOf } from '../../web/state/conversation';
 import { conversationsAsJson } from '../../web/state/export-file';
 import { heads, newHead } from '../../web/state/heads';
 import { importConversations } from '../../web/state/import-file';
+import type { Question } from '../../web/state/message';
 import { type Hit, searchConversations } from '../../web/state/search';
 import { type SearchedStore, SearchIndex } from '../../web/state/search-index';
 import type { MessageRecord } from '../../web/storage/conversation-record';
@@ -33,6 +35,11 @@ const all = [head('a', 'Trees', 2), head('b', 'Needles', 1)];
 const ids = (hits: readonly Hit[]) =>
   hits.map((hit) => [hit.head.id, hit.places.map((place) => place.message)]);
 const search = async (words: string) => ids(await searchConversations(all, words));
+
+function say(conversation: string, message: Question): void {
+  messagesOf(conversation).value = new Map([[message.id, message]]);
+  keepMessages(conversation, [message]);
+}
 
 beforeEach(async () => {
   await dropEverything();
@@ -57,10 +64,10 @@ describe('search', () => {
 
   it('hears of what is written, changed, deleted and imported after the first search', async () => {
     expect(await search('larch')).toEqual([]);
-    keepMessages('b', [{ role: 'user', id: 'm2', parent: 'm1', createdMs: 2, text: 'a larch' }]);
+    say('b', { role: 'user', id: 'm2', parent: 'm1', createdMs: 2, text: 'a larch' });
     await settled();
     expect(await search('larch')).toEqual([['b', ['m2']]]);
-    keepMessages('b', [{ role: 'user', id: 'm2', parent: 'm1', createdMs: 2, text: 'a birch' }]);
+    say('b', { role: 'user', id: 'm2', parent: 'm1', createdMs: 2, text: 'a birch' });
     await settled();
     expect(await search('larch')).toEqual([]);
     heads.value = new Map(all.map((one) => [one.id, one]));

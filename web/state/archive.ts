@@ -111,6 +111,7 @@ export function changeHead(id: string, patch: HeadPatch): void {
   }).then(done);
 }
 
+/** Writes messages of a conversation as they are in it when their turn comes; what it has no longer is left out. */
 export function keepMessages(conversation: string, messages: readonly Message[]): void {
   if (isTemporary(conversation)) return;
   const ids = messages.map(({ id }) => id);
