@@ -25,6 +25,12 @@ async function goOffline(context: BrowserContext): Promise<void> {
   await site.stop();
 }
 
+/** The network is gone, as a new document sees it: Chromium tells it what the machine has, whatever was emulated before. */
+async function stayOffline(context: BrowserContext): Promise<void> {
+  await context.setOffline(false);
+  await context.setOffline(true);
+}
+
 // One visitor, in order: the model is converted once and everything after builds on it.
 test.describe
   .serial('someone who comes back', () => {
@@ -43,6 +49,7 @@ test.describe
       await expect.poll(() => isPrepared(chat.page)).toBe(true);
       await goOffline(context);
       await chat.page.reload();
+      await stayOffline(context);
       await expect(chat.page.locator('.offline-badge')).toHaveText('Offline');
       await chat.ready();
       expect(await chat.ask('What is 27 + 15?')).toBe('27 + 15 = 42.');
@@ -57,6 +64,7 @@ test.describe
       await page.getByRole('button', { name: 'Settings' }).click();
       await page.getByRole('radio', { name: '中文' }).check();
       await expect(page.getByRole('heading', { name: '想聊点什么？' })).toBeVisible();
+      await stayOffline(context);
       await expect(page.locator('.offline-badge')).toHaveText('离线');
       await page.getByRole('radio', { name: 'English' }).check();
       await page.close();
