@@ -60,7 +60,7 @@ const EXPECTED_BYTES = -257 * 32;
 /** Workgroup memory of the largest tiles of gemm_matrix and gemm_integer. */
 const MIN_WORKGROUP_BYTES = 48 * 1024;
 /** Threads of the largest workgroup of gemm_integer. */
-const MIN_THREADS = 512;
+const MIN_BYTE_THREADS = 512;
 
 /** Whether the device multiplies f16 matrices of a subgroup: asked for, compiled, and seen to give the right numbers. */
 export async function hasMatrices(device: GPUDevice): Promise<boolean> {
@@ -68,15 +68,16 @@ export async function hasMatrices(device: GPUDevice): Promise<boolean> {
 }
 
 /** Whether it multiplies matrices of bytes, likewise. */
-export function hasByteMatrices(device: GPUDevice): Promise<boolean> {
-  return gives(device, BYTE_PROBE, EXPECTED_BYTES);
+export async function hasByteMatrices(device: GPUDevice): Promise<boolean> {
+  const { maxComputeInvocationsPerWorkgroup } = device.limits;
+  return (
+    maxComputeInvocationsPerWorkgroup >= MIN_BYTE_THREADS && (await gives(device, BYTE_PROBE, EXPECTED_BYTES))
+  );
 }
 
 async function gives(device: GPUDevice, code: string, expected: number): Promise<boolean> {
   if (!device.features.has('chromium-experimental-subgroup-matrix')) return false;
-  const { maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup } = device.limits;
-  if (maxComputeWorkgroupStorageSize < MIN_WORKGROUP_BYTES) return false;
-  if (maxComputeInvocationsPerWorkgroup < MIN_THREADS) return false;
+  if (device.limits.maxComputeWorkgroupStorageSize < MIN_WORKGROUP_BYTES) return false;
   device.pushErrorScope('validation');
   const result = await multiply(device, code).catch(() => null);
   const error = await device.popErrorScope();

@@ -1,10 +1,10 @@
 import source from '../../shaders/decode_attention.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
-import { idOf, type ShaderProgram } from '../gpu/pipeline';
+import type { ShaderProgram } from '../gpu/pipeline';
 import { type Defines, packParams } from '../gpu/shader';
 import { withMerge } from './attention-merge';
-import { headRatio, type KvLayout, kvChunkWords, kvDefines } from './kv-layout';
+import { headRatio, type KvLayout, kvChunkWords, kvDefines, layoutKey } from './kv-layout';
 import {
   ROPE_HEAD_PARAMS,
   type RopeHeadCall,
@@ -82,7 +82,7 @@ export function decodeAttention(
   const { headDim, numKvHeads } = layout;
   const headParts = headPartsOf(layout, numHeads);
   const shape = `${numHeads} ${ropeHeadKey(call)} ${call.softcap > 0} ${threads}`;
-  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${idOf(state)} ${idOf(layout)} ${shape}`, () =>
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${layoutKey(state, layout)} ${shape}`, () =>
     attentionDefines(gpu, state, layout, call, threads),
   );
   const params = packParams(PARAMS, {

@@ -1,5 +1,7 @@
 import { TabmindError } from '../errors';
+import { idOf } from '../gpu/pipeline';
 import type { Defines } from '../gpu/shader';
+import type { StateLayout } from './step-state';
 
 /** 8 and 4: integer codes with a scale and an offset per token and head; 16: half; 32: float, for verification. */
 export type KvBits = 32 | 16 | 8 | 4;
@@ -86,6 +88,11 @@ export function kvDefines(layout: KvLayout, chunkWords: 1 | 2 | 4, half: boolean
     CHUNK_WORDS: chunkWords,
     HALF: half && layout.kvBits < 16,
   };
+}
+
+/** What stateDefines and kvDefines follow from. */
+export function layoutKey(state: StateLayout, layout: KvLayout): string {
+  return `${idOf(state)} ${idOf(layout)}`;
 }
 
 /** Query heads per kv head. Throws `internal` when the heads do not divide. */

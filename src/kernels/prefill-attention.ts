@@ -2,11 +2,11 @@ import source from '../../shaders/prefill_attention.wgsl?raw';
 import matrixSource from '../../shaders/prefill_matrix.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
-import { idOf, type ShaderProgram } from '../gpu/pipeline';
+import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
 import { withMerge } from './attention-merge';
 import { type KeyBiasTerms, keyBiasDefines, keyBiasParams } from './key-bias';
-import { headRatio, type KvLayout, kvDefines } from './kv-layout';
+import { headRatio, type KvLayout, kvDefines, layoutKey } from './kv-layout';
 import { STEP_BINDINGS } from './step-bindings';
 import { type StateLayout, stateDefines } from './step-state';
 
@@ -172,7 +172,7 @@ function attendOnMatrices(
 function shapeKey(state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): string {
   const { numHeads, softcap, numSplits, keyBias } = call;
   const bias = keyBias ? `${keyBias.numPairs} ${keyBias.rope.rotaryDim}` : '';
-  return `${idOf(state)} ${idOf(layout)} ${numHeads} ${softcap > 0} ${numSplits > 1} ${bias}`;
+  return `${layoutKey(state, layout)} ${numHeads} ${softcap > 0} ${numSplits > 1} ${bias}`;
 }
 
 function commonParams(call: PrefillAttentionCall) {

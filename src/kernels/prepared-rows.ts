@@ -35,12 +35,12 @@ export function prepareRows(
 ): Dispatch {
   checkInput(call);
   const { weight, numRows, norm } = call;
-  let lanes = 32;
-  while (lanes < MAX_THREADS && lanes * 8 < weight.cols) lanes *= 2;
   const { format, cols, groupSize } = weight;
+  let lanes = 32;
+  while (lanes < MAX_THREADS && lanes * 8 < cols) lanes *= 2;
   const pipeline = gpu.pipelines.requestOnce(
     program,
-    `${format} ${cols} ${groupSize} ${Boolean(norm)}`,
+    `${format} ${cols} ${groupSize} ${norm !== undefined}`,
     () => ({
       ...gpu.defines,
       BITS: FORMAT_BITS[format],
@@ -55,7 +55,7 @@ export function prepareRows(
   const params = packParams(PARAMS, {
     num_rows: numRows,
     in_at: call.inAt / 4,
-    in_stride: (call.inStride ?? weight.cols) / 4,
+    in_stride: (call.inStride ?? cols) / 4,
     out_at: outAt / 4,
     norm_at: (norm?.weight.byteOffset ?? 0) / 16,
     eps: norm?.eps ?? 0,

@@ -1,9 +1,9 @@
 import source from '../../shaders/rope_append.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
-import { idOf, type ShaderProgram } from '../gpu/pipeline';
+import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
-import { type KvLayout, kvDefines } from './kv-layout';
+import { type KvLayout, kvDefines, layoutKey } from './kv-layout';
 import {
   ROPE_HEAD_PARAMS,
   type RopeHeadCall,
@@ -39,7 +39,7 @@ export interface RopeAppendCall extends RopeHeadCall {
 /** Norms and rotates q and k of a chunk, scales q in place, quantises k and v into the paged cache at each row's position. */
 export function ropeAppend(gpu: Gpu, state: StateLayout, layout: KvLayout, call: RopeAppendCall): Dispatch {
   const { numRows, numHeads, prefill, keyBias = null } = call;
-  const key = `${idOf(state)} ${idOf(layout)} ${numHeads} ${ropeHeadKey(call)}`;
+  const key = `${layoutKey(state, layout)} ${numHeads} ${ropeHeadKey(call)}`;
   const pipeline = gpu.pipelines.requestOnce(PROGRAM, key, () => ({
     ...gpu.defines,
     ...stateDefines(state),

@@ -107,8 +107,8 @@ export class ModelRunner implements StepRunner {
   }
 
   /**
-   * Compiles what the first prompt and the first tokens need, in parallel, and then begins with what other lengths need.
-   * A software adapter has one shape for all, and no processor to spare.
+   * Compiles what the first prompt and the first tokens need, in parallel, and then begins with what others need
+   * (warmShapes).
    */
   async warmUp(): Promise<void> {
     const { gpu } = this.#options;

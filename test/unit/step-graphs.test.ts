@@ -2,15 +2,14 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Gpu } from '../../src/gpu/device';
 import { PipelineCache } from '../../src/gpu/pipeline';
-import type { KvPool } from '../../src/kvcache/kv-pool';
-import { kvLayout } from '../../src/kvcache/kv-pool';
+import { type KvPool, kvLayout } from '../../src/kvcache/kv-pool';
 import { WeightTable } from '../../src/layers/forward-context';
 import type { KvBits } from '../../src/model-ref';
 import type { ModelConfig } from '../../src/models/config';
 import { architectureOf, parseModelConfig } from '../../src/models/registry';
 import { KeyBiasTables } from '../../src/runner/key-bias';
 import { RopeTables } from '../../src/runner/rope-tables';
-import { NO_ASKS, StepGraphs } from '../../src/runner/step-graphs';
+import { type ChunkPart, NO_ASKS, StepGraphs } from '../../src/runner/step-graphs';
 import { planStepMemory } from '../../src/runner/step-memory';
 import { warmShapes } from '../../src/runner/warm-shapes';
 import { RANDOM_SHAPES } from '../../src/weights/random-shapes';
@@ -162,19 +161,21 @@ function graphsOf(
   });
 }
 
+function chunkOf(numRows: number, startPosition: number): ChunkPart {
+  const totalTokens = startPosition + numRows;
+  return { slot: 3, startPosition, numRows, totalTokens, sample: true, verifies: false, asks: NO_ASKS };
+}
+
 /** Chunks of all sizes at both ends of the context, alone and beside decode rows. */
 function buildAll(graphs: StepGraphs): void {
-  const asks = NO_ASKS;
   for (const numRows of CHUNK_ROWS)
     for (const decodeRows of [0, ...DECODE_ROWS])
       for (const startPosition of [0, CONTEXT_LENGTH - numRows]) {
-        const totalTokens = startPosition + numRows;
-        const chunk = { slot: 3, startPosition, numRows, totalTokens, sample: true, verifies: false, asks };
-        const decode = { numRows: decodeRows, position: startPosition, asks };
-        graphs.step(chunk, decodeRows === 0 ? null : decode);
+        const decode = { numRows: decodeRows, position: startPosition, asks: NO_ASKS };
+        graphs.step(chunkOf(numRows, startPosition), decodeRows === 0 ? null : decode);
       }
   for (const numRows of DECODE_ROWS)
-    for (const position of [0, CONTEXT_LENGTH - 1]) graphs.step(null, { numRows, position, asks });
+    for (const position of [0, CONTEXT_LENGTH - 1]) graphs.step(null, { numRows, position, asks: NO_ASKS });
 }
 
 /** With so few layers that all kinds of them are there. */
@@ -184,13 +185,18 @@ function configOf(text: string): ModelConfig {
 }
 const fixture = (name: string) => configOf(readFileSync(new URL(`${name}/config.json`, FIXTURES), 'utf8'));
 
+beforeAll(() => {
+  vi.stubGlobal('GPUShaderStage', { COMPUTE: 4 });
+});
+afterAll(() => {
+  vi.unstubAllGlobals();
+});
+
 describe('dispatches of steps', () => {
   beforeAll(() => {
-    vi.stubGlobal('GPUShaderStage', { COMPUTE: 4 });
     PipelineCache.checksKeys = true;
   });
   afterAll(() => {
-    vi.unstubAllGlobals();
     PipelineCache.checksKeys = false;
   });
 
@@ -219,13 +225,6 @@ describe('dispatches of steps', () => {
 });
 
 describe('what is compiled ahead', () => {
-  beforeAll(() => {
-    vi.stubGlobal('GPUShaderStage', { COMPUTE: 4 });
-  });
-  afterAll(() => {
-    vi.unstubAllGlobals();
-  });
-
   const kinds = Object.entries(KINDS).filter(([, { isSoftware }]) => !isSoftware);
   it.each(kinds)(
     'with %s is all that chunks and decode rows need',
@@ -247,17 +246,7 @@ describe('what is compiled ahead', () => {
         };
         for (const numRows of LENGTHS)
           for (const startPosition of [0, 300, 1000, CONTEXT_LENGTH - numRows]) {
-            const totalTokens = startPosition + numRows;
-            const chunk = {
-              slot: 3,
-              startPosition,
-              numRows,
-              totalTokens,
-              sample: true,
-              verifies: false,
-              asks: NO_ASKS,
-            };
-            graphs.step(chunk, null);
+            graphs.step(chunkOf(numRows, startPosition), null);
             note(`${numRows} behind ${startPosition}`);
           }
         for (let numRows = 1; numRows <= 32; numRows++)
@@ -276,7 +265,6 @@ describe('a pipeline that is asked for by a key', () => {
   const program = { name: 'test', source: '#if A\nx\n#endif', params: {}, bindings: [] } as const;
 
   it('is the one of its defines, which are put together once', () => {
-    vi.stubGlobal('GPUShaderStage', { COMPUTE: 4 });
     const cache = new PipelineCache(device, true);
     const defines = vi.fn(() => ({ A: true }));
     const handle = cache.requestOnce(program, 'a', defines);
@@ -285,11 +273,9 @@ describe('a pipeline that is asked for by a key', () => {
     expect(cache.request(program, { A: true })).toBe(handle);
     expect(cache.requestOnce(program, 'b', () => ({ A: false }))).not.toBe(handle);
     expect(cache.requestOnce({ ...program }, 'a', () => ({ A: false }))).not.toBe(handle);
-    vi.unstubAllGlobals();
   });
 
   it('is refused in tests where the key says too little', () => {
-    vi.stubGlobal('GPUShaderStage', { COMPUTE: 4 });
     PipelineCache.checksKeys = true;
     const cache = new PipelineCache(device, true);
     cache.requestOnce(program, 'a', () => ({ A: true }));
@@ -297,6 +283,5 @@ describe('a pipeline that is asked for by a key', () => {
       /stands for different defines/,
     );
     PipelineCache.checksKeys = false;
-    vi.unstubAllGlobals();
   });
 });

@@ -12,7 +12,7 @@ import { changeHead, keepMessages } from './archive';
 import { attachmentsRead, takeAttached } from './attachments';
 import { promptOf } from './chat-prompt';
 import { fitContext } from './context';
-import { generating, isLoaded, messagesOf, openId, pathOf, type Run, runs } from './conversation';
+import { generating, knownMessages, messagesOf, openId, pathOf, type Run, runs } from './conversation';
 import { dropModel, engine, modelState } from './engine';
 import { watchStats } from './engine-numbers';
 import { headOf } from './heads';
@@ -54,7 +54,7 @@ const isBusy = (conversation: string): boolean => generating.value.has(conversat
  * `onSaid`, while an answer is under way there, and where the conversation cannot be read.
  */
 export async function send(conversation: string, text: string, onSaid = () => {}): Promise<void> {
-  await Promise.all([conversationRead(conversation), attachmentsRead(conversation)]);
+  await Promise.all([conversationRead(conversation), attachmentsRead()]);
   if (isBusy(conversation)) throw new Error('an answer is under way in this chat');
   onSaid();
   await ask(conversation, text, pathOf(conversation).at(-1)?.id ?? null, takeAttached(conversation));
@@ -143,8 +143,7 @@ async function answer(conversation: string, parent: string): Promise<void> {
 
 /** What was deleted meanwhile must not come back. */
 function keep(conversation: string, turn: Answer): void {
-  if (isLoaded(conversation) && messagesOf(conversation).value.has(turn.id))
-    keepMessages(conversation, [turn]);
+  if (knownMessages(conversation).has(turn.id)) keepMessages(conversation, [turn]);
 }
 
 function setRun(id: string, run: Run | null): void {
@@ -156,10 +155,10 @@ function setRun(id: string, run: Run | null): void {
 
 /** An answer without a word yet is the work of the model that answers, whichever was chosen when it was asked for. */
 function writtenBy(conversation: string, turn: Answer, model: string): Answer {
-  if (turn.model === model || turn.text.value !== '' || !isLoaded(conversation)) return turn;
-  const known = messagesOf(conversation);
+  if (turn.model === model || turn.text.value !== '') return turn;
   const answer = { ...turn, model };
-  if (known.value.has(turn.id)) known.value = new Map(known.value).set(turn.id, answer);
+  const known = knownMessages(conversation);
+  if (known.has(turn.id)) messagesOf(conversation).value = new Map(known).set(turn.id, answer);
   return answer;
 }
 

@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 import { TabmindError } from '../../src/index';
 import { type MessageRecord, RECORD_VERSION } from '../storage/conversation-record';
 import { ConversationStore } from '../storage/conversation-store';
-import { isLoaded, messagesOf } from './conversation';
+import { knownMessages } from './conversation';
 import { type Head, type HeadPatch, headOf, heads, putHead } from './heads';
 import type { Message } from './message';
 import { toRecord } from './message-record';
@@ -59,9 +59,9 @@ export function keepAgain(): void {
 
 /**
  * Resolves to whether it was kept; a refusal is shown, and never thrown at the answer that streams. What is tried again later
- * must write what is true then, not what was true when it was refused.
+ * must write what is true then, not what was true when it was refused. Changes of all conversations are not: who asked is told.
  */
-function write(note: Note, act: () => Promise<unknown>, isTriedAgain = true): Promise<boolean> {
+function write(note: Note, act: () => Promise<unknown>): Promise<boolean> {
   writesBegun++;
   return writes.add(async () => {
     try {
@@ -71,8 +71,8 @@ function write(note: Note, act: () => Promise<unknown>, isTriedAgain = true): Pr
       return true;
     } catch (thrown) {
       console.warn('tabmind could not keep a change of a chat.', thrown);
-      const { conversation } = note;
-      if (isTriedAgain) refused = [...refused, { conversation, again: () => void write(note, act) }];
+      const { kind, conversation } = note;
+      if (kind !== 'all') refused = [...refused, { conversation, again: () => void write(note, act) }];
       keepProblem.value = TabmindError.from(thrown, isQuota(thrown) ? 'quota' : 'storage');
       return false;
     }
@@ -122,8 +122,7 @@ export function keepMessages(conversation: string, messages: readonly Message[])
 
 /** Those of `ids` that are still part of a conversation. */
 function present(conversation: string, ids: readonly string[]): readonly Message[] {
-  if (!isLoaded(conversation)) return [];
-  const known = messagesOf(conversation).value;
+  const known = knownMessages(conversation);
   return ids.flatMap((id) => known.get(id) ?? []);
 }
 
@@ -155,10 +154,10 @@ export function dropConversation(conversation: string): void {
 }
 
 export function dropEverything(): Promise<boolean> {
-  return write({ kind: 'all', conversation: '' }, () => store.clear(), false);
+  return writeAll(() => store.clear());
 }
 
-/** For changes of many conversations at once, such as an import. Who asked is told of a refusal, and may ask again. */
+/** For changes of many conversations at once, such as an import. */
 export function writeAll(act: () => Promise<unknown>): Promise<boolean> {
-  return write({ kind: 'all', conversation: '' }, act, false);
+  return write({ kind: 'all', conversation: '' }, act);
 }

@@ -1,6 +1,7 @@
 import { computed, signal } from '@preact/signals';
 import { openId } from './conversation';
 import type { AttachedFile } from './message';
+import { WorkQueue } from './work-queue';
 
 /** Larger files fill any context, and would stop the page while they are shown. */
 export const MAX_FILE_BYTES = 256 * 1024;
@@ -27,24 +28,16 @@ function setAttached(conversation: string, files: readonly AttachedFile[]): void
   attachedTo.value = next;
 }
 
-/** Files that are being read, by conversation. */
-const readings = new Map<string, Promise<void>>();
+const reading = new WorkQueue();
 
-/** Waits for the files that were chosen for the next message of a conversation. */
-export async function attachmentsRead(conversation: string): Promise<void> {
-  await readings.get(conversation);
-}
+/** Waits for the files that were chosen so far. */
+export const attachmentsRead = (): Promise<void> => reading.settled();
 
 /** Reads files as text and puts them beside the message that is being written; a name that is there already is replaced. */
 export async function attachFiles(files: readonly File[]): Promise<void> {
   const conversation = openId.value;
   attachProblem.value = null;
-  const before = readings.get(conversation);
-  const reading = Promise.all([before, attachAll(conversation, files)]).then(() => undefined);
-  const settled = reading.catch(() => undefined);
-  readings.set(conversation, settled);
-  await reading;
-  if (readings.get(conversation) === settled) readings.delete(conversation);
+  await reading.add(() => attachAll(conversation, files));
 }
 
 async function attachAll(conversation: string, files: readonly File[]): Promise<void> {

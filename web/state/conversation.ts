@@ -35,6 +35,11 @@ export function messagesOf(conversation: string): Signal<Messages> {
   return made;
 }
 
+const NONE: Messages = new Map();
+
+/** The same as they are now; none where this tab has read or made none. */
+export const knownMessages = (conversation: string): Messages => loaded.get(conversation)?.value ?? NONE;
+
 export const isLoaded = (conversation: string): boolean => loaded.has(conversation);
 
 export function unload(conversation: string): void {

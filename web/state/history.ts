@@ -6,6 +6,7 @@ import {
   generating,
   isLoaded,
   isOpening,
+  knownMessages,
   messagesOf,
   newChat,
   openId,
@@ -41,7 +42,7 @@ const listed = (): Promise<void> => (listing ??= readList());
 /** The branch that its head leads to is here. */
 function isRead(id: string): boolean {
   const { leaf } = headOf(id);
-  return isLoaded(id) && leaf !== null && messagesOf(id).value.has(leaf);
+  return leaf !== null && knownMessages(id).has(leaf);
 }
 
 /**
@@ -181,7 +182,7 @@ let watching: ReturnType<typeof setTimeout> | null = null;
 
 /** Another tab answers there, as far as is known. */
 function isElsewhere(id: string): boolean {
-  return [...messagesOf(id).value.values()].some(
+  return [...knownMessages(id).values()].some(
     (message) => message.role === 'assistant' && message.state.value.status === 'elsewhere',
   );
 }

@@ -67,13 +67,6 @@ function readEntries({ added }: LocalRecord): readonly PageModel[] {
 /** Models the person added, newest first. */
 export const addedModels = signal(readEntries(stored));
 
-/** Changes what is stored now, which another tab may have changed too. */
-function changeAdded(change: (known: readonly PageModel[]) => readonly PageModel[]): void {
-  const now = readLocalRecord(KEY);
-  addedModels.value = change(now === null ? addedModels.value : readEntries(now));
-  keep();
-}
-
 const selectedId = signal(typeof stored.selected === 'string' ? stored.selected : STARTER.id);
 
 export const models = computed<readonly PageModel[]>(() => [STARTER, ...addedModels.value]);
@@ -85,29 +78,32 @@ export const selectedModel = computed<PageModel>(
 
 export function selectModel(model: PageModel): void {
   selectedId.value = model.id;
-  changeAdded((known) => known);
+  keep();
 }
 
-function keep(): void {
+/** Stores which model is selected, and what `change` makes of the models stored now, which another tab may have changed. */
+function keep(change = (known: readonly PageModel[]) => known): void {
+  const now = readLocalRecord(KEY);
+  addedModels.value = change(now === null ? addedModels.value : readEntries(now));
   writeLocalRecord(KEY, { selected: selectedId.value, added: addedModels.value });
 }
 
 /** One entry for each id: adding it again with another revision, host or bits replaces it. */
 export function addModel(model: PageModel): void {
-  if (model.id !== STARTER.id) changeAdded((known) => [model, ...known.filter(({ id }) => id !== model.id)]);
+  if (model.id !== STARTER.id) keep((known) => [model, ...known.filter(({ id }) => id !== model.id)]);
 }
 
 export function markComplete(model: PageModel): void {
-  changeAdded((all) => all.map((known) => (known.id === model.id ? { ...known, isComplete: true } : known)));
+  keep((all) => all.map((known) => (known.id === model.id ? { ...known, isComplete: true } : known)));
 }
 
 /** Its stored weights are gone, at least in part. */
 export function markIncomplete(id: string): void {
-  changeAdded((all) => all.map((known) => (known.id === id ? { ...known, isComplete: false } : known)));
+  keep((all) => all.map((known) => (known.id === id ? { ...known, isComplete: false } : known)));
 }
 
 export function forgetModel(model: PageModel): void {
-  changeAdded((all) => all.filter(({ id }) => id !== model.id));
+  keep((all) => all.filter(({ id }) => id !== model.id));
 }
 
 /** The name people see: "tabmind starter", or the last part of the id ("Qwen2.5-0.5B-Instruct"). */

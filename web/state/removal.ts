@@ -1,7 +1,7 @@
 import { batch, signal } from '@preact/signals';
 import type { MessageRecord } from '../storage/conversation-record';
 import { changeHead, dropConversation, dropMessages, keepMessages, restore, settled, store } from './archive';
-import { isLoaded, messagesOf, openId, stop } from './conversation';
+import { knownMessages, messagesOf, openId, stop } from './conversation';
 import { type Head, headOf, putHead } from './heads';
 import { leave, openConversation } from './history';
 import type { Message } from './message';
@@ -66,7 +66,7 @@ export async function removeConversation(head: Head): Promise<void> {
   await settled();
   // on screen there may be only a part of it yet
   const { items } = isTemporary(head.id) ? { items: [] } : await store.messages(head.id);
-  const known = isLoaded(head.id) ? [...messagesOf(head.id).value.values()] : [];
+  const known = [...knownMessages(head.id).values()];
   const all = [...items, ...known.map((message) => toRecord(head.id, message))];
   const records = [...new Map(all.map((record) => [record.id, record])).values()];
   const wasOpen = openId.value === head.id;

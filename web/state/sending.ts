@@ -6,21 +6,22 @@ const sending = new Set<string>();
 
 /**
  * Sends a text in the open conversation. The part of the page that answers is fetched when it is not there yet; `onSaid` is
- * called when the text has become a message. Rejects where it has not.
+ * called when the text has become a message of `conversation`. Rejects where it has not.
  */
-export async function sendText(text: string, onSaid = () => {}): Promise<void> {
+export async function sendText(text: string, onSaid = (_conversation: string) => {}): Promise<void> {
   const conversation = openId.value;
   if (sending.has(conversation)) return;
   sending.add(conversation);
   const said = () => {
     sending.delete(conversation);
-    onSaid();
+    onSaid(conversation);
   };
   try {
     const { send } = await import('./answering');
     await send(conversation, text, said);
-  } finally {
+  } catch (thrown) {
     sending.delete(conversation);
+    throw thrown;
   }
 }
 
@@ -28,9 +29,8 @@ export async function sendText(text: string, onSaid = () => {}): Promise<void> {
 export function sendDraft(): void {
   const text = draft.value;
   const key = keyOfOpen.value;
-  const conversation = openId.value;
   if (text.trim() === '' || isAnswering.value) return;
-  sendText(text, () => draftSent(key, conversation, text)).catch((thrown: unknown) =>
+  sendText(text, (conversation) => draftSent(key, conversation, text)).catch((thrown: unknown) =>
     console.warn('tabmind could not send the message.', thrown),
   );
 }
