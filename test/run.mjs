@@ -12,7 +12,8 @@ const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
 const MODULES = join(REPOSITORY, 'node_modules');
 /** Signals that end the stage as well: it runs in a process group of its own, which they do not reach. */
 const ENDING = ['SIGINT', 'SIGTERM'];
-const STAGE_TIMEOUT_MS = 20 * 60_000;
+/** A stage that says nothing for so long hangs; how long all of it takes depends on the machine. */
+const LONGEST_SILENCE_MS = 10 * 60_000;
 /**
  * Two stages run beside each other: compiling leaves a fifth of two processors idle. Whoever is done takes the next, long
  * ones first, so that both end at about the same time. Whatever is not to be disturbed stands last.
@@ -120,14 +121,15 @@ function runNode(name, args, env) {
     });
     const kill = () => (group ? process.kill(-child.pid, 'SIGKILL') : child.kill('SIGKILL'));
     running.add(kill);
-    let isLate = false;
+    let hangs = false;
     const timer = setTimeout(() => {
-      isLate = true;
+      hangs = true;
       kill();
-    }, STAGE_TIMEOUT_MS);
+    }, LONGEST_SILENCE_MS);
     let output = '';
     let rest = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {
+      timer.refresh();
       output += text;
       rest = showLines(name, text, rest);
     });
@@ -135,7 +137,7 @@ function runNode(name, args, env) {
       clearTimeout(timer);
       running.delete(kill);
       if (rest !== '') showLines(name, '\n', rest);
-      const problem = isLate ? `ended after ${STAGE_TIMEOUT_MS / 60_000} minutes` : `ended by ${signal}`;
+      const problem = hangs ? `said nothing for ${LONGEST_SILENCE_MS / 60_000} minutes` : `ended by ${signal}`;
       done({ output, code, problem: signal === null ? undefined : problem });
     });
   });

@@ -94,7 +94,7 @@ async function forget(id: string) {
   for (const cached of await engine.listCached()) if (cached.id === id) await engine.deleteCached(cached.key);
 }
 
-/** A fresh worker and GPU device for the next folder, so that one that broke cannot spoil the rest. */
+/** A fresh worker and GPU device. */
 function restart() {
   engine.close();
   engine = createEngine();

@@ -32,7 +32,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const weightBits = Number(values.weights.slice(1));
 const kvWidths = values.kv.split(',').map(Number);
 const folders = positionals.map((folder) => resolve(folder));
-const root = values.built ?? (await buildPage(here, 'check'));
+const root = values.built ?? (await buildPage(here, 'check', { beforeWorker: join(here, 'kept-device.ts') }));
 const roots = Object.fromEntries(folders.map((folder, i) => [`/models/${i}/`, folder]));
 const { page, url, close } = await openPage({ root, roots, flags: values['browser-flags'] });
 const options = {
@@ -121,6 +121,7 @@ function checkExpectation(expect, { info, error }) {
       ? `loaded with warnings: ${info.warnings.join(' | ')}`
       : 'loaded';
   return {
+    broken: true,
     ok: fits === true && !unexpected && absent.length === 0,
     lines: [
       `must ${expect.expect} (${expect.code}: ${expect.what})`,
@@ -156,7 +157,8 @@ try {
       console.log(`${result.ok ? 'ok  ' : 'FAIL'} ${name}`);
       for (const line of result.lines) console.log(`       ${line}`);
       results.push({ folder: name, ...result });
-      await call('restart');
+      // Whatever was left of a broken one cannot spoil the rest.
+      if (!result.ok || result.broken) await call('restart');
     }
 } finally {
   await close();

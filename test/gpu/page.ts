@@ -13,6 +13,9 @@ export interface CaseResult {
   readonly ms: number;
 }
 
+/** Of the runner, which shows them while others run. */
+declare function heardGpuResult(result: CaseResult): void;
+
 interface RunOptions {
   /** Substring of the case names to run. */
   readonly filter?: string;
@@ -47,7 +50,9 @@ async function run(options: RunOptions): Promise<{ adapter: unknown; results: Ca
       } catch (thrown) {
         error = thrown instanceof Error ? `${thrown.message} [seed ${options.seed}]` : String(thrown);
       }
-      results.push({ name, variant, error, ms: performance.now() - start });
+      const result = { name, variant, error, ms: performance.now() - start };
+      results.push(result);
+      heardGpuResult(result);
     }
   return { adapter: all[0]?.[1].info, results };
 }

@@ -18,17 +18,25 @@ const { values } = readArguments({
 const root = values.built ?? (await buildPage(fileURLToPath(new URL('.', import.meta.url)), 'gpu'));
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const { page, close } = await openPage({ root, flags: values['browser-flags'] });
+let numRun = 0;
+
+/** Failures, and what was chosen by name; otherwise only how far it has come. */
+function show({ name, variant, error, ms }) {
+  numRun++;
+  if (error || values.filter)
+    console.log(
+      `${error ? 'FAIL' : 'ok  '} ${name} (${variant}, ${ms.toFixed(0)} ms)${error ? `\n     ${error}` : ''}`,
+    );
+  else if (numRun % 20 === 0) console.log(`  ${numRun} ran, the last was ${name} (${variant})`);
+}
+
 try {
   await page.waitForFunction('globalThis.runGpuTests');
+  await page.exposeFunction('heardGpuResult', show);
   const { adapter, results } = await page.evaluate(
     `runGpuTests(${JSON.stringify({ filter: values.filter, seed })})`,
   );
   console.log(`adapter: ${adapter.vendor} ${adapter.architecture} ${adapter.description}, seed ${seed}`);
-  for (const { name, variant, error, ms } of results)
-    if (error || values.filter)
-      console.log(
-        `${error ? 'FAIL' : 'ok  '} ${name} (${variant}, ${ms.toFixed(0)} ms)${error ? `\n     ${error}` : ''}`,
-      );
   const variants = new Map();
   for (const { variant, error } of results) {
     const [passed, failed] = variants.get(variant) ?? [0, 0];
