@@ -8,7 +8,7 @@ import {
 } from '../../src/index';
 import { words } from '../i18n/locale';
 import { announce } from './announcement';
-import { changeHead, keepMessages } from './archive';
+import { changeHead, keepGrown, keepMessages } from './archive';
 import { attachmentsRead, takeAttached } from './attachments';
 import { promptOf } from './chat-prompt';
 import { fitContext } from './context';
@@ -143,7 +143,7 @@ async function answer(conversation: string, parent: string): Promise<void> {
 
 /** What was deleted meanwhile must not come back. */
 function keep(conversation: string, turn: Answer): void {
-  if (knownMessages(conversation).has(turn.id)) keepMessages(conversation, [turn]);
+  if (knownMessages(conversation).has(turn.id)) keepGrown(conversation, turn);
 }
 
 function setRun(id: string, run: Run | null): void {

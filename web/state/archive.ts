@@ -4,7 +4,7 @@ import { type MessageRecord, RECORD_VERSION } from '../storage/conversation-reco
 import { ConversationStore } from '../storage/conversation-store';
 import { knownMessages } from './conversation';
 import { type Head, type HeadPatch, headOf, heads, putHead } from './heads';
-import type { Message } from './message';
+import type { Answer, Message } from './message';
 import { toRecord } from './message-record';
 import { isTemporary } from './temporary';
 import { noteChange } from './unfinished';
@@ -113,10 +113,27 @@ export function changeHead(id: string, patch: HeadPatch): void {
 
 /** Writes messages of a conversation as they are in it when their turn comes; what it has no longer is left out. */
 export function keepMessages(conversation: string, messages: readonly Message[]): void {
+  writeMessages(conversation, messages, (records) => store.putMessages(records));
+}
+
+/** The same for an answer that has grown: where another tab has deleted it, it is not written again. */
+export function keepGrown(conversation: string, answer: Answer): void {
+  writeMessages(conversation, [answer], (records) => {
+    // it may not be there because it was refused
+    const wasRefused = refused.some((change) => change.conversation === conversation);
+    return wasRefused ? store.putMessages(records) : store.updateMessages(records);
+  });
+}
+
+function writeMessages(
+  conversation: string,
+  messages: readonly Message[],
+  put: (records: readonly MessageRecord[]) => Promise<unknown>,
+): void {
   if (isTemporary(conversation)) return;
   const ids = messages.map(({ id }) => id);
   void write({ kind: 'changed', conversation, ids }, () =>
-    store.putMessages(present(conversation, ids).map((message) => toRecord(conversation, message))),
+    put(present(conversation, ids).map((message) => toRecord(conversation, message))),
   );
 }
 

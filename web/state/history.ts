@@ -136,8 +136,11 @@ async function upToDate<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Brings a conversation up to date with the storage. What this tab computes itself it knows better. */
-async function readMessages(id: string): Promise<void> {
+/**
+ * Brings a conversation up to date with the storage. What this tab computes itself it knows better, except that another tab
+ * has deleted those of `named` that are not stored any more.
+ */
+async function readMessages(id: string, named: readonly string[] = []): Promise<void> {
   // the storage knows nothing of it
   if (isTemporary(id)) return;
   const known = messagesOf(id);
@@ -146,6 +149,9 @@ async function readMessages(id: string): Promise<void> {
   if (!isLoaded(id) || messagesOf(id) !== known) return;
   batch(() => {
     known.value = merge(id, known.value, items, held);
+    const stored = new Set(items.map((record) => record.id));
+    const gone = named.filter((message) => !stored.has(message));
+    removeMessages(id, gone);
     const head = headOf(id);
     if (known.value.size > 0 && (head.leaf === null || !known.value.has(head.leaf)))
       putHead({ ...head, leaf: newestLeaf(indexChildren(known.value)) });
@@ -178,6 +184,17 @@ function merge(
   return merged;
 }
 
+/** Takes messages away that another tab has deleted, and stops an answer that is among them. */
+function removeMessages(conversation: string, gone: readonly string[]): void {
+  const known = messagesOf(conversation);
+  const left = new Map(known.value);
+  for (const id of gone) {
+    left.delete(id);
+    runs.value.get(id)?.controller.abort();
+  }
+  known.value = left;
+}
+
 let watching: ReturnType<typeof setTimeout> | null = null;
 
 /** Another tab answers there, as far as is known. */
@@ -197,11 +214,11 @@ function watch(id: string): void {
   }, WATCH_MS);
 }
 
-async function follow({ kind, conversation }: Note): Promise<void> {
+async function follow({ kind, conversation, ids }: Note): Promise<void> {
   if (kind === 'deleted') return leave(conversation);
   if (kind === 'all') return readAll();
   try {
-    if (isLoaded(conversation)) await readMessages(conversation);
+    if (isLoaded(conversation)) await readMessages(conversation, ids);
     const record = await upToDate(() => store.head(conversation));
     if (record !== null) takeHead(record);
   } catch (thrown) {

@@ -78,15 +78,25 @@ export class ConversationStore {
   }
 
   /** Puts only those that are not there yet; resolves to how many that were. */
-  async addMessages(records: readonly MessageRecord[]): Promise<number> {
+  addMessages(records: readonly MessageRecord[]): Promise<number> {
+    return this.#putWhere(records, false);
+  }
+
+  /** Puts only those that are there already: what another tab has deleted stays deleted. */
+  updateMessages(records: readonly MessageRecord[]): Promise<number> {
+    return this.#putWhere(records, true);
+  }
+
+  #putWhere(records: readonly MessageRecord[], isThere: boolean): Promise<number> {
     return this.#messages('readwrite', async (store) => {
-      let numAdded = 0;
+      let numPut = 0;
       for (const record of records) {
-        if ((await promisifyRequest(store.getKey([...keyOf(record)]))) !== undefined) continue;
+        const key = await promisifyRequest(store.getKey(keyOf(record)));
+        if ((key !== undefined) !== isThere) continue;
         await promisifyRequest(store.put(record, keyOf(record)));
-        numAdded++;
+        numPut++;
       }
-      return numAdded;
+      return numPut;
     });
   }
 
