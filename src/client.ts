@@ -173,15 +173,17 @@ async function* chat(
   const arrived: ChatChunk[] = [];
   let wake: () => void = () => undefined;
   let ended = false;
-  const onChunk = proxy((chunks: readonly ChatChunk[]) => {
-    arrived.push(...chunks);
-    wake();
+  const { port1, port2 } = new MessageChannel();
+  const allArrived = new Promise<void>((resolve) => {
+    port1.onmessage = ({ data }: MessageEvent<readonly ChatChunk[]>) => {
+      if (data.length === 0) resolve();
+      arrived.push(...data);
+      wake();
+    };
   });
-  const work = abortable(
-    signal,
-    () => api.abort(requestId),
-    call(api.chat(requestId, request, onChunk)),
-  ).finally(() => {
+  // The reply takes another way than the chunks, and may overtake them.
+  const answered = Promise.all([api.chat(requestId, request, transfer(port2, [port2])), allArrived]);
+  const work = abortable(signal, () => api.abort(requestId), call(answered)).finally(() => {
     ended = true;
     wake();
   });

@@ -8,7 +8,6 @@ import type {
   ModelRef,
 } from './model-ref';
 import type {
-  ChatChunk,
   ChatMessage,
   ChatRequest,
   EngineStats,
@@ -41,15 +40,12 @@ export interface WorkerApi {
    */
   measureRoom(mostBytes: number): Promise<GpuRoom | null>;
   unload(): Promise<void>;
-  chat(
-    requestId: string,
-    request: ChatRequest,
-    onChunk: (chunks: readonly ChatChunk[]) => void | Promise<void>,
-  ): Promise<void>;
   /**
-   * `tokens` gets the ids of the completion (number[]) as they are read back. A port, because a proxy's answers would take
-   * the worker's time: about 35 µs a call against 7.
+   * `chunks` gets the answers (ChatChunk[]) as they come, and an empty list at the end. A port, because a proxy's answers would
+   * take the worker's time: about 35 µs a call against 7.
    */
+  chat(requestId: string, request: ChatRequest, chunks: MessagePort): Promise<void>;
+  /** `tokens` gets the ids of the completion (number[]) as they are read back. */
   generate(requestId: string, request: GenerateRequest, tokens?: MessagePort): Promise<GenerateResult>;
   score(request: ScoreRequest): Promise<ScoreResult>;
   /** GPU time of each kernel of a step at `position`; needs timestamp-query. */

@@ -137,7 +137,9 @@ function runNode(name, args, env) {
       clearTimeout(timer);
       running.delete(kill);
       if (rest !== '') showLines(name, '\n', rest);
-      const problem = hangs ? `said nothing for ${LONGEST_SILENCE_MS / 60_000} minutes` : `ended by ${signal}`;
+      const problem = hangs
+        ? `said nothing for ${LONGEST_SILENCE_MS / 60_000} minutes`
+        : `ended by ${signal}`;
       done({ output, code, problem: signal === null ? undefined : problem });
     });
   });

@@ -7,8 +7,8 @@ import type { TokenLogprob } from '../engine/batch';
 import type { ChatChunk, FinishReason, Timings, TokenChoice, TokenReport, Usage } from '../protocol';
 import type { TextModel } from './text-model';
 
-/** Hands chunks to the page, in order; a promise resolves when they have arrived. */
-export type SendChunks = (chunks: readonly ChatChunk[]) => void | Promise<void>;
+/** Hands chunks to the page, in order. */
+export type SendChunks = (chunks: readonly ChatChunk[]) => void;
 
 /** Token ids of one answer → text deltas → OpenAI-shaped chunks, cut at the first stop string. */
 export class ChatStream {
@@ -52,14 +52,13 @@ export class ChatStream {
     return this.#emit(this.#detokenizer.push(ids));
   }
 
-  /** Resolves when the last chunk has arrived: the reply to the request takes another way and must not overtake it. */
-  async end(reason: FinishReason, usage: Usage, timings: Timings): Promise<void> {
+  end(reason: FinishReason, usage: Usage, timings: Timings): void {
     if (this.#stops.found === null) {
       this.#emit(this.#detokenizer.flush());
       const rest = this.#stops.flush();
       if (rest !== '') this.#send([this.#chunk({ content: rest }, null)]);
     }
-    await this.#send([{ ...this.#chunk({}, reason), usage, timings }]);
+    this.#send([{ ...this.#chunk({}, reason), usage, timings }]);
   }
 
   #emit(delta: string): boolean {

@@ -122,8 +122,17 @@ export class Llm implements WorkerApi {
     await model?.close();
   }
 
-  /** Streams the answers. Resolves after the last chunk; rejects with a TabmindError. */
-  async chat(id: string, request: ChatRequest, onChunk: SendChunks): Promise<void> {
+  /** Streams the answers. Resolves after the last chunk was sent; rejects with a TabmindError. */
+  async chat(id: string, request: ChatRequest, chunks: MessagePort): Promise<void> {
+    try {
+      await this.#answerAll(id, request, (some) => chunks.postMessage(some));
+    } finally {
+      chunks.postMessage([]);
+      chunks.close();
+    }
+  }
+
+  async #answerAll(id: string, request: ChatRequest, onChunk: SendChunks): Promise<void> {
     const text = this.#text();
     const promptIds = text.encodeChat(request.messages, request.continue_final_message);
     const ids = answerIds(id, request.n ?? 1);
@@ -164,7 +173,7 @@ export class Llm implements WorkerApi {
     });
     stream.start();
     const completion = await work;
-    await stream.end(completion.reason, usageOf(promptIds.length, completion), completion.timings);
+    stream.end(completion.reason, usageOf(promptIds.length, completion), completion.timings);
   }
 
   async generate(id: string, request: GenerateRequest, tokens?: MessagePort): Promise<GenerateResult> {

@@ -69,11 +69,7 @@ function chunk(content: string, end: 'stop' | null): ChatChunk {
   return { id: 'stream', object: 'chat.completion.chunk', created: 0, model: model.id, choices };
 }
 
-async function chat(
-  _requestId: string,
-  _request: unknown,
-  onChunk: (chunks: readonly ChatChunk[]) => void | Promise<void>,
-): Promise<void> {
+async function chat(_requestId: string, _request: unknown, port: MessagePort): Promise<void> {
   const { text, tokensPerSecond } = STREAM;
   const startMs = performance.now();
   for (let sent = 0; sent < text.length; ) {
@@ -82,9 +78,11 @@ async function chat(
     const chunks: ChatChunk[] = [];
     for (; sent < Math.min(due, text.length); sent += TOKEN_CHARS)
       chunks.push(chunk(text.slice(sent, sent + TOKEN_CHARS), null));
-    if (chunks.length > 0) void onChunk(chunks);
+    if (chunks.length > 0) port.postMessage(chunks);
   }
-  await onChunk([chunk('', 'stop')]);
+  port.postMessage([chunk('', 'stop')]);
+  port.postMessage([]);
+  port.close();
 }
 
 type Streaming = Pick<
