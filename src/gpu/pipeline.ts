@@ -18,9 +18,7 @@ export interface PipelineHandle {
   readonly label: string;
   readonly bindings: readonly BindingKind[];
   readonly pipeline: GPUComputePipeline;
-}
-
-interface Entry extends PipelineHandle {
+  /** Rejects with `shader`. */
   readonly compiled: Promise<void>;
 }
 
@@ -44,7 +42,7 @@ export class PipelineCache {
 
   readonly #device: GPUDevice;
   readonly #immediates: boolean;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, PipelineHandle>();
   readonly #byKey = new Map<ShaderProgram, Map<string, PipelineHandle>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly paramsLayout: GPUBindGroupLayout;
@@ -105,9 +103,9 @@ export class PipelineCache {
     return handle;
   }
 
-  /** Waits for everything requested so far. Throws `shader` with the compiler's words. */
-  async ready(): Promise<void> {
-    await Promise.all([...this.#entries.values()].map((entry) => entry.compiled));
+  /** Waits for everything requested so far, or for these. Throws `shader` with the compiler's words. */
+  async ready(handles: Iterable<PipelineHandle> = this.#entries.values()): Promise<void> {
+    await Promise.all(Array.from(handles, (handle) => handle.compiled));
   }
 
   bindGroupLayout(bindings: readonly BindingKind[]): GPUBindGroupLayout {
@@ -127,7 +125,7 @@ export class PipelineCache {
     return layout;
   }
 
-  #compile(program: ShaderProgram, label: string, code: string): Entry {
+  #compile(program: ShaderProgram, label: string, code: string): PipelineHandle {
     const hasParams = Object.keys(program.params).length > 0;
     const bindGroupLayouts = [this.bindGroupLayout(program.bindings)];
     if (hasParams && !this.#immediates) bindGroupLayouts.push(this.paramsLayout);

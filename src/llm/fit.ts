@@ -2,7 +2,7 @@ import { kvLayout, planSlabs } from '../kvcache/kv-pool';
 import type { Fit, FitLimit } from '../model-ref';
 import type { ModelConfig } from '../models/config';
 import { largestKeyBias } from '../runner/key-bias';
-import { planStepMemory } from '../runner/step-memory';
+import { permutedCols, planStepMemory } from '../runner/step-memory';
 import type { PackedTensor } from '../weights/packed-tensor';
 import { layoutSlabs, maxSlabBytes } from '../weights/slab-layout';
 import type { LoadShape } from './load-shape';
@@ -51,11 +51,10 @@ export function memoryNeeds(question: MemoryQuestion): MemoryNeeds {
   const layout = kvLayout(shape.kv);
   const kvSlabs = planSlabs(layout, maxKvBytes).map((slab) => slab.sizeBytes);
   const names = new Set(tensors.map(({ packed }) => packed.name));
-  const orders = tensors.flatMap(({ packed }) => (packed.format === 'u32' ? [packed.cols] : []));
   const step = planStepMemory(config, {
     ...shape,
     blockTokens: shape.kv.blockTokens,
-    permutedCols: Math.max(0, ...orders),
+    permutedCols: permutedCols(tensors.map(({ packed }) => packed)),
     keyBias: largestKeyBias(config, names, shape.contextLength),
   });
   const conversionBytes = Math.min(MAX_CONVERSION_BYTES, 2 * checkpointBytes);

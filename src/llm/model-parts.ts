@@ -3,12 +3,13 @@ import { KvPool } from '../kvcache/kv-pool';
 import type { LoadOptions, ModelInfo, ModelRef } from '../model-ref';
 import { type ModelConfig, parseJsonObject } from '../models/config';
 import { architectureOf, parseModelConfig } from '../models/registry';
+import { compileAhead } from '../runner/compile-ahead';
 import { readKeyBias } from '../runner/key-bias';
 import { ModelRunner } from '../runner/model-runner';
 import { selfTest } from '../runner/self-test';
 import type { ModelSource, ModelTexts } from '../weights/source';
 import type { WeightIdentity } from '../weights/weight-identity';
-import { type LoadedWeights, loadWeights } from '../weights/weight-loader';
+import { type LoadedWeights, loadWeights, type PlacedTensors } from '../weights/weight-loader';
 import type { WeightStore } from '../weights/weight-store';
 import { generationDefaults } from './generation-defaults';
 import { findPoolRoom } from './gpu-room';
@@ -54,7 +55,10 @@ export async function loadParts(from: Ingredients): Promise<ModelParts> {
     : {};
   const architecture = architectureOf(config.modelType);
   const text = texts.tokenizer === null ? null : await readText(texts, texts.tokenizer, config.vocabSize);
-  const request = { ...from, specs: architecture.weights(config) };
+  const room = { matrices: hasMatrixUnits(gpu) };
+  const onPlaced = (tensors: PlacedTensors) =>
+    compileAhead({ gpu, config, architecture, tensors, ...loadShape(config, options, room) });
+  const request = { ...from, specs: architecture.weights(config), onPlaced };
   const weights =
     from.randomSeed === null
       ? await loadWeights(request)
@@ -63,7 +67,7 @@ export async function loadParts(from: Ingredients): Promise<ModelParts> {
           seed: from.randomSeed,
         });
   const freeBytes = await findPoolRoom(gpu, config, options);
-  const { kv, ...shape } = loadShape(config, options, { matrices: hasMatrixUnits(gpu), freeBytes });
+  const { kv, ...shape } = loadShape(config, options, { ...room, freeBytes });
   const pool = await KvPool.allocate(gpu, kv);
   onProgress({ phase: 'compile', loadedBytes: 0, totalBytes: 0 });
   const placed = { gpu, config, tensors: weights.placed, slabs: weights.slabs, ...shape };

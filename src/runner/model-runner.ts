@@ -16,8 +16,9 @@ import { KeyBiasTables, type LayerKeyBias } from './key-bias';
 import type { ResidentParts } from './resident-layers';
 import { RopeTables } from './rope-tables';
 import { SampleReadback } from './sample-readback';
-import { type Asks, type ChunkPart, NO_ASKS, numSampled, StepGraphs } from './step-graphs';
-import { planStepMemory } from './step-memory';
+import { type Asks, type ChunkPart, NO_ASKS, numSampled } from './step-forward';
+import { StepGraphs } from './step-graphs';
+import { permutedCols, planStepMemory } from './step-memory';
 import { warmShapes } from './warm-shapes';
 
 export interface RunnerOptions {
@@ -70,7 +71,7 @@ export class ModelRunner implements StepRunner {
     const { layout, regions, maxLogitRows, ...bytes } = planStepMemory(config, {
       ...options,
       blockTokens: pool.shape.blockTokens,
-      permutedCols: permutedCols(options.tensors),
+      permutedCols: permutedCols(options.tensors.values()),
       keyBias: { tableWords: keyBias.words.length, rowFloats: keyBias.rowFloats },
     });
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
@@ -234,10 +235,4 @@ export class ModelRunner implements StepRunner {
 
 function chunkPart(chunk: PrefillBatch, asks: Asks): ChunkPart {
   return { ...chunk, numRows: chunk.tokenIds.length, asks };
-}
-
-/** Orders of columns are tensors of their own, as long as the columns are many. */
-function permutedCols(tensors: RunnerOptions['tensors']): number {
-  const orders = [...tensors.values()].filter(({ format }) => format === 'u32');
-  return orders.reduce((widest, { cols }) => Math.max(widest, cols), 0);
 }

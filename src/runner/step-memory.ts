@@ -3,6 +3,7 @@ import { PREFILL_PARTIALS } from '../kernels/prefill-attention';
 import { type StateLayout, stateLayout } from '../kernels/step-state';
 import type { ScratchRegions } from '../layers/forward-context';
 import type { ModelConfig } from '../models/config';
+import type { PackedTensor } from '../weights/packed-tensor';
 import { MAX_SPLITS, planWordsOf } from './layer-buffers';
 import { RopeTables } from './rope-tables';
 import { planScratch } from './scratch';
@@ -61,4 +62,9 @@ export function planStepMemory(config: ModelConfig, shape: StepMemoryShape): Ste
   });
   const [stateBytes, scratchBytes] = [layout.totalWords * 4, totalFloats * 4];
   return { layout, stateBytes, regions, maxLogitRows, scratchBytes };
+}
+
+/** The same of these weights: orders of columns are tensors of their own, as long as the columns are many. */
+export function permutedCols(tensors: Iterable<Pick<PackedTensor, 'format' | 'cols'>>): number {
+  return Math.max(0, ...Array.from(tensors, ({ format, cols }) => (format === 'u32' ? cols : 0)));
 }

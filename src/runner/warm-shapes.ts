@@ -1,6 +1,6 @@
 import { type Gpu, hasMatrixUnits } from '../gpu/device';
 import { MAX_VERIFIED_ROWS } from '../kernels/step-state';
-import { type StepShapes, UNSPLIT_TOKENS } from './step-graphs';
+import { type StepShapes, UNSPLIT_TOKENS } from './step-forward';
 
 /** Lengths of chunks for which the kernels differ. */
 const CHUNKS = [2, 8, 16, 32, 64, 96, 128, 192, 256, 320];

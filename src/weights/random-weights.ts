@@ -7,7 +7,7 @@ import type { WeightSpec } from '../models/weight-spec';
 import { type ImageTensor, layoutSlabs, maxSlabBytes } from './slab-layout';
 import { GpuSlabMemory } from './slab-memory';
 import { packedTensors, type WeightIdentity } from './weight-identity';
-import type { LoadedWeights } from './weight-loader';
+import type { LoadedWeights, PlacedTensors } from './weight-loader';
 
 export interface RandomWeightRequest {
   readonly gpu: Gpu;
@@ -15,6 +15,7 @@ export interface RandomWeightRequest {
   readonly identity: WeightIdentity;
   /** u32. The same seed gives the same weights on every device. */
   readonly seed: number;
+  readonly onPlaced?: ((placed: PlacedTensors) => void) | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -30,10 +31,14 @@ export async function randomWeights(request: RandomWeightRequest): Promise<Loade
     packedTensors(spec, identity, {}).map((tensor) => ({ packed: tensor, group: spec.group })),
   );
   const layout = layoutSlabs(packed, maxSlabBytes(gpu.device.limits));
-  for (const { format } of layout.tensors) if (format !== 'f32') randomFillPipeline(gpu, format);
+  const programs = layout.tensors.flatMap(({ format }) =>
+    format === 'f32' ? [] : [randomFillPipeline(gpu, format)],
+  );
   const memory = await GpuSlabMemory.allocate(gpu, layout);
+  const placed = new Map(layout.tensors.map((tensor) => [tensor.name, tensor]));
   try {
-    await gpu.pipelines.ready();
+    await gpu.pipelines.ready(programs);
+    request.onPlaced?.(placed);
     fillVectors(memory, specs, layout.tensors);
     await fillMatrices(request, memory, layout.tensors, layout.imageBytes);
     signal?.throwIfAborted();
@@ -41,7 +46,6 @@ export async function randomWeights(request: RandomWeightRequest): Promise<Loade
     memory.destroy();
     throw thrown;
   }
-  const placed = new Map(layout.tensors.map((tensor) => [tensor.name, tensor]));
   const outcome = { fromCache: false, cacheRead: null, warnings: [] };
   return { placed, slabs: memory.slabs, bytes: layout.imageBytes, ...outcome };
 }

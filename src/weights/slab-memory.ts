@@ -74,9 +74,12 @@ export class GpuSlabMemory implements SlabMemory {
   /** Makes room for conversion: a block of checkpoint rows of at most `maxBlockBytes`, and the flags. */
   async startConversion(needs: ConversionNeeds): Promise<void> {
     const { device, pipelines } = this.#gpu;
-    for (const { dtype, format, groupSize } of needs.programs)
-      quantizePipeline(this.#gpu, dtype, format, groupSize);
-    for (const { layout, permuted } of needs.repacks) repackPipeline(this.#gpu, layout, permuted);
+    const programs = [
+      ...needs.programs.map(({ dtype, format, groupSize }) =>
+        quantizePipeline(this.#gpu, dtype, format, groupSize),
+      ),
+      ...needs.repacks.map(({ layout, permuted }) => repackPipeline(this.#gpu, layout, permuted)),
+    ];
     const flags = await allocateBuffer(device, 'conversion flags', needs.numFlags * 4, slabUsage());
     const source = await allocateBuffer(device, 'checkpoint rows', needs.maxBlockBytes, slabUsage()).catch(
       (thrown: unknown) => {
@@ -92,7 +95,7 @@ export class GpuSlabMemory implements SlabMemory {
       }),
     );
     this.#conversion = { source, flags, bindGroups };
-    await pipelines.ready();
+    await pipelines.ready(programs);
   }
 
   endConversion(): void {

@@ -29,6 +29,8 @@ export interface WeightRequest {
   readonly identity: WeightIdentity;
   /** null: the cache is neither read nor written. */
   readonly store: WeightStore | null;
+  /** Called when there is memory for all and what converts it is compiled, before any of it is read. */
+  readonly onPlaced?: ((placed: PlacedTensors) => void) | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Size of a cached piece, multiple of 256. Default 16 MiB. */
@@ -37,9 +39,11 @@ export interface WeightRequest {
   readonly maxBlockBytes?: number;
 }
 
+/** By the names of the specs. */
+export type PlacedTensors = ReadonlyMap<string, PlacedTensor>;
+
 export interface LoadedWeights {
-  /** By the names of the specs. */
-  readonly placed: ReadonlyMap<string, PlacedTensor>;
+  readonly placed: PlacedTensors;
   /** STORAGE | COPY_SRC | COPY_DST; the caller destroys them. */
   readonly slabs: readonly GPUBuffer[];
   readonly bytes: number;
@@ -61,8 +65,7 @@ export async function loadWeights(request: WeightRequest & { readonly gpu: Gpu }
     maxSlabBytes: maxSlabBytes(gpu.device.limits),
     allocate: (wanted) => GpuSlabMemory.allocate(gpu, wanted),
   });
-  const placed = new Map(layout.tensors.map((tensor) => [tensor.name, tensor]));
-  return { placed, slabs: memory.slabs, bytes: layout.imageBytes, ...outcome };
+  return { placed: placesOf(layout), slabs: memory.slabs, bytes: layout.imageBytes, ...outcome };
 }
 
 /** What the memory must be able to do beyond holding an image. */
@@ -107,6 +110,7 @@ export async function fillWeights<M extends ConvertibleMemory>(
   const memory = await device.allocate(layout);
   const work = { ...request, chunkBytes, layout, forms, memory };
   try {
+    if (manifest) request.onPlaced?.(placesOf(layout));
     const cacheRead = cache && manifest && (await cache.restoreComplete(manifest, memory));
     if (cacheRead) return { layout, memory, ...restored(cacheRead) };
     const result = cache
@@ -135,6 +139,10 @@ interface Checkpoint extends CheckpointPlan {
 }
 
 type Outcome = Pick<LoadedWeights, 'fromCache' | 'cacheRead' | 'warnings'>;
+
+function placesOf({ tensors }: SlabLayout): PlacedTensors {
+  return new Map(tensors.map((tensor) => [tensor.name, tensor]));
+}
 
 function restored(cacheRead: CacheRead): Outcome {
   return { fromCache: true, cacheRead, warnings: [] };
@@ -216,6 +224,7 @@ async function convert(
   const { source, layout, memory, chunkBytes, onProgress, signal } = work;
   const maxBlockBytes = work.maxBlockBytes ?? DEFAULT_BLOCK_BYTES;
   await memory.startConversion(conversionNeeds(plans, layout, maxBlockBytes));
+  work.onPlaced?.(placesOf(layout));
   const onBytes = (loadedBytes: number, totalBytes: number) =>
     onProgress?.({ phase: 'download', loadedBytes, totalBytes });
   const pieces = { chunkBytes, maxBlockBytes, missing };

@@ -1,7 +1,7 @@
 import { readBuffer } from '../../src/gpu/buffer';
 import type { WeightSpec } from '../../src/models/weight-spec';
 import { weightIdentity } from '../../src/weights/weight-identity';
-import { fillWeights, loadWeights } from '../../src/weights/weight-loader';
+import { fillWeights, loadWeights, type PlacedTensors } from '../../src/weights/weight-loader';
 import { WeightStore } from '../../src/weights/weight-store';
 import { type FloatTensor, MemorySource, safetensorsFile } from '../reference/memory-source';
 import type { Random } from '../reference/random';
@@ -60,7 +60,15 @@ for (const weightBits of [4, 8, 16] as const)
       const twin = await fillWeights({ ...request, store: null }, new CpuDevice());
       for (const fromCache of [false, true]) {
         const readsBefore = source.numReads;
-        const loaded = await loadWeights({ ...request, gpu });
+        let told: readonly unknown[] = [];
+        let readsWhenTold = 0;
+        const onPlaced = (placed: PlacedTensors) => {
+          told = [...placed];
+          readsWhenTold = source.numReads;
+        };
+        const loaded = await loadWeights({ ...request, gpu, onPlaced });
+        assertEqual(told, [...loaded.placed], 'places that are told of');
+        if (!fromCache) assertEqual(source.numReads > readsWhenTold, true, 'reads after that');
         assertEqual(loaded.fromCache, fromCache, 'fromCache');
         if (fromCache) assertEqual(source.numReads, readsBefore, 'reads on the second visit');
         for (const tensor of twin.layout.tensors) {

@@ -7,10 +7,12 @@ import { WeightTable } from '../../src/layers/forward-context';
 import type { KvBits } from '../../src/model-ref';
 import type { ModelConfig } from '../../src/models/config';
 import { architectureOf, parseModelConfig } from '../../src/models/registry';
+import { compileAhead } from '../../src/runner/compile-ahead';
 import { KeyBiasTables } from '../../src/runner/key-bias';
 import { RopeTables } from '../../src/runner/rope-tables';
-import { type ChunkPart, NO_ASKS, StepGraphs } from '../../src/runner/step-graphs';
-import { planStepMemory } from '../../src/runner/step-memory';
+import { type ChunkPart, NO_ASKS } from '../../src/runner/step-forward';
+import { StepGraphs } from '../../src/runner/step-graphs';
+import { permutedCols, planStepMemory } from '../../src/runner/step-memory';
 import { warmShapes } from '../../src/runner/warm-shapes';
 import { RANDOM_SHAPES } from '../../src/weights/random-shapes';
 import { layoutSlabs } from '../../src/weights/slab-layout';
@@ -36,6 +38,7 @@ const ARCHITECTURES = [
 const SHAPES = ['qwen2.5-1.5b', 'qwen3-0.6b', 'llama-3.1-8b'] as const;
 const TIMEOUT_MS = 60_000;
 const CONTEXT_LENGTH = 4096;
+const LIMITS = { contextLength: CONTEXT_LENGTH, maxSlots: 32, maxChunkTokens: 512 };
 const MAX_LAYERS = 3;
 const CHUNK_ROWS = [2, 4, 8, 16, 40, 64, 128, 300];
 const DECODE_ROWS = [1, 4, 20];
@@ -105,11 +108,8 @@ interface Wishes {
   readonly biasPairs?: readonly (number | null)[];
 }
 
-function graphsOf(
-  config: ModelConfig,
-  gpu: Gpu,
-  { kvBits = 8, permuted, biasPairs = [null] }: Wishes,
-): StepGraphs {
+/** A model as a load finds it: where its weights will lie, and how large the rest is. */
+function placesOf(config: ModelConfig, { kvBits = 8, permuted }: Wishes) {
   const architecture = architectureOf(config.modelType);
   const identity = { id: 'test', revision: '', weightBits: 4, headBits: 8, groupSize: 128 } as const;
   const specs = architecture.weights(config);
@@ -123,7 +123,19 @@ function graphsOf(
   );
   const { tensors: placed, slabs } = layoutSlabs(tensors, 2 ** 30);
   const { numLayers, numKvHeads, headDim } = config;
-  const layout = kvLayout({ numLayers, numKvHeads, headDim, kvBits, blockTokens: 16, numBlocks: 300 });
+  return {
+    architecture,
+    tensors: new Map(placed.map((tensor) => [tensor.name, tensor])),
+    numSlabs: slabs.length,
+    kv: { numLayers, numKvHeads, headDim, kvBits, blockTokens: 16, numBlocks: 300 } as const,
+  };
+}
+
+function graphsOf(config: ModelConfig, gpu: Gpu, wishes: Wishes): StepGraphs {
+  const { biasPairs = [null] } = wishes;
+  const { architecture, tensors, numSlabs, kv } = placesOf(config, wishes);
+  const { numLayers, numKvHeads, headDim } = config;
+  const layout = kvLayout(kv);
   const pool = {
     layout,
     slabs: [{}],
@@ -139,11 +151,9 @@ function graphsOf(
     }),
   );
   const memory = planStepMemory(config, {
-    contextLength: CONTEXT_LENGTH,
-    blockTokens: 16,
-    maxSlots: 32,
-    maxChunkTokens: 512,
-    permutedCols: permuted ? config.intermediateSize : 0,
+    ...LIMITS,
+    blockTokens: kv.blockTokens,
+    permutedCols: permutedCols(tensors.values()),
     keyBias: { tableWords: keyBias.words.length, rowFloats: keyBias.rowFloats },
   });
   return new StepGraphs({
@@ -153,8 +163,8 @@ function graphsOf(
     architecture,
     pool,
     keyBias,
-    weights: new WeightTable(new Map(placed.map((tensor) => [tensor.name, tensor]))),
-    slabs: slabs.map(() => ({}) as GPUBuffer),
+    weights: new WeightTable(tensors),
+    slabs: Array.from({ length: numSlabs }, () => ({}) as GPUBuffer),
     scratch: {} as GPUBuffer,
     state: {} as GPUBuffer,
     ropes: new RopeTables(config.ropes),
@@ -233,11 +243,7 @@ describe('what is compiled ahead', () => {
       for (const shape of SHAPES) {
         const gpu = gpuOf(kind);
         const graphs = graphsOf(configOf(RANDOM_SHAPES[shape]), gpu, {});
-        const { first, others } = warmShapes(gpu, {
-          contextLength: CONTEXT_LENGTH,
-          maxChunkTokens: 512,
-          maxSlots: 32,
-        });
+        const { first, others } = warmShapes(gpu, LIMITS);
         for (const shapes of [first, ...others]) graphs.request(shapes);
         let { size } = gpu.pipelines;
         const note = (what: string) => {
@@ -259,6 +265,36 @@ describe('what is compiled ahead', () => {
     },
     TIMEOUT_MS,
   );
+});
+
+describe('while the weights are on their way', () => {
+  /** Programs that a load still has to compile when they are there. */
+  function lateOf(config: ModelConfig, kind: Kind, wishes: Wishes): readonly string[] {
+    const gpu = gpuOf(kind);
+    const { architecture, tensors, kv } = placesOf(config, wishes);
+    // how many blocks there will be is found out later
+    compileAhead({ gpu, config, architecture, tensors, kv: { ...kv, numBlocks: 7 }, ...LIMITS });
+    expect(gpu.pipelines.size).toBeGreaterThan(4);
+    const modules = vi.spyOn(device, 'createShaderModule').mockClear();
+    graphsOf(config, gpu, wishes).request(warmShapes(gpu, LIMITS).first);
+    const late = modules.mock.calls.map(([{ label = '' }]) => label.split(' ')[0] ?? '');
+    modules.mockRestore();
+    return [...new Set(late)].sort();
+  }
+
+  it.each(Object.entries(KINDS))('with %s all compiles that the load waits for', (_, kind) => {
+    for (const name of ARCHITECTURES) expect(lateOf(fixture(name), kind, {}), name).toEqual([]);
+    for (const name of SHAPES)
+      for (const kvBits of [16, 8, 4] as const)
+        expect(lateOf(configOf(RANDOM_SHAPES[name]), kind, { kvBits }), name).toEqual([]);
+    expect(lateOf(fixture('internlm2'), kind, { permuted: true })).toEqual([]);
+  });
+
+  it.each(Object.entries(KINDS))('with %s all but what K biases change', (_, kind) => {
+    const late = lateOf(fixture('qwen2'), kind, { biasPairs: [4] });
+    expect(late.length).toBeGreaterThan(0);
+    for (const name of late) expect(name).toMatch(/attention|rope_append|key_bias/);
+  });
 });
 
 describe('a pipeline that is asked for by a key', () => {

@@ -1,0 +1,44 @@
+import type { Gpu } from '../gpu/device';
+import { type KvShape, kvLayout } from '../kvcache/kv-pool';
+import { WeightTable } from '../layers/forward-context';
+import type { Architecture } from '../models/architecture';
+import type { ModelConfig } from '../models/config';
+import type { PlacedTensor } from '../weights/packed-tensor';
+import { KeyBiasTables } from './key-bias';
+import { RopeTables } from './rope-tables';
+import { sampleStep, stepContext, stepsOf } from './step-forward';
+import { permutedCols, planStepMemory } from './step-memory';
+import { type WarmLimits, warmShapes } from './warm-shapes';
+
+export interface AheadOptions extends WarmLimits {
+  readonly gpu: Gpu;
+  readonly config: ModelConfig;
+  readonly architecture: Architecture;
+  readonly tensors: ReadonlyMap<string, PlacedTensor>;
+  /** No pipeline follows from its number of blocks. */
+  readonly kv: KvShape;
+}
+
+/**
+ * Requests the pipelines that a load waits for at its end from the places of the weights alone, so that they compile while the
+ * weights are on their way. What layers keep out of their caches only the weights can say; attention with it compiles later.
+ */
+export function compileAhead({ gpu, config, architecture, tensors, kv, ...limits }: AheadOptions): void {
+  const pool = { layout: kvLayout(kv), layerAt: () => 0 };
+  const keyBias = new KeyBiasTables(
+    config,
+    Array.from({ length: config.numLayers }, () => null),
+  );
+  const { layout, regions } = planStepMemory(config, {
+    ...limits,
+    blockTokens: kv.blockTokens,
+    permutedCols: permutedCols(tensors.values()),
+  });
+  const places = { weights: new WeightTable(tensors), ropes: new RopeTables(config.ropes), pool, keyBias };
+  const parts = { gpu, config, architecture, layout, regions, ...places };
+  for (const [chunk, decode] of stepsOf(warmShapes(gpu, limits).first)) {
+    const context = stepContext(parts, chunk, decode, () => undefined);
+    architecture.forward(config, context);
+    sampleStep(context, chunk, decode);
+  }
+}

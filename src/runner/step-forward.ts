@@ -1,0 +1,155 @@
+import type { PrefillBatch } from '../engine/batch';
+import type { Gpu } from '../gpu/device';
+import type { StateLayout } from '../kernels/step-state';
+import type { KvPool } from '../kvcache/kv-pool';
+import type { ForwardContext, ScratchRegions, WeightTable } from '../layers/forward-context';
+import { lmHead } from '../layers/lm-head';
+import { sample } from '../layers/sampler';
+import type { Architecture } from '../models/architecture';
+import type { ModelConfig } from '../models/config';
+import type { KeyBiasTables } from './key-bias';
+import { MAX_SPLITS } from './layer-buffers';
+import type { RopeTables } from './rope-tables';
+
+/** Context up to here is attended to in one part: a merge would cost more than it saves. */
+export const UNSPLIT_TOKENS = 384;
+/** Workgroups that fill a large GPU twice; more parts than that only cost. */
+const FULL_WORKGROUPS = 264;
+
+/** What slots ask for beyond a plain sampled id; it takes dispatches of its own. */
+export interface Asks {
+  /** Penalties, biases or bans. */
+  readonly adjusts: boolean;
+  /** Logprobs. */
+  readonly reports: boolean;
+}
+
+export const NO_ASKS: Asks = { adjusts: false, reports: false };
+
+/** What the dispatches of a step follow from: where everything lies, and none of it. */
+export interface StepParts {
+  readonly gpu: Gpu;
+  readonly config: ModelConfig;
+  readonly architecture: Architecture;
+  readonly weights: WeightTable;
+  readonly pool: Pick<KvPool, 'layout' | 'layerAt'>;
+  readonly layout: StateLayout;
+  readonly regions: ScratchRegions;
+  readonly ropes: RopeTables;
+  readonly keyBias: KeyBiasTables;
+}
+
+export type Chunk = Pick<PrefillBatch, 'slot' | 'startPosition' | 'totalTokens'> & {
+  readonly numRows: number;
+};
+
+/** The chunk of a step, and what its slot asks for. */
+export interface ChunkPart extends Chunk, Pick<PrefillBatch, 'sample' | 'verifies'> {
+  readonly asks: Asks;
+}
+
+/** The decode rows of a step, and what their slots ask for. */
+export interface DecodePart {
+  readonly numRows: number;
+  /** Of the last of them. */
+  readonly position: number;
+  readonly asks: Asks;
+}
+
+/** Steps of several shapes. */
+export interface StepShapes {
+  readonly chunks?: readonly (readonly [numRows: number, startPosition: number])[];
+  /** Rows of chunks that verify a draft. */
+  readonly drafts?: readonly number[];
+  /** Decode steps: each position with each number of rows. */
+  readonly positions?: readonly number[];
+  readonly rowCounts?: readonly number[];
+  readonly asks?: Asks;
+}
+
+/** The steps of these shapes, each a chunk or decode rows. */
+export function* stepsOf(shapes: StepShapes): Generator<readonly [ChunkPart | null, DecodePart | null]> {
+  const { chunks = [], drafts = [], positions = [], rowCounts = [], asks = NO_ASKS } = shapes;
+  for (const [numRows, startPosition] of chunks) {
+    const totalTokens = startPosition + numRows;
+    const chunk = { slot: 0, startPosition, numRows, totalTokens, asks };
+    yield [{ ...chunk, sample: true, verifies: false }, null];
+  }
+  for (const numRows of drafts) {
+    const draft = { slot: 0, startPosition: 0, numRows, totalTokens: null, asks };
+    yield [{ ...draft, sample: false, verifies: true }, null];
+  }
+  for (const position of positions)
+    for (const numRows of rowCounts) yield [null, { numRows, position, asks }];
+}
+
+/** Parts that decode attention cuts a context into. */
+export function numSplits({ numKvHeads }: ModelConfig, decode: DecodePart | null): number {
+  if (decode === null || decode.position < UNSPLIT_TOKENS) return 1;
+  // Parts as well as the tokens of each grow with the root of the length: 8 at 1,024 tokens, 32 at 16,384.
+  const useful = Math.sqrt((decode.position + 1) / 8);
+  const free = Math.ceil(FULL_WORKGROUPS / (decode.numRows * numKvHeads));
+  return 2 ** Math.floor(Math.log2(Math.max(1, Math.min(useful, free, MAX_SPLITS))));
+}
+
+/** What layers see of a step; its dispatches go to `push`. */
+export function stepContext(
+  parts: StepParts,
+  chunk: Chunk | null,
+  decode: DecodePart | null,
+  push: ForwardContext['push'],
+): ForwardContext {
+  const { gpu, config, pool, layout, regions, weights, keyBias, ropes } = parts;
+  const numDecodeRows = decode?.numRows ?? 0;
+  return {
+    gpu,
+    config,
+    state: layout,
+    kv: pool.layout,
+    weights,
+    scratch: regions,
+    numRows: (chunk?.numRows ?? 0) + numDecodeRows,
+    chunk,
+    numDecodeRows,
+    numSplits: numSplits(config, decode),
+    phases: null,
+    layerAt: (layer) => pool.layerAt(layer),
+    keyBias: (layer) => keyBias.call(layer, layout, regions.keyBias),
+    ropeTable: (rope, rows) => ropes.tableOf(rope, rows === 'chunk' ? (chunk?.totalTokens ?? null) : null),
+    push,
+  };
+}
+
+/** What follows the layers of a step: logits of the rows that are sampled, and their ids. */
+export function sampleStep(
+  context: ForwardContext,
+  chunk: ChunkPart | null,
+  decode: DecodePart | null,
+): void {
+  const { numRows, numDecodeRows } = context;
+  // The sampled rows of a chunk are its last ones, right before the decode rows.
+  const numChunkIds = chunk === null ? 0 : numSampled(chunk);
+  const firstRow = numRows - numDecodeRows - numChunkIds;
+  if (numChunkIds + numDecodeRows > 0) lmHead(context, firstRow, numChunkIds + numDecodeRows);
+  if (decode !== null)
+    sample(context, {
+      ...decode.asks,
+      numRows: numDecodeRows,
+      logitsRow: numChunkIds,
+      sampledRow: 0,
+      chunk: null,
+    });
+  if (chunk !== null && numChunkIds > 0)
+    sample(context, {
+      ...chunk.asks,
+      numRows: numChunkIds,
+      logitsRow: 0,
+      sampledRow: numDecodeRows,
+      chunk: { ...chunk, row: firstRow, feeds: chunk.sample },
+    });
+}
+
+/** Ids that a chunk samples: its last row's, or all rows' where it verifies a draft. */
+export function numSampled(chunk: Pick<ChunkPart, 'numRows' | 'sample' | 'verifies'>): number {
+  return chunk.verifies ? chunk.numRows : chunk.sample ? 1 : 0;
+}
