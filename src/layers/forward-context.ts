@@ -7,7 +7,7 @@ import type { KvLayout } from '../kernels/kv-layout';
 import type { LinearCall } from '../kernels/linear-call';
 import type { StateLayout } from '../kernels/step-state';
 import type { ModelConfig } from '../models/config';
-import type { PlacedTensor } from '../weights/packed-tensor';
+import type { PlacedTensor, PlacedTensors } from '../weights/packed-tensor';
 
 /** f32 [rows][stride] in scratch; `at` in floats. */
 export interface Region {
@@ -47,9 +47,9 @@ export interface ScratchRegions {
 
 /** The packed weights by our names. */
 export class WeightTable {
-  readonly #tensors: ReadonlyMap<string, PlacedTensor>;
+  readonly #tensors: PlacedTensors;
 
-  constructor(tensors: ReadonlyMap<string, PlacedTensor>) {
+  constructor(tensors: PlacedTensors) {
     this.#tensors = tensors;
   }
 

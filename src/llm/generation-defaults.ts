@@ -1,7 +1,7 @@
 import type { SamplingParams } from '../engine/sampling-params';
 import { TabmindError } from '../errors';
 import type { GenerationDefaults } from '../model-ref';
-import type { SamplingRequest } from '../protocol';
+import type { ChatRequest, GenerateRequest, SamplingRequest } from '../protocol';
 
 /** Fields that are missing or no numbers take transformers' neutral values; `do_sample: false` means greedy. */
 export function generationDefaults(generationConfig: Readonly<Record<string, unknown>>): GenerationDefaults {
@@ -69,6 +69,12 @@ export function samplingParams(request: TokenRequest, context: RequestContext): 
     stopTokenIds,
     ignoreEos: request.ignore_eos ?? false,
   };
+}
+
+/** How a request wants to be treated among others, in the engine's words. */
+export function placeOf(request: ChatRequest | GenerateRequest) {
+  const { priority = 0, session, cache_prompt: shares = true } = request;
+  return { priority, shares, ...(session === undefined ? {} : { session }) };
 }
 
 function topLogprobs({ logprobs, top_logprobs: numTop }: TokenRequest): number | null {

@@ -26,7 +26,7 @@ import { LoadGate } from '../weights/load-gate';
 import { WeightStore } from '../weights/weight-store';
 import type { WorkerApi } from '../worker-api';
 import { ChatStream, type SendChunks } from './chat-stream';
-import { checkIds, drawSeed, samplingParams } from './generation-defaults';
+import { checkIds, drawSeed, placeOf, samplingParams } from './generation-defaults';
 import { measureRoom } from './gpu-room';
 import { lazyPart } from './lazy-part';
 import type { LoadedModel } from './loaded-model';
@@ -288,11 +288,6 @@ function answerIds(id: string, n: number): readonly string[] {
       details: { name: 'n', value: n },
     });
   return Array.from({ length: n }, (_, i) => (i === 0 ? id : `${id} answer ${i}`));
-}
-
-/** How a request wants to be treated among others, in the engine's words. */
-function placeOf({ priority = 0, session, cache_prompt: shares = true }: ChatRequest | GenerateRequest) {
-  return { priority, shares, ...(session === undefined ? {} : { session }) };
 }
 
 function usageOf(numPromptTokens: number, { ids, numHitTokens }: Completion): Usage {

@@ -3,7 +3,7 @@ import { type KvShape, kvLayout } from '../kvcache/kv-pool';
 import { WeightTable } from '../layers/forward-context';
 import type { Architecture } from '../models/architecture';
 import type { ModelConfig } from '../models/config';
-import type { PlacedTensor } from '../weights/packed-tensor';
+import type { PlacedTensors } from '../weights/packed-tensor';
 import { KeyBiasTables } from './key-bias';
 import { RopeTables } from './rope-tables';
 import { sampleStep, stepContext, stepsOf } from './step-forward';
@@ -14,7 +14,7 @@ export interface AheadOptions extends WarmLimits {
   readonly gpu: Gpu;
   readonly config: ModelConfig;
   readonly architecture: Architecture;
-  readonly tensors: ReadonlyMap<string, PlacedTensor>;
+  readonly tensors: PlacedTensors;
   /** No pipeline follows from its number of blocks. */
   readonly kv: KvShape;
 }

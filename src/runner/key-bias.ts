@@ -5,7 +5,7 @@ import type { StateLayout } from '../kernels/step-state';
 import type { Region } from '../layers/forward-context';
 import type { ModelConfig } from '../models/config';
 import { fixedLength } from '../models/rope';
-import type { PlacedTensor } from '../weights/packed-tensor';
+import type { PlacedTensors } from '../weights/packed-tensor';
 
 /**
  * A pair of dims is large above this many times the median size of the model's pairs. A trained bias has a bulk, which is
@@ -32,7 +32,7 @@ export interface KeyBiasSource {
   readonly gpu: Gpu;
   readonly config: ModelConfig;
   /** By our names. */
-  readonly tensors: ReadonlyMap<string, PlacedTensor>;
+  readonly tensors: PlacedTensors;
   readonly slabs: readonly GPUBuffer[];
   readonly contextLength: number;
 }

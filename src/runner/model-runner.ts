@@ -9,7 +9,7 @@ import type { KvPool } from '../kvcache/kv-pool';
 import { type ScratchRegions, WeightTable } from '../layers/forward-context';
 import type { Architecture } from '../models/architecture';
 import type { ModelConfig } from '../models/config';
-import type { PlacedTensor } from '../weights/packed-tensor';
+import type { PlacedTensors } from '../weights/packed-tensor';
 import { ForwardInputs } from './forward-inputs';
 import type { Graph } from './graph';
 import { KeyBiasTables, type LayerKeyBias } from './key-bias';
@@ -25,7 +25,7 @@ export interface RunnerOptions {
   readonly gpu: Gpu;
   readonly config: ModelConfig;
   readonly architecture: Architecture;
-  readonly tensors: ReadonlyMap<string, PlacedTensor>;
+  readonly tensors: PlacedTensors;
   readonly slabs: readonly GPUBuffer[];
   readonly pool: KvPool;
   readonly contextLength: number;

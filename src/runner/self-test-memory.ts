@@ -6,7 +6,7 @@ import { STEP_BINDINGS } from '../kernels/step-bindings';
 import { SLOT, SLOT_WORDS, type StateLayout } from '../kernels/step-state';
 import type { ModelConfig } from '../models/config';
 import { ropeTable } from '../models/rope';
-import type { PlacedTensor } from '../weights/packed-tensor';
+import type { PlacedTensors } from '../weights/packed-tensor';
 import { KeyBiasTables, type LayerKeyBias } from './key-bias';
 import { planStepMemory } from './step-memory';
 
@@ -20,7 +20,7 @@ export interface SelfTestRequest {
   readonly gpu: Gpu;
   readonly config: ModelConfig;
   /** By our names. */
-  readonly tensors: ReadonlyMap<string, PlacedTensor>;
+  readonly tensors: PlacedTensors;
   readonly slabs: readonly GPUBuffer[];
   readonly kv: KvShape;
   readonly contextLength: number;

@@ -64,7 +64,7 @@ export function planStepMemory(config: ModelConfig, shape: StepMemoryShape): Ste
   return { layout, stateBytes, regions, maxLogitRows, scratchBytes };
 }
 
-/** The same of these weights: orders of columns are tensors of their own, as long as the columns are many. */
+/** Columns of the widest linear that has them in an order of its own: orders are tensors too, as long as the columns are many. */
 export function permutedCols(tensors: Iterable<Pick<PackedTensor, 'format' | 'cols'>>): number {
   return Math.max(0, ...Array.from(tensors, ({ format, cols }) => (format === 'u32' ? cols : 0)));
 }

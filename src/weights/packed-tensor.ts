@@ -99,3 +99,6 @@ export interface PlacedTensor extends PackedTensor {
   readonly slab: number;
   readonly byteOffset: number;
 }
+
+/** By the names of the specs. */
+export type PlacedTensors = ReadonlyMap<string, PlacedTensor>;

@@ -4,10 +4,11 @@ import { Recorder } from '../gpu/dispatch';
 import { RANDOM_FILL_BINDINGS, randomFill, randomFillPipeline } from '../kernels/random-fill';
 import type { LoadProgress } from '../model-ref';
 import type { WeightSpec } from '../models/weight-spec';
-import { type ImageTensor, layoutSlabs, maxSlabBytes } from './slab-layout';
+import type { PlacedTensors } from './packed-tensor';
+import { type ImageTensor, layoutSlabs, maxSlabBytes, placesOf } from './slab-layout';
 import { GpuSlabMemory } from './slab-memory';
 import { packedTensors, type WeightIdentity } from './weight-identity';
-import type { LoadedWeights, PlacedTensors } from './weight-loader';
+import type { LoadedWeights } from './weight-loader';
 
 export interface RandomWeightRequest {
   readonly gpu: Gpu;
@@ -35,7 +36,7 @@ export async function randomWeights(request: RandomWeightRequest): Promise<Loade
     format === 'f32' ? [] : [randomFillPipeline(gpu, format)],
   );
   const memory = await GpuSlabMemory.allocate(gpu, layout);
-  const placed = new Map(layout.tensors.map((tensor) => [tensor.name, tensor]));
+  const placed = placesOf(layout);
   try {
     await gpu.pipelines.ready(programs);
     request.onPlaced?.(placed);

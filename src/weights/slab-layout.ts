@@ -1,5 +1,5 @@
 import { TabmindError } from '../errors';
-import type { PackedTensor, PlacedTensor } from './packed-tensor';
+import type { PackedTensor, PlacedTensor, PlacedTensors } from './packed-tensor';
 
 /** Part of the weights that is one GPU buffer: bytes [start, start + sizeBytes) of the image. */
 export interface Slab {
@@ -66,6 +66,10 @@ export function layoutSlabs(
     }
   }
   return { tensors: placed, slabs, imageBytes };
+}
+
+export function placesOf({ tensors }: SlabLayout): PlacedTensors {
+  return new Map(tensors.map((tensor) => [tensor.name, tensor]));
 }
 
 /** The pieces of [start, end) of the image in each slab. */

@@ -8,9 +8,9 @@ import { withConversionLock } from './conversion-lock';
 import { convertWeights } from './convert';
 import { quantSettings } from './formats/checkpoint-format';
 import { ImageCache } from './image-cache';
-import type { PlacedTensor } from './packed-tensor';
+import type { PlacedTensors } from './packed-tensor';
 import { readQuantModules, zeroBiases } from './quant-modules';
-import { layoutSlabs, maxSlabBytes, type SlabLayout } from './slab-layout';
+import { layoutSlabs, maxSlabBytes, placesOf, type SlabLayout } from './slab-layout';
 import { type ConversionNeeds, GpuSlabMemory, type SlabMemory } from './slab-memory';
 import type { ModelSource, ModelTexts } from './source';
 import { openTensorDirectory, type TensorDirectory } from './tensor-directory';
@@ -38,9 +38,6 @@ export interface WeightRequest {
   /** Checkpoint bytes converted at once; a few such blocks are in memory together. Default 8 MiB. */
   readonly maxBlockBytes?: number;
 }
-
-/** By the names of the specs. */
-export type PlacedTensors = ReadonlyMap<string, PlacedTensor>;
 
 export interface LoadedWeights {
   readonly placed: PlacedTensors;
@@ -139,10 +136,6 @@ interface Checkpoint extends CheckpointPlan {
 }
 
 type Outcome = Pick<LoadedWeights, 'fromCache' | 'cacheRead' | 'warnings'>;
-
-function placesOf({ tensors }: SlabLayout): PlacedTensors {
-  return new Map(tensors.map((tensor) => [tensor.name, tensor]));
-}
 
 function restored(cacheRead: CacheRead): Outcome {
   return { fromCache: true, cacheRead, warnings: [] };

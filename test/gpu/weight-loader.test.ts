@@ -1,7 +1,8 @@
 import { readBuffer } from '../../src/gpu/buffer';
 import type { WeightSpec } from '../../src/models/weight-spec';
+import type { PlacedTensors } from '../../src/weights/packed-tensor';
 import { weightIdentity } from '../../src/weights/weight-identity';
-import { fillWeights, loadWeights, type PlacedTensors } from '../../src/weights/weight-loader';
+import { fillWeights, loadWeights } from '../../src/weights/weight-loader';
 import { WeightStore } from '../../src/weights/weight-store';
 import { type FloatTensor, MemorySource, safetensorsFile } from '../reference/memory-source';
 import type { Random } from '../reference/random';

@@ -1,25 +1,12 @@
 import 'fake-indexeddb/auto';
-import { signal } from '@preact/signals';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Answer, Question } from '../../web/state/message';
+import { growingAnswer } from './growing-answer';
 import { stubPage } from './stub-page';
 
 const CHAT = 'chat';
 const QUESTION: Question = { role: 'user', id: 'q', parent: null, createdMs: 1, text: 'Why?' };
 const DONE = { status: 'done', finishReason: 'stop', usage: null, timings: null } as const;
-
-function answerOf(text: string): Answer {
-  return {
-    role: 'assistant',
-    id: 'a',
-    parent: 'q',
-    createdMs: 2,
-    model: 'tabmind/starter',
-    text: signal(text),
-    state: signal<Answer['state']['value']>({ status: 'answering' }),
-    thinkingMs: signal<number | null>(null),
-  };
-}
 
 async function openPage() {
   const [archive, conversation, heads] = await Promise.all([
@@ -62,7 +49,7 @@ describe('changes that were refused, tried again', () => {
 
   it('write an answer as it is by then', async () => {
     const page = await openPage();
-    const answer = answerOf('Bec');
+    const answer = growingAnswer('a', 'q', 'Bec');
     vi.spyOn(page.store, 'putMessages').mockImplementationOnce(full);
     page.say(QUESTION, answer);
     await page.settled();
@@ -80,7 +67,7 @@ describe('changes that were refused, tried again', () => {
     const page = await openPage();
     vi.spyOn(page.store, 'changeHead').mockImplementationOnce(full);
     page.say(QUESTION);
-    page.say(answerOf('Because.'));
+    page.say(growingAnswer('a', 'q', 'Because.'));
     await page.settled();
     page.keepAgain();
     expect((await page.stored()).leaf).toBe('a');

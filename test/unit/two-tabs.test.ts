@@ -3,25 +3,13 @@ import { signal } from '@preact/signals';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Answer, Message, Question } from '../../web/state/message';
 import { ConversationStore } from '../../web/storage/conversation-store';
+import { growingAnswer } from './growing-answer';
 import { stubPage } from './stub-page';
 
 vi.mock('../../web/state/engine', () => ({ engine: () => ({}), modelState: signal({ status: 'idle' }) }));
 
 const CHAT = 'chat';
 const QUESTION: Question = { role: 'user', id: 'q', parent: null, createdMs: 1, text: 'Why?' };
-
-function answerOf(id: string, parent: string, text: string): Answer {
-  return {
-    role: 'assistant',
-    id,
-    parent,
-    createdMs: 2,
-    model: 'tabmind/starter',
-    text: signal(text),
-    state: signal<Answer['state']['value']>({ status: 'answering' }),
-    thinkingMs: signal<number | null>(null),
-  };
-}
 
 /** The storage and the channel as another tab has them. */
 const other = new ConversationStore();
@@ -42,7 +30,7 @@ let tab: Tab;
 
 /** A question and its answer, which this tab is writing. */
 function startAnswer(): { readonly answer: Answer; readonly controller: AbortController } {
-  const answer = answerOf('a', 'q', 'Bec');
+  const answer = growingAnswer('a', 'q', 'Bec');
   const controller = new AbortController();
   tab.messagesOf(CHAT).value = new Map<string, Message>([
     ['q', QUESTION],
@@ -97,7 +85,7 @@ describe('while an answer streams here, another tab', () => {
 
   it('deletes a branch beside it: only that goes', async () => {
     const { answer, controller } = startAnswer();
-    const beside = answerOf('b', 'q', 'Beside');
+    const beside = growingAnswer('b', 'q', 'Beside');
     tab.messagesOf(CHAT).value = new Map(tab.messagesOf(CHAT).value).set('b', beside);
     tab.keepMessages(CHAT, [beside]);
     await tab.settled();

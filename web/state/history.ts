@@ -148,10 +148,9 @@ async function readMessages(id: string, named: readonly string[] = []): Promise<
   // it was deleted meanwhile
   if (!isLoaded(id) || messagesOf(id) !== known) return;
   batch(() => {
-    known.value = merge(id, known.value, items, held);
-    const stored = new Set(items.map((record) => record.id));
-    const gone = named.filter((message) => !stored.has(message));
-    removeMessages(id, gone);
+    const merged = merge(id, known.value, items, held, named);
+    known.value = merged;
+    for (const message of named) if (!merged.has(message)) runs.value.get(message)?.controller.abort();
     const head = headOf(id);
     if (known.value.size > 0 && (head.leaf === null || !known.value.has(head.leaf)))
       putHead({ ...head, leaf: newestLeaf(indexChildren(known.value)) });
@@ -169,10 +168,12 @@ function merge(
   known: Messages,
   records: readonly MessageRecord[],
   held: ReadonlySet<string>,
+  named: readonly string[],
 ): Messages {
   const isGenerating = generating.value.has(id);
-  // what this tab has just made may not be written yet
+  // what this tab has just made may not be written yet; what another tab names is stored, or deleted
   const merged = new Map<string, Message>(isGenerating ? known : []);
+  for (const message of named) merged.delete(message);
   for (const record of records) {
     const stored = fromRecord(record, (answer) => held.has(answer));
     const mine = known.get(record.id);
@@ -182,17 +183,6 @@ function merge(
     } else merged.set(record.id, mine ?? stored);
   }
   return merged;
-}
-
-/** Takes messages away that another tab has deleted, and stops an answer that is among them. */
-function removeMessages(conversation: string, gone: readonly string[]): void {
-  const known = messagesOf(conversation);
-  const left = new Map(known.value);
-  for (const id of gone) {
-    left.delete(id);
-    runs.value.get(id)?.controller.abort();
-  }
-  known.value = left;
 }
 
 let watching: ReturnType<typeof setTimeout> | null = null;
