@@ -6,20 +6,32 @@ export interface Graph {
   readonly numDispatches: number;
 }
 
-/** Collects dispatches in order and binds them: a new bind group only where a slab changes. */
+/** Takes the next dispatches of a step while those behind them are put together. */
+export type TakePart = (part: Graph) => void;
+
+/** As long as the GPU computes the dispatches of a part, those of the next are put together and reach it. */
+const PART_DISPATCHES = 32;
+
+/**
+ * Collects dispatches in order and binds them: a new bind group only where a slab changes. With `takePart`, they leave in
+ * parts, and `build` gives the last.
+ */
 export class GraphBuilder {
   readonly #bindGroup: (weightSlab: number, kvSlab: number) => GPUBindGroup;
   readonly #slabOfLayer: (layer: number) => number;
-  readonly #runs: { bindGroup: GPUBindGroup; dispatches: Dispatch[] }[] = [];
+  readonly #takePart: TakePart | null;
+  #runs: { bindGroup: GPUBindGroup; dispatches: Dispatch[] }[] = [];
   #numDispatches = 0;
   #kvSlab = 0;
 
   constructor(
     bindGroup: (weightSlab: number, kvSlab: number) => GPUBindGroup,
     slabOfLayer: (layer: number) => number,
+    takePart: TakePart | null = null,
   ) {
     this.#bindGroup = bindGroup;
     this.#slabOfLayer = slabOfLayer;
+    this.#takePart = takePart;
   }
 
   push(dispatches: readonly Dispatch[], weightSlab: number, layer?: number): void {
@@ -29,9 +41,14 @@ export class GraphBuilder {
     if (last?.bindGroup === bindGroup) last.dispatches.push(...dispatches);
     else this.#runs.push({ bindGroup, dispatches: [...dispatches] });
     this.#numDispatches += dispatches.length;
+    if (this.#takePart && this.#numDispatches >= PART_DISPATCHES) this.#takePart(this.build());
   }
 
+  /** What has come since the last call. */
   build(): Graph {
-    return { runs: this.#runs, numDispatches: this.#numDispatches };
+    const graph = { runs: this.#runs, numDispatches: this.#numDispatches };
+    this.#runs = [];
+    this.#numDispatches = 0;
+    return graph;
   }
 }

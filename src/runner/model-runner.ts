@@ -11,7 +11,7 @@ import type { Architecture } from '../models/architecture';
 import type { ModelConfig } from '../models/config';
 import type { PlacedTensors } from '../weights/packed-tensor';
 import { ForwardInputs } from './forward-inputs';
-import type { Graph } from './graph';
+import type { Graph, TakePart } from './graph';
 import { KeyBiasTables, type LayerKeyBias } from './key-bias';
 import type { ResidentParts } from './resident-layers';
 import { RopeTables } from './rope-tables';
@@ -63,6 +63,8 @@ export class ModelRunner implements StepRunner {
   readonly #graphs: StepGraphs;
   readonly #readback: SampleReadback;
   #stepsSubmitted = 0;
+  /** Submitted steps that have not come back. */
+  #numPending = 0;
   #layersLost = () => {};
 
   static async create(options: RunnerOptions): Promise<ModelRunner> {
@@ -129,31 +131,50 @@ export class ModelRunner implements StepRunner {
   }
 
   /**
-   * Records and submits the batch: copies, then one pass over the weights for chunk and decode rows. Pipelines of a shape not met before compile first; the
-   * order of steps is kept.
+   * Records and submits the batch: copies, then one pass over the weights for chunk and decode rows. A GPU without work
+   * computes the first dispatches of a chunk while those behind them are put together. Pipelines of a shape not met before
+   * compile first; the order of steps is kept.
    */
   submit(batch: Batch): PendingStep {
     const { rows, prefill } = batch;
     this.#inputs.prepare(batch);
     const { device } = this.#options.gpu;
-    const encoder = device.createCommandEncoder();
+    let encoder = device.createCommandEncoder();
     for (const copy of batch.copies) this.#options.pool.recordCopy(encoder, copy);
     const numChunkIds = prefill === null ? 0 : numSampled(chunkPart(prefill, NO_ASKS));
     const chunkSlots = Array<number>(numChunkIds).fill(prefill?.slot ?? 0);
     const slots = [...rows.map(({ slot }) => slot), ...chunkSlots];
     const readback = this.#readback.begin(slots.map((slot) => this.#numTopOf(slot)));
-    const graph = this.#graphOf(batch, (rows) => this.#asksOf(rows));
-    this.#recorder.record(encoder, graph.runs);
+    const takePart = ({ runs }: Graph) => {
+      this.#recorder.record(encoder, runs);
+      device.queue.submit([encoder.finish()]);
+      encoder = device.createCommandEncoder();
+    };
+    const rest = this.#graphOf(batch, (rows) => this.#asksOf(rows), this.#numPending === 0 ? takePart : null);
+    this.#recorder.record(encoder, rest.runs);
     readback.copy(encoder);
     device.queue.submit([encoder.finish()]);
     this.#stepsSubmitted++;
-    return readback.read();
+    return this.#pending(readback.read());
   }
 
-  #graphOf({ rows, prefill }: Batch, asksOf: (rows: readonly { readonly slot: number }[]) => Asks): Graph {
+  #pending(step: PendingStep): PendingStep {
+    this.#numPending++;
+    const done = () => {
+      this.#numPending--;
+    };
+    step.ids.then(done, done);
+    return step;
+  }
+
+  #graphOf(
+    { rows, prefill }: Batch,
+    asksOf: (rows: readonly { readonly slot: number }[]) => Asks,
+    takePart: TakePart | null = null,
+  ): Graph {
     const position = rows.reduce((most, row) => Math.max(most, row.position), 0);
     const decode = rows.length === 0 ? null : { numRows: rows.length, position, asks: asksOf(rows) };
-    return this.#graphs.step(prefill && chunkPart(prefill, asksOf([prefill])), decode);
+    return this.#graphs.step(prefill && chunkPart(prefill, asksOf([prefill])), decode, takePart);
   }
 
   #asksOf(rows: readonly { readonly slot: number }[]): Asks {

@@ -3,7 +3,7 @@ import { STEP_BINDINGS } from '../kernels/step-bindings';
 import type { KvPool } from '../kvcache/kv-pool';
 import type { ForwardContext } from '../layers/forward-context';
 import { lmHead } from '../layers/lm-head';
-import { type Graph, GraphBuilder } from './graph';
+import { type Graph, GraphBuilder, type TakePart } from './graph';
 import {
   type Chunk,
   type ChunkPart,
@@ -46,25 +46,28 @@ export class StepGraphs {
     for (const [chunk, decode] of stepsOf(shapes)) this.step(chunk, decode);
   }
 
-  /** One pass over the weights for a chunk, decode rows, or both. */
-  step(chunk: ChunkPart | null, decode: DecodePart | null): Graph {
-    if (chunk !== null || decode === null) return this.#build(chunk, decode);
+  /**
+   * One pass over the weights for a chunk, decode rows, or both. What has to be put together anew goes to `takePart` in parts,
+   * and the last of them is returned.
+   */
+  step(chunk: ChunkPart | null, decode: DecodePart | null, takePart: TakePart | null = null): Graph {
+    if (chunk !== null || decode === null) return this.#build(chunk, decode, takePart);
     const { numRows, asks } = decode;
     const key = `${numRows} ${numSplits(this.#parts.config, decode)} ${asks.adjusts} ${asks.reports}`;
-    const graph = this.#decode.get(key) ?? this.#build(null, decode);
+    const graph = this.#decode.get(key) ?? this.#build(null, decode, null);
     this.#decode.set(key, graph);
     return graph;
   }
 
   /** The output head alone, of rows of a chunk that has run. */
   head(chunk: Chunk, firstRow: number, numRows: number): Graph {
-    const { context, builder } = this.#context(chunk, null);
+    const { context, builder } = this.#context(chunk, null, null);
     lmHead(context, firstRow, numRows);
     return builder.build();
   }
 
-  #build(chunk: ChunkPart | null, decode: DecodePart | null): Graph {
-    const { context, builder } = this.#context(chunk, decode);
+  #build(chunk: ChunkPart | null, decode: DecodePart | null, takePart: TakePart | null): Graph {
+    const { context, builder } = this.#context(chunk, decode, takePart);
     const { config, architecture } = this.#parts;
     if (chunk === null && decode?.numRows === 1 && this.#layers)
       this.#layers.push(builder, context.numSplits);
@@ -81,14 +84,15 @@ export class StepGraphs {
 
   /** A decode step of one row, to put layers into. */
   decodeContext(): { readonly context: ForwardContext; readonly builder: GraphBuilder } {
-    return this.#context(null, { numRows: 1, position: 0, asks: NO_ASKS });
+    return this.#context(null, { numRows: 1, position: 0, asks: NO_ASKS }, null);
   }
 
-  #context(chunk: Chunk | null, decode: DecodePart | null) {
+  #context(chunk: Chunk | null, decode: DecodePart | null, takePart: TakePart | null) {
     const { pool } = this.#parts;
     const builder = new GraphBuilder(
       (weightSlab, kvSlab) => this.#bindGroup(weightSlab, kvSlab),
       (layer) => pool.slabOf(layer),
+      takePart,
     );
     const context = stepContext(this.#parts, chunk, decode, (dispatches, slab, layer) =>
       builder.push(dispatches, slab, layer),

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Gpu } from '../../src/gpu/device';
-import { PipelineCache } from '../../src/gpu/pipeline';
+import { idOf, PipelineCache } from '../../src/gpu/pipeline';
 import { type KvPool, kvLayout } from '../../src/kvcache/kv-pool';
 import { WeightTable } from '../../src/layers/forward-context';
 import type { KvBits } from '../../src/model-ref';
 import type { ModelConfig } from '../../src/models/config';
 import { architectureOf, parseModelConfig } from '../../src/models/registry';
 import { compileAhead } from '../../src/runner/compile-ahead';
+import type { Graph } from '../../src/runner/graph';
 import { KeyBiasTables } from '../../src/runner/key-bias';
 import { RopeTables } from '../../src/runner/rope-tables';
 import { type ChunkPart, NO_ASKS } from '../../src/runner/step-forward';
@@ -231,6 +232,41 @@ describe('dispatches of steps', () => {
           buildAll(graphsOf(fixture('qwen2'), gpu, { kvBits, biasPairs }));
       buildAll(graphsOf(fixture('internlm2'), gpu, { permuted: true }));
     });
+  });
+});
+
+describe('a step in parts', () => {
+  it.each([null, 4])('is the same step, with %s decode rows', (decodeRows) => {
+    const gpu = gpuOf(KINDS['both kinds of matrices'] as Kind);
+    const graphs = graphsOf(configOf(RANDOM_SHAPES['qwen2.5-1.5b']), gpu, {});
+    const chunk = chunkOf(40, 300);
+    const decode = decodeRows && { numRows: decodeRows, position: 300, asks: NO_ASKS };
+    const whole = graphs.step(chunk, decode || null);
+    const parts: Graph[] = [];
+    parts.push(graphs.step(chunk, decode || null, (part) => parts.push(part)));
+    const listOf = (some: readonly Graph[]) =>
+      some.flatMap(({ runs }) =>
+        runs.flatMap(({ bindGroup, dispatches }) =>
+          dispatches.map((dispatch) => ({ ...dispatch, pipeline: idOf(dispatch.pipeline), bindGroup })),
+        ),
+      );
+    expect(parts.length).toBeGreaterThan(1);
+    expect(listOf(parts)).toEqual(listOf([whole]));
+    expect(parts.reduce((sum, { numDispatches }) => sum + numDispatches, 0)).toBe(whole.numDispatches);
+    for (const { numDispatches } of parts) expect(numDispatches).toBeLessThanOrEqual(40);
+  });
+
+  it('comes whole where it is kept for later steps', () => {
+    const graphs = graphsOf(
+      configOf(RANDOM_SHAPES['qwen2.5-1.5b']),
+      gpuOf(KINDS['both kinds of matrices'] as Kind),
+      {},
+    );
+    const takePart = vi.fn();
+    const decode = { numRows: 4, position: 0, asks: NO_ASKS };
+    const first = graphs.step(null, decode, takePart);
+    expect(graphs.step(null, decode, takePart)).toBe(first);
+    expect(takePart).not.toHaveBeenCalled();
   });
 });
 
