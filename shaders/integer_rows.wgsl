@@ -1,7 +1,6 @@
 // Activations as gemm_integer.wgsl takes them: f32 [rows, K] to 16-bit integers q = 256 h + l of one scale for GK columns,
-// x ~ xs q, |q| <= 32512. Octet o of row r is a vec4: the bytes h of the four k that stand first in an octet, h of the other four,
-// l of the first, l of the others. First are (w4) the even k, (w8) the first four, as codes leave their word; zero from K on.
-// Behind all rows: (xs, xs sum q) [rows, GROUPS].
+// x ~ xs q, |q| <= 32512. A row is bytes h and then bytes l, each [PADDED_K / 8][8], zero from K on; of eight k, the even ones come
+// first (w4), or the first four (w8), as codes leave their word. Behind all rows: (xs, xs sum q) [rows, GROUPS].
 // NORM: of x[r, k] * g[k] * rsqrt(mean_k(x[r]^2) + eps)
 // Thread map: LANES threads share a row, eight consecutive k at a time, GK / 8 neighbours a group; WG_SIZE / LANES rows a workgroup.
 
@@ -33,18 +32,26 @@ fn group_sum(value: f32) -> f32 {
 fn put_octet(row: u32, octet: u32, x: Floats8) {
   let q = rounded(x, group_max(largest(x)));
   let sum = group_sum(q.sum);
+#if BITS == 4
+  let mine = even_odd_bytes(q);
+#else
+  let first = bytes(q.a);
+  let other = bytes(q.b);
+  let mine = vec4<u32>(first.x, other.x, first.y, other.y);
+#endif
+  // Neighbours have two octets: one of them writes both h, the other both l.
+  let is_low = octet % 2u == 1u;
+  let given = subgroupShuffleXor(select(mine.zw, mine.xy, is_low), 1u);
   if (row >= params.num_rows || octet >= OCTETS) {
     return;
   }
   if (octet * 8u < PADDED_K) {
-#if BITS == 4
-    let octet_bytes = even_odd_bytes(q);
-#else
-    let first = bytes(q.a);
-    let other = bytes(q.b);
-    let octet_bytes = vec4<u32>(first.x, other.x, first.y, other.y);
-#endif
-    scratch[params.out_at + row * OUT_STRIDE + octet] = octet_bytes;
+    let at = params.out_at + row * OUT_STRIDE + octet / 2u;
+    if (is_low) {
+      scratch[at + OUT_STRIDE / 2u] = vec4<u32>(given, mine.zw);
+    } else {
+      scratch[at] = vec4<u32>(mine.xy, given);
+    }
   }
   if (octet % GROUP_LANES == 0u) {
     put_scale(row * GROUPS + octet / GROUP_LANES, vec2<f32>(q.scale, q.scale * sum));

@@ -21,10 +21,12 @@ const OCTETS = HEAD_DIM / 8u;
 const OCTET_WORDS = KV_BITS / 4u;
 // In halves; an odd number of octets, so that rows lie in different banks.
 const ROW_PITCH = OCTETS * 8u + 8u;
-const P_PITCH = TOKENS + 8u;
-// In floats.
+// In floats. Probabilities take the place of the scores of their row.
 const S_PITCH = TOKENS + 4u;
-const OUT_PITCH = HEAD_DIM + 4u;
+const P_PITCH = 2u * S_PITCH;
+// Of the dims that are written at a time.
+const OUT_DIMS = HEAD_DIM / OUT_PARTS;
+const OUT_PITCH = OUT_DIMS + 4u;
 alias Left = subgroup_matrix_left<f16, 16, 16>;
 alias Right = subgroup_matrix_right<f16, 16, 16>;
 alias Sum = subgroup_matrix_result<f32, 16, 16>;
@@ -32,17 +34,17 @@ alias QueryRows = array<f16, 15u * ROW_PITCH + HEAD_DIM>;
 alias TokenRows = array<f16, (TOKENS - 1u) * ROW_PITCH + HEAD_DIM>;
 alias PRows = array<f16, 15u * P_PITCH + TOKENS>;
 alias ScoreRows = array<f32, 15u * S_PITCH + TOKENS>;
-alias OutRows = array<f32, 15u * OUT_PITCH + HEAD_DIM>;
+alias OutRows = array<f32, 15u * OUT_PITCH + OUT_DIMS>;
 
 // All workgroup memory is one buffer: Chrome 156 on NVIDIA lays plain workgroup variables over buffers. Places are in bytes.
-// Queries at first, then K^; at last the results, over everything.
+// There is little of it, so that several workgroups share a processor, which has less than 64 KiB: queries at first, then scores in
+// the place of K^, and V^; at last the results, over everything.
 const KEYS_AT = 0u;
-const VALUES_AT = KEYS_AT + QUERIES * ROW_PITCH * 2u;
-const SCORES_AT = VALUES_AT + TOKENS * ROW_PITCH * 2u;
-const P_AT = SCORES_AT + QUERIES * S_PITCH * 4u;
+const SCORES_AT = KEYS_AT;
+const VALUES_AT = max(TOKENS * ROW_PITCH * 2u, QUERIES * S_PITCH * 4u);
 // Whether rows of each subgroup outgrew their top.
-const OUTGROWN_AT = P_AT + QUERIES * P_PITCH * 2u;
-var<workgroup> memory: buffer<OUTGROWN_AT + 16u>;
+const OUTGROWN_AT = max(VALUES_AT + TOKENS * ROW_PITCH * 2u, QUERIES * ROW_PITCH * 2u);
+var<workgroup> memory: buffer<max(OUTGROWN_AT + 16u, QUERIES * OUT_PITCH * 4u)>;
 
 struct Span {
   begin: u32,
@@ -87,9 +89,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   let keys = bufferView<TokenRows>(&memory, KEYS_AT);
   let values = bufferView<TokenRows>(&memory, VALUES_AT);
   let score_rows = bufferView<ScoreRows>(&memory, SCORES_AT + warp_row * S_PITCH * 4u);
-  let p_rows = bufferView<PRows>(&memory, P_AT + warp_row * P_PITCH * 2u);
+  let p_rows = bufferView<PRows>(&memory, SCORES_AT + warp_row * P_PITCH * 2u);
   let scores = bufferView<array<f32>>(&memory, SCORES_AT);
-  let p_words = bufferView<array<u32>>(&memory, P_AT);
+  let p_words = bufferView<array<u32>>(&memory, SCORES_AT);
   let outgrown = bufferView<array<vec4<u32>, 1>>(&memory, OUTGROWN_AT);
   let span = span_of(wg);
   // This thread's row outside the products; of its scores it takes every other two, for the sake of banks.
@@ -97,7 +99,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   let side = index % 2u;
   let position = params.start_position + (wg.x * QUERIES + row) / RATIO;
   let scores_at = row * S_PITCH + side * 2u;
-  let p_at = row * (P_PITCH / 2u) + side;
+  let p_at = row * S_PITCH + side;
 #for i in QUERY_ITEMS
   let x$i = query_octet(wg, index + $i * 128u);
 #endfor
@@ -110,7 +112,11 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   workgroupBarrier();
 #for d in DIM_TILES
   let q$d = subgroupMatrixLoad<Left, row_major>(query_rows, $d * 16u, ROW_PITCH);
-  var o$d = Sum();
+#endfor
+#for h in OUT_PARTS
+#for d in PART_TILES
+  var o$h$d = Sum();
+#endfor
 #endfor
   var top = HIDDEN;
   var total = 0.0;
@@ -129,6 +135,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #for d in DIM_TILES
     m$t = subgroupMatrixMultiplyAccumulate(q$d, subgroupMatrixLoad<Right, col_major>(keys, $t * 16u * ROW_PITCH + $d * 16u, ROW_PITCH), m$t);
 #endfor
+#endfor
+    workgroupBarrier();
+#for t in TOKEN_TILES
     subgroupMatrixStore<row_major>(score_rows, $t * 16u, m$t, S_PITCH);
 #endfor
     workgroupBarrier();
@@ -148,15 +157,18 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     top = grown;
     let grew = workgroupUniformLoad(&outgrown[0]);
     if (first > span.first_tile && any(grew != vec4<u32>())) {
-#for d in DIM_TILES
-      subgroupMatrixStore<row_major>(score_rows, $d % 2u * 16u, o$d, S_PITCH);
+#for h in OUT_PARTS
+#for d in PART_TILES
+      subgroupMatrixStore<row_major>(score_rows, $d % 2u * 16u, o$h$d, S_PITCH);
       workgroupBarrier();
       for (var i = side; i < 16u; i += 2u) {
         scores[row * S_PITCH + $d % 2u * 16u + i] *= fall;
       }
       workgroupBarrier();
-      o$d = subgroupMatrixLoad<Sum, row_major>(score_rows, $d % 2u * 16u, S_PITCH);
+      o$h$d = subgroupMatrixLoad<Sum, row_major>(score_rows, $d % 2u * 16u, S_PITCH);
 #endfor
+#endfor
+      workgroupBarrier();
     }
     var sum = vec4<f32>();
 #for i in SCORE_QUADS
@@ -170,25 +182,29 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #for t in TOKEN_TILES
     {
       let p = subgroupMatrixLoad<Left, row_major>(p_rows, $t * 16u, P_PITCH);
-#for d in DIM_TILES
-      o$d = subgroupMatrixMultiplyAccumulate(p, subgroupMatrixLoad<Right, row_major>(values, $t * 16u * ROW_PITCH + $d * 16u, ROW_PITCH), o$d);
+#for h in OUT_PARTS
+#for d in PART_TILES
+      o$h$d = subgroupMatrixMultiplyAccumulate(p, subgroupMatrixLoad<Right, row_major>(values, $t * 16u * ROW_PITCH + $h * OUT_DIMS + $d * 16u, ROW_PITCH), o$h$d);
+#endfor
 #endfor
     }
 #endfor
   }
   total += subgroupShuffleXor(total, 1u);
   let query = wg.x * QUERIES + row;
-  workgroupBarrier();
   let out_rows = bufferView<OutRows>(&memory, warp_row * OUT_PITCH * 4u);
-#for d in DIM_TILES
-  subgroupMatrixStore<row_major>(out_rows, $d * 16u, o$d, OUT_PITCH);
+  let outs = bufferView<array<f32>>(&memory, 0u);
+#for h in OUT_PARTS
+  workgroupBarrier();
+#for d in PART_TILES
+  subgroupMatrixStore<row_major>(out_rows, $d * 16u, o$h$d, OUT_PITCH);
 #endfor
   workgroupBarrier();
-  let outs = bufferView<array<f32>>(&memory, 0u);
-  for (var d = side * 4u; d < HEAD_DIM; d += 8u) {
-    let at = row * OUT_PITCH;
-    let value = vec4<f32>(
-      outs[at + dim_place(d)], outs[at + dim_place(d + 1u)], outs[at + dim_place(d + 2u)], outs[at + dim_place(d + 3u)]);
+  for (var i = side; i < OUT_DIMS / 4u; i += 2u) {
+    let d = (i * OUT_PARTS + $h) * 4u;
+    let at = row * OUT_PITCH + dim_place(d) - $h * OUT_DIMS;
+    let value = vec4<f32>(outs[at], outs[at + OCTETS], outs[at + 2u * OCTETS], outs[at + 3u * OCTETS]);
     put(query, wg, d, value, top, total);
   }
+#endfor
 }

@@ -1,15 +1,17 @@
-// What a thread of gemm_integer.wgsl brings into workgroup memory: octets of x in bytes h and l, vectors of 16 bytes of one row of W
-// in a byte a code, every eight k in the order in which codes leave their word.
+// What a thread of gemm_integer.wgsl brings into workgroup memory, 16 bytes at a time: bytes h or l of x, and W in a byte a code, every
+// eight k in the order in which codes leave their word. x lies so in memory (shaders/integer_rows.wgsl).
 // Needs: weights, scratch; `#import packed`; the constants of gemm_integer.wgsl.
 
 #import tile_weights
 
-// k of a vector; vectors of a row of one group, and of all rows of the tile; octets of x likewise.
+// k of a vector of W; such vectors of a row of one group, and of all rows of the tile.
 const VECTOR_K = 128u / BITS;
 const ROW_VECTORS = GK / VECTOR_K;
 const W_VECTORS = WARPS_K * BN * ROW_VECTORS;
-const ROW_OCTETS = GK / 8u;
-const X_OCTETS = WARPS_K * BM * ROW_OCTETS;
+// Vectors of 16 bytes h or l of x likewise; those of all rows h, and of h and l.
+const X_ROW_VECTORS = GK / 16u;
+const X_HALF = WARPS_K * BM * X_ROW_VECTORS;
+const X_VECTORS = 2u * X_HALF;
 
 // What a thread has on its way.
 struct Pieces {
@@ -45,10 +47,10 @@ fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
 #for i in X_ITEMS
   {
     let item = $i * WG_SIZE + index;
-    let octet = (first + item / (BM * ROW_OCTETS)) * ROW_OCTETS + item % ROW_OCTETS;
-    let m = wg.x * BM + item / ROW_OCTETS % BM;
-    if (m < params.num_rows && octet * 8u < PADDED_K) {
-      next.x$i = bitcast<vec4<u32>>(scratch[params.in_at + m * params.in_stride + octet]);
+    let k = (first + item % X_HALF / (BM * X_ROW_VECTORS)) * GK + item % X_ROW_VECTORS * 16u;
+    let m = wg.x * BM + item / X_ROW_VECTORS % BM;
+    if (m < params.num_rows && k < PADDED_K) {
+      next.x$i = bitcast<vec4<u32>>(scratch[params.in_at + m * params.in_stride + item / X_HALF * (PADDED_K / 16u) + k / 16u]);
     }
   }
 #endfor
@@ -60,24 +62,15 @@ fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
   return next;
 }
 
-// Word in its row of number `j` of what a thread has of one vector of 32 k, number `v`: neighbouring threads, which have
-// neighbouring vectors and rows, write to different banks. x and W have them in the same places, so that no product changes.
-fn word_place(row: u32, v: u32, j: u32) -> u32 {
-  return row * STRIDE + j * (GK / 32u) + v;
-}
-
+// Rows are padded by a vector, so that neighbouring threads write to different banks.
 fn store_pieces(next: Pieces, index: u32) {
-  let words = bufferView<array<u32>>(&memory, 0);
+  let vectors = bufferView<array<vec4<u32>, SCALES_AT / 4u>>(&memory, 0);
 #for i in X_ITEMS
   {
     let item = $i * WG_SIZE + index;
-    if (X_OCTETS % WG_SIZE == 0u || item < X_OCTETS) {
-      let octet = item % ROW_OCTETS;
-      let at = word_place(item / ROW_OCTETS, octet / 4u, octet % 4u * 2u);
-      words[at] = next.x$i.x;
-      words[at + GK / 32u] = next.x$i.y;
-      words[X_PLANE + at] = next.x$i.z;
-      words[X_PLANE + at + GK / 32u] = next.x$i.w;
+    if (X_VECTORS % WG_SIZE == 0u || item < X_VECTORS) {
+      let row = item % X_HALF / X_ROW_VECTORS;
+      vectors[(item / X_HALF * X_PLANE + row * STRIDE) / 4u + item % X_ROW_VECTORS] = next.x$i;
     }
   }
 #endfor
@@ -85,20 +78,16 @@ fn store_pieces(next: Pieces, index: u32) {
   {
     let item = $i * WG_SIZE + index;
     if (W_VECTORS % WG_SIZE == 0u || item < W_VECTORS) {
-      let row = item / ROW_VECTORS;
+      let row = (W_AT + item / ROW_VECTORS * STRIDE) / 4u;
       let v = item % ROW_VECTORS;
 #if BITS == 4
-      let at = W_AT + word_place(row, v, 0u);
-#for j in 4
-      words[at + 2u * $j * (GK / 32u)] = next.w$i[$j] & 0x0f0f0f0fu;
-      words[at + (2u * $j + 1u) * (GK / 32u)] = (next.w$i[$j] >> 4u) & 0x0f0f0f0fu;
-#endfor
+      let even = next.w$i & vec4<u32>(0x0f0f0f0fu);
+      let odd = (next.w$i >> vec4<u32>(4u)) & vec4<u32>(0x0f0f0f0fu);
+      vectors[row + 2u * v] = vec4<u32>(even.x, odd.x, even.y, odd.y);
+      vectors[row + 2u * v + 1u] = vec4<u32>(even.z, odd.z, even.w, odd.w);
 #else
       // As signed bytes: 128 less.
-      let at = W_AT + word_place(row, v / 2u, v % 2u * 4u);
-#for j in 4
-      words[at + $j * (GK / 32u)] = next.w$i[$j] ^ 0x80808080u;
-#endfor
+      vectors[row + v] = next.w$i ^ vec4<u32>(0x80808080u);
 #endif
     }
   }

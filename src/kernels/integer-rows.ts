@@ -27,7 +27,7 @@ export function integerFloats(cols: number): number {
 
 /**
  * The activations of a linear, normed where it asks for that, as 16-bit integers at float `outAt` of scratch: bytes
- * [numRows][paddedCols / 8][16], then scales and scaled sums f32 [numRows][groups][2].
+ * [numRows][2][paddedCols], then scales and scaled sums f32 [numRows][groups][2].
  */
 export function integerRows(gpu: Gpu, call: LinearCall, outAt: number): Dispatch {
   const { weight } = call;

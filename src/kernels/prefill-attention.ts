@@ -143,6 +143,8 @@ function attendOnMatrices(
 ): Dispatch {
   const { numRows, numHeads, numSplits } = call;
   const ratio = headRatio(layout, numHeads);
+  // The first half of every eight dims is in the first half of their matrices.
+  const outParts = layout.headDim % 32 === 0 ? 2 : 1;
   const pipeline = gpu.pipelines.requestOnce(MATRIX_PROGRAM, shapeKey(state, layout, call), () => ({
     ...gpu.defines,
     ...stateDefines(state),
@@ -152,6 +154,8 @@ function attendOnMatrices(
     TOKENS: MATRIX_TOKENS,
     TOKEN_TILES: MATRIX_TOKENS / 16,
     DIM_TILES: layout.headDim / 16,
+    OUT_PARTS: outParts,
+    PART_TILES: layout.headDim / 16 / outParts,
     SCORE_QUADS: MATRIX_TOKENS / 8,
     QUERY_ITEMS: (MATRIX_QUERIES * layout.headDim) / 8 / MATRIX_THREADS,
     ITEMS: Math.ceil((MATRIX_TOKENS * layout.headDim) / 8 / MATRIX_THREADS),

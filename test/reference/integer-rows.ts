@@ -19,9 +19,9 @@ export function integerRowValues(rows: IntegerRows): { readonly values: number[]
   for (let row = 0; row < numRows; row++) {
     for (let k = 0; k < paddedCols; k++) {
       const place = bits === 4 ? (k % 2) * 4 + Math.floor((k % 8) / 2) : k % 8;
-      const byte = row * paddedCols * 2 + Math.floor(k / 8) * 16 + place;
+      const byte = row * paddedCols * 2 + Math.floor(k / 8) * 8 + place;
       const scale = floats[scalesAt + 2 * (row * groups + Math.floor(k / groupCols))] ?? Number.NaN;
-      values.push(scale * (256 * (bytes[byte] ?? Number.NaN) + (bytes[byte + 8] ?? Number.NaN)));
+      values.push(scale * (256 * (bytes[byte] ?? Number.NaN) + (bytes[byte + paddedCols] ?? Number.NaN)));
     }
     for (let g = 0; g < groups; g++) sums.push(floats[scalesAt + 2 * (row * groups + g) + 1] ?? Number.NaN);
   }

@@ -5,7 +5,7 @@ import { type Dispatch, Recorder } from '../../src/gpu/dispatch';
 import { attentionThreads, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
 import { gemm } from '../../src/kernels/gemm';
 import { gemmInteger, INTEGER_TILES, type IntegerCut } from '../../src/kernels/gemm-integer';
-import { gemmMatrix, MATRIX_TILES } from '../../src/kernels/gemm-matrix';
+import { gemmMatrix, MATRIX_TILES, type MatrixTile } from '../../src/kernels/gemm-matrix';
 import { type GemvTile, gemv, gemvTile } from '../../src/kernels/gemv';
 import { gemvRows } from '../../src/kernels/gemv-rows';
 import { kvLayout } from '../../src/kernels/kv-layout';
@@ -98,8 +98,8 @@ async function time(shape: LinearShape, tile: GemvTile): Promise<Timed> {
 }
 
 /** Clocks rise only under load. */
-async function warm(list: readonly Dispatch[], bindGroup: GPUBindGroup): Promise<void> {
-  const end = performance.now() + 300;
+async function warm(list: readonly Dispatch[], bindGroup: GPUBindGroup, ms = 300): Promise<void> {
+  const end = performance.now() + ms;
   while (performance.now() < end) {
     for (let i = 0; i < 2; i++) {
       const encoder = gpu.device.createCommandEncoder();
@@ -212,6 +212,8 @@ export interface PrefillShape {
   /** Tokens in the cache before the chunk. */
   readonly startPosition: number;
   readonly numRows: number;
+  /** Default: what the kernel chooses. */
+  readonly numSplits?: number;
 }
 
 /** GPU microseconds a layer of a chunk's attention; `edits` are made to the matrix kernel first, to see what each part costs. */
@@ -239,7 +241,7 @@ async function prefill(
     const call = { ...{ numRows, numHeads, outAt, partialsAt, qAt: 0, qStride, window: 0, softcap: 0 } };
     return prefillAttention(edited, state, layout, {
       ...call,
-      numSplits: prefillSplits(gpu, layout, { ...call, numTokens: length }),
+      numSplits: shape.numSplits ?? prefillSplits(gpu, layout, { ...call, numTokens: length }),
       prefill: { slot: 0, startPosition },
       layerAt: layer * layout.layerWords,
     });
@@ -323,9 +325,45 @@ async function integer(
   const each = Array.from({ length: 100 }, (_, i) =>
     gemmInteger(edited, callOf(shape, i % copies), PREPARED, { tile, parts }),
   );
-  await edited.pipelines.ready();
+  await edited.pipelines.ready(each.flat().map(({ pipeline }) => pipeline));
   await warm(each.flat(), bindGroup);
   return (await timeDispatches(each.flat(), bindGroup)) / 1000 / each.length;
+}
+
+/** The same of many cuts, compiled side by side; null for what the adapter cannot build. */
+async function integers(items: readonly (readonly [LinearShape, IntegerCut])[]): Promise<(number | null)[]> {
+  const lists = items.map(([shape, cut]) => {
+    const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
+    const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
+    return Array.from({ length: 24 }, (_, i) =>
+      gemmInteger(gpu, callOf(shape, i % copies), PREPARED, cut),
+    ).flat();
+  });
+  const times: (number | null)[] = [];
+  for (const list of lists) {
+    const made = await gpu.pipelines.ready(list.map(({ pipeline }) => pipeline)).then(
+      () => true,
+      () => false,
+    );
+    if (made) await warm(list, bindGroup, 25);
+    let least = Number.POSITIVE_INFINITY;
+    for (let round = 0; made && round < 3; round++)
+      least = Math.min(least, await timeDispatches(list, bindGroup));
+    times.push(made ? least / 24_000 : null);
+  }
+  return times;
+}
+
+/** Microseconds of one linear on matrix units for f16. */
+async function matrix(shape: LinearShape, tile: MatrixTile): Promise<number> {
+  const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
+  const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
+  const list = Array.from({ length: 100 }, (_, i) =>
+    gemmMatrix(gpu, callOf(shape, i % copies), 2 ** 23, tile),
+  ).flat();
+  await gpu.pipelines.ready(list.map(({ pipeline }) => pipeline));
+  await warm(list, bindGroup);
+  return (await timeDispatches(list, bindGroup)) / 1000 / 100;
 }
 
 /** GPU microseconds a layer of decode_layers.wgsl, and the share of time that streaming its weights at 1 TB/s would take. */
@@ -343,4 +381,6 @@ async function layers(shape: LayersShape, edits: readonly (readonly [string, str
   return { microseconds, terabytesPerSecond: weightBytesPerLayer / microseconds / 1e6 };
 }
 
-Object.assign(globalThis, { tabmindTune: { open, tune, layers, attention, prefill, tuneRows, integer } });
+Object.assign(globalThis, {
+  tabmindTune: { open, tune, layers, attention, prefill, tuneRows, integer, integers, matrix },
+});
