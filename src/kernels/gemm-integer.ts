@@ -107,7 +107,7 @@ export function integerCut(call: LinearCall, partFloats: number): IntegerCut {
 }
 
 /** Floats of a row of a part. */
-function partStride({ weight }: LinearCall): number {
+export function partStride({ weight }: Pick<LinearCall, 'weight'>): number {
   return Math.ceil(weight.rows / 4) * 4;
 }
 

@@ -65,17 +65,34 @@ export function linear(step: ForwardContext, layer: LinearLayer): void {
   else step.push(dispatches(step, call), weight.slab);
 }
 
+/** What multiplies the rows of a call. */
+export type ProductKernel = 'gemv' | 'gemv_rows' | 'gemm' | 'gemm_matrix' | 'gemm_integer';
+
 /** Many rows are worth the matrix units or a tile kernel, which dequantise once for all of them. */
-function dispatches({ gpu, scratch }: ForwardContext, call: LinearCall): readonly Dispatch[] {
+export function productKernel(gpu: Gpu, call: LinearCall): ProductKernel {
   const { numRows } = call;
-  if (usesGemvRows(gpu, call)) return gemvRows(gpu, call, scratch.staged.at);
-  if (numRows <= MAX_GEMV_ROWS) return [gemv(gpu, call)];
+  if (usesGemvRows(gpu, call)) return 'gemv_rows';
+  if (numRows <= MAX_GEMV_ROWS) return 'gemv';
   const inBytes = gpu.byteMatrices && isIntegerLinear(call);
-  if (inBytes && (!gpu.matrices || numRows <= MAX_BYTE_ROWS))
-    return gemmInteger(gpu, call, integerScratch(scratch));
-  if (gpu.matrices) return gemmMatrix(gpu, call, scratch.prepared.at);
+  if (inBytes && (!gpu.matrices || numRows <= MAX_BYTE_ROWS)) return 'gemm_integer';
+  if (gpu.matrices) return 'gemm_matrix';
   // In software, programs for more numbers of rows cost more to compile than they save.
-  return numRows <= MAX_ROWS_IN_FOURS && !gpu.isSoftware ? inFours(gpu, call) : gemm(gpu, call);
+  return numRows <= MAX_ROWS_IN_FOURS && !gpu.isSoftware ? 'gemv' : 'gemm';
+}
+
+function dispatches({ gpu, scratch }: ForwardContext, call: LinearCall): readonly Dispatch[] {
+  switch (productKernel(gpu, call)) {
+    case 'gemv_rows':
+      return gemvRows(gpu, call, scratch.staged.at);
+    case 'gemv':
+      return call.numRows <= MAX_GEMV_ROWS ? [gemv(gpu, call)] : inFours(gpu, call);
+    case 'gemm_integer':
+      return gemmInteger(gpu, call, integerScratch(scratch));
+    case 'gemm_matrix':
+      return gemmMatrix(gpu, call, scratch.prepared.at);
+    case 'gemm':
+      return gemm(gpu, call);
+  }
 }
 
 function integerScratch({ prepared, partials }: ForwardContext['scratch']): IntegerScratch {

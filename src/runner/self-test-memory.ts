@@ -8,7 +8,7 @@ import type { ModelConfig } from '../models/config';
 import { ropeTable } from '../models/rope';
 import type { PlacedTensors } from '../weights/packed-tensor';
 import { KeyBiasTables, type LayerKeyBias } from './key-bias';
-import { planStepMemory } from './step-memory';
+import { planStepMemory, type StepMemory } from './step-memory';
 
 /** Tokens that are prefilled: one more than a block holds, so that a block table is needed. One more is decoded. */
 export const PREFILL_TOKENS = 33;
@@ -52,7 +52,7 @@ export interface SlabDispatches {
 
 interface MemoryParts extends Pick<SelfTestMemory, 'keyBias'> {
   readonly request: SelfTestRequest;
-  readonly layout: StateLayout;
+  readonly plan: StepMemory;
   readonly state: GPUBuffer;
   readonly cache: KvLayout;
   readonly kvBuffer: GPUBuffer;
@@ -62,6 +62,8 @@ interface MemoryParts extends Pick<SelfTestMemory, 'keyBias'> {
 export class SelfTestMemory {
   readonly state: StateLayout;
   readonly kv: KvLayout;
+  /** Room that a step has for sums over parts of K, from which their number follows. */
+  readonly partFloats: number;
   /** (cos, sin) pairs [PREFILL_TOKENS + 1][rotaryDim / 2]; null without rope. */
   readonly angles: Float32Array<ArrayBuffer> | null;
   /** K bias that a layer of the model keeps out of its cache, of the first that has terms for it; and its table. */
@@ -76,7 +78,7 @@ export class SelfTestMemory {
     const { gpu, config, kv } = request;
     const layer = request.keyBias.find((bias) => bias !== null && bias.numPairs > 0) ?? null;
     const keyBias = layer && { layer, tables: new KeyBiasTables(config, [layer]) };
-    const { layout, stateBytes } = planStepMemory(config, {
+    const plan = planStepMemory(config, {
       contextLength: Math.max(MIN_CONTEXT, request.contextLength),
       maxChunkTokens: Math.max(MIN_CONTEXT, request.maxChunkTokens),
       maxSlots: request.maxSlots,
@@ -85,14 +87,15 @@ export class SelfTestMemory {
     });
     const cache = kvLayout({ ...kv, numLayers: 1, numBlocks: BLOCK_TABLE.length });
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-    const state = await allocateBuffer(gpu.device, 'self-test state', stateBytes, usage);
+    const state = await allocateBuffer(gpu.device, 'self-test state', plan.stateBytes, usage);
     const kvBuffer = await allocateBuffer(gpu.device, 'self-test kv', cache.layerWords * 4, usage);
-    return new SelfTestMemory({ request, keyBias, layout, state, cache, kvBuffer });
+    return new SelfTestMemory({ request, keyBias, plan, state, cache, kvBuffer });
   }
 
   private constructor(parts: MemoryParts) {
-    const { request, layout, keyBias } = parts;
-    this.state = layout;
+    const { request, plan, keyBias } = parts;
+    this.state = plan.layout;
+    this.partFloats = plan.regions.partials.stride;
     this.kv = parts.cache;
     this.keyBias = keyBias;
     this.#request = request;

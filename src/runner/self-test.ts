@@ -4,21 +4,27 @@ import type { Gpu } from '../gpu/device';
 import { checkAttention, recordAttention } from './self-test-attention';
 import { checkLinears, recordLinears } from './self-test-linear';
 import { type Comparison, SelfTestMemory, type SelfTestRequest } from './self-test-memory';
+import { checkParts, recordParts } from './self-test-parts';
 
 /**
  * Lets a few fixed tokens run through the kernels of a step and compares with the CPU: embedding and the fused linear of
- * layer 0 (with one row and with several) on the model's own weights; rope, cache and both attentions on made-up numbers.
- * The programs are those that the model uses, so next to nothing is compiled for it. Throws `wrong-arithmetic`.
+ * layer 0 (with one row, and with several by every kernel that steps use for them) on the model's own weights; the down
+ * projection, where its K is cut into parts; rope, cache and both attentions on made-up numbers. The programs are those that
+ * the model uses, so next to nothing is compiled for it. Throws `wrong-arithmetic`.
  */
 export async function selfTest(request: SelfTestRequest): Promise<void> {
   const memory = await SelfTestMemory.allocate(request);
   try {
     const linears = recordLinears(request, memory);
+    const parts = recordParts(request, memory);
     const attention = recordAttention(request, memory);
-    const rows = await (request.readWeights ?? readPieces)(request.gpu.device, linears.pieces);
-    const results = await memory.run([...linears.runs, ...attention.runs]);
+    const pieces = [...linears.pieces, ...(parts?.pieces ?? [])];
+    const words = await (request.readWeights ?? readPieces)(request.gpu.device, pieces);
+    const results = await memory.run([...linears.runs, ...(parts?.runs ?? []), ...attention.runs]);
+    const numWords = linears.pieces.length;
     for (const [what, comparisons] of [
-      ...checkLinears(request, linears, rows, results),
+      ...checkLinears(request, linears, words.slice(0, numWords), results),
+      ...(parts ? checkParts(request, parts, words.slice(numWords), results) : []),
       ...checkAttention(request, memory, attention, results),
     ])
       compare(request.gpu, what, comparisons);

@@ -1,0 +1,99 @@
+import type { Gpu } from '../gpu/device';
+import type { Dispatch } from '../gpu/dispatch';
+import { gemm, gemmTile } from '../kernels/gemm';
+import { gemmInteger, integerCut, partStride } from '../kernels/gemm-integer';
+import { gemmMatrix, matrixTile } from '../kernels/gemm-matrix';
+import { gemvRows } from '../kernels/gemv-rows';
+import { halvesFloats } from '../kernels/halve';
+import { integerFloats } from '../kernels/integer-rows';
+import type { LinearCall } from '../kernels/linear-call';
+import { stagedFloats } from '../kernels/stage-rows';
+import { type ProductKernel, productKernel } from '../layers/linear';
+import type { SelfTestMemory, SelfTestRequest } from './self-test-memory';
+
+/** Rows of the chunk that is multiplied. */
+export const CHUNK_ROWS = 8;
+/**
+ * Part of the spread of a sum that rounding may cost: f32 sums of some thousand terms; f16 factors of 2^-11, to which
+ * gemm_matrix rounds x and W as well; it is there with f16 arithmetic only.
+ */
+const TOLERANCE = { f32: 1e-3, f16: 2e-2 } as const;
+
+/** Takes several rows; a decode row goes through gemv. */
+type ChunkKernel = Exclude<ProductKernel, 'gemv'>;
+
+const NAMES: Readonly<Record<ChunkKernel, string>> = {
+  gemm: 'a matrix product (prefill)',
+  gemm_matrix: 'a matrix product (prefill)',
+  gemv_rows: 'a matrix product of several rows',
+  gemm_integer: 'a matrix product of several rows',
+};
+
+/** What one kernel makes of the chunk, f32 [CHUNK_ROWS][rows of the weight] at `outAt`. */
+export interface Product {
+  readonly what: string;
+  readonly outAt: number;
+  readonly dispatches: readonly Dispatch[];
+}
+
+/** The chunk by each kernel that steps of this model on this GPU multiply several rows with. */
+export function recordProducts(
+  request: SelfTestRequest,
+  memory: SelfTestMemory,
+  chunk: LinearCall,
+): readonly Product[] {
+  return Array.from(kernelsOf(request, chunk), ([kernel, stepRows]) => {
+    const outAt = memory.region(CHUNK_ROWS * chunk.weight.rows);
+    const dispatches = productAs(request.gpu, memory, { ...chunk, outAt }, kernel, stepRows);
+    return { what: NAMES[kernel], outAt, dispatches };
+  });
+}
+
+/**
+ * Each with the number of rows of a step that it is used for. A full chunk comes first: its programs are compiled already. Those
+ * of the kernels for few rows are not, so a load waits for them here: steps need them soon, but the first prompt may not.
+ */
+function kernelsOf(
+  { gpu, maxChunkTokens, maxSlots }: SelfTestRequest,
+  chunk: LinearCall,
+): ReadonlyMap<ChunkKernel, number> {
+  const kernels = new Map<ChunkKernel, number>();
+  for (const numRows of [maxChunkTokens, maxChunkTokens + maxSlots, CHUNK_ROWS]) {
+    const kernel = productKernel(gpu, { ...chunk, numRows });
+    if (kernel !== 'gemv' && !kernels.has(kernel)) kernels.set(kernel, numRows);
+  }
+  return kernels;
+}
+
+/** The call with the programs of a step of `stepRows` rows, so that none is compiled for the self-test alone. */
+export function productAs(
+  gpu: Gpu,
+  memory: SelfTestMemory,
+  call: LinearCall,
+  kernel: ChunkKernel,
+  stepRows: number,
+): readonly Dispatch[] {
+  const { numRows, weight } = call;
+  const room = (rowFloats: number) => memory.region(numRows * rowFloats);
+  const step = { ...call, numRows: stepRows };
+  switch (kernel) {
+    case 'gemv_rows':
+      return gemvRows(gpu, call, room(stagedFloats(weight.cols)));
+    case 'gemm':
+      return gemm(gpu, call, gemmTile(gpu, step));
+    case 'gemm_matrix':
+      return gemmMatrix(gpu, call, room(halvesFloats(weight.cols)), matrixTile(step));
+    case 'gemm_integer': {
+      const { partFloats } = memory;
+      const cut = integerCut(step, partFloats);
+      const rowsAt = room(integerFloats(weight.cols));
+      const partsAt = cut.parts > 1 ? room(cut.parts * partStride(call)) : 0;
+      return gemmInteger(gpu, call, { rowsAt, partsAt, partFloats }, cut);
+    }
+  }
+}
+
+/** By how much a sum may be off whose terms have this spread. */
+export function allowance({ math }: Gpu, spread: number): number {
+  return TOLERANCE[math] * spread + 1e-9;
+}

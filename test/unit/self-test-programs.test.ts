@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { ModelConfig } from '../../src/models/config';
+import { recordLinears } from '../../src/runner/self-test-linear';
+import type { SelfTestRequest } from '../../src/runner/self-test-memory';
+import { SelfTestMemory } from '../../src/runner/self-test-memory';
+import { recordParts } from '../../src/runner/self-test-parts';
+import { warmShapes } from '../../src/runner/warm-shapes';
+import { RANDOM_SHAPES } from '../../src/weights/random-shapes';
+import {
+  ARCHITECTURES,
+  configOf,
+  fixture,
+  gpuOf,
+  graphsOf,
+  KINDS,
+  type Kind,
+  LIMITS,
+  placesOf,
+  SHAPES,
+  type Wishes,
+} from './fake-steps';
+
+type Limits = typeof LIMITS;
+
+/** What the self-test has of a load. */
+function requestOf(config: ModelConfig, kind: Kind, wishes: Wishes, limits: Limits): SelfTestRequest {
+  const { tensors, numSlabs, kv } = placesOf(config, wishes);
+  return {
+    ...limits,
+    gpu: gpuOf(kind),
+    config,
+    tensors,
+    kv,
+    slabs: Array.from({ length: numSlabs }, () => ({}) as GPUBuffer),
+    keyBias: Array.from({ length: config.numLayers }, () => null),
+  };
+}
+
+/** Labels of what it runs for products. */
+async function labelsOf(request: SelfTestRequest) {
+  const memory = await SelfTestMemory.allocate(request);
+  const labels = [recordLinears(request, memory), recordParts(request, memory)].map((run) =>
+    (run?.runs ?? []).flatMap(({ dispatches }) => dispatches.map(({ pipeline }) => pipeline.label)),
+  );
+  return { linears: labels[0] ?? [], parts: labels[1] ?? [] };
+}
+
+function kernelsOf(labels: readonly string[]): readonly string[] {
+  return labels.map((label) => label.split(' ')[0] ?? '').filter((name) => !/^(embedding|gemv)$/.test(name));
+}
+
+async function kernels(kind: string, wishes: Wishes = {}, limits: Limits = LIMITS) {
+  const config = configOf(RANDOM_SHAPES['qwen2.5-1.5b']);
+  const { linears, parts } = await labelsOf(requestOf(config, KINDS[kind] as Kind, wishes, limits));
+  return { linears: kernelsOf(linears), parts: kernelsOf(parts) };
+}
+
+beforeAll(() => {
+  vi.stubGlobal('GPUShaderStage', { COMPUTE: 4 });
+  vi.stubGlobal('GPUBufferUsage', {});
+});
+afterAll(() => {
+  vi.unstubAllGlobals();
+});
+
+const HALVES = ['halve', 'gemm_matrix'];
+const BYTES = ['integer_rows', 'gemm_integer'];
+const PARTS = [...BYTES, 'sum_parts'];
+
+describe('what the self-test multiplies several rows with', () => {
+  it.each<[string, Wishes, readonly string[], readonly string[]]>([
+    ['both kinds of matrices', {}, [...HALVES, ...BYTES], PARTS],
+    ['both kinds of matrices', { weightBits: 8 }, [...HALVES, ...BYTES], PARTS],
+    ['both kinds of matrices', { weightBits: 16 }, HALVES, []],
+    ['matrices of halves', {}, HALVES, []],
+    ['matrices of bytes', {}, BYTES, PARTS],
+    ['matrices of bytes', { weightBits: 16 }, ['gemm'], []],
+    ['no matrices', {}, ['gemm', 'stage_rows', 'gemv_rows'], []],
+    ['no matrices', { weightBits: 8 }, ['gemm'], []],
+    ['no subgroups', {}, ['gemm', 'stage_rows', 'gemv_rows'], []],
+    ['software', {}, ['gemm'], []],
+  ])('with %s (%o) is what steps do', async (kind, wishes, linears, parts) => {
+    expect(await kernels(kind, wishes)).toEqual({ linears, parts });
+  });
+
+  it('follows the rows that steps have at most', async () => {
+    const both = 'both kinds of matrices';
+    const short = { contextLength: 100, maxChunkTokens: 100, maxSlots: 8 };
+    expect(await kernels(both, {}, short)).toEqual({ linears: BYTES, parts: PARTS });
+    const beside = await kernels(both, {}, { ...short, maxSlots: 32 });
+    expect(beside).toEqual({ linears: [...BYTES, ...HALVES], parts: PARTS });
+  });
+});
+
+describe.each(Object.entries(KINDS))('with %s', (_, kind) => {
+  it('products compile nothing that steps would do without', async () => {
+    const models = [
+      ...ARCHITECTURES.map((name) => [name, fixture(name)] as const),
+      ...SHAPES.map((name) => [name, configOf(RANDOM_SHAPES[name])] as const),
+    ];
+    for (const [name, config] of models)
+      for (const weightBits of [4, 8, 16] as const) {
+        const request = requestOf(config, kind, { weightBits }, LIMITS);
+        const { first, others } = warmShapes(request.gpu, LIMITS);
+        const graphs = graphsOf(config, request.gpu, { weightBits });
+        for (const shapes of [first, ...others]) graphs.request(shapes);
+        const { size } = request.gpu.pipelines;
+        const { linears, parts } = await labelsOf(request);
+        expect(request.gpu.pipelines.size, `${name}: ${kernelsOf([...linears, ...parts])}`).toBe(size);
+      }
+  });
+});
