@@ -25,19 +25,13 @@ const STRIDE = WORDS + 4u;
 const COLUMN = 20u;
 const TILE = 16u * COLUMN;
 
-// Words of workgroup memory: bytes h of x by warp_k and row, then bytes l; W likewise; sums by subgroup; scales.
+// Words of workgroup memory: bytes h of x by warp_k and row, then bytes l; W likewise; in their place the sums that come from them,
+// by subgroup; scales. The less of it, the more workgroups share a processor.
 const X_PLANE = WARPS_K * BM * STRIDE;
 const W_AT = 2u * X_PLANE;
 const SUMS_WORDS = WARPS * TM * TN * TILE;
-const PIECES_END = W_AT + WARPS_K * BN * STRIDE;
-#if SHARED
-// Sums take the place of the pieces that they come from.
 const SUMS_AT = 0u;
-const SCALES_AT = max(PIECES_END, SUMS_WORDS);
-#else
-const SUMS_AT = PIECES_END;
-const SCALES_AT = SUMS_AT + SUMS_WORDS;
-#endif
+const SCALES_AT = max(W_AT + WARPS_K * BN * STRIDE, SUMS_WORDS);
 const SCALES = WARPS_K * BM;
 
 alias Left = subgroup_matrix_left<i8, 32, 16>;
@@ -128,9 +122,7 @@ fn main(
 #for i in TM
     let x$i = x_scales(warp_k, warp_m * TM + $i, index);
 #endfor
-#if SHARED
     workgroupBarrier();
-#endif
 #for i in TM
 #for j in TN
     subgroupMatrixStore<col_major>(sums, ($i * TN + $j) * TILE, s$i$j, COLUMN);
@@ -142,9 +134,7 @@ fn main(
     y$i$j = added(y$i$j, (warp * TM + $i) * TN + $j, scales.s$j, x$i, index);
 #endfor
 #endfor
-#if SHARED
     workgroupBarrier();
-#endif
   }
 #for i in TM
 #for j in TN

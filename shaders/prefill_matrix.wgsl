@@ -2,10 +2,12 @@
 // Matrices cannot be scaled row by row: p = exp(score - top), where the top of a row is the largest score of its first tile, and
 // only when a later score is LEEWAY above it, all sums pass through workgroup memory to be scaled down. (Lazy rescaling:
 // Tri Dao et al., FlashAttention-4.) p stays below e^LEEWAY, far from the largest half.
+// Of 8 and 4 bits, matrices hold centred codes, which are exact: score = k_scale (q . codes) + k_offset sum q, and the result is
+// sum (p v_scale) codes + sum p v_offset. There p v_scale takes the place of p: so the top is that of score + ln v_scale.
 // Thread map: workgroup (x, y, z) takes, of split z of the tokens, query rows 64x .. 64x+63 of kv head y, a query row being
 // (chunk row, head of the kv head), heads fastest: 16 for each of four subgroups, whose lane pairs share a row outside the
-// products. Tiles of TOKENS tokens; K^ and V^ are dequantised into workgroup memory, eight dims a piece. Matrices are loaded at
-// constant places of views of constant size, as in gemm_matrix.wgsl.
+// products. Tiles of TOKENS tokens, as many as a subgroup has lanes; K and V pass through workgroup memory, eight dims a piece.
+// Matrices are loaded at constant places of views of constant size, as in gemm_matrix.wgsl.
 
 #params
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
@@ -16,6 +18,8 @@
 
 const HIDDEN = -3.0e38;
 const LEEWAY = 9.0;
+// Far from a scale that a value could have; its logarithm is finite.
+const LEAST_SCALE = 1.0e-12;
 const QUERIES = 64u;
 const OCTETS = HEAD_DIM / 8u;
 const OCTET_WORDS = KV_BITS / 4u;
@@ -66,10 +70,15 @@ fn span_of(wg: vec3<u32>) -> Span {
   return Span(begin, min(last, first_tile + share * TOKENS), first_tile);
 }
 
-// Four scores of a row (two, and two behind the next two), capped, hidden where the row does not look.
-fn seen_scores(cell: u32, token: u32, position: u32) -> vec4<f32> {
+// Four products of a row (two, and two behind the next two).
+fn products_at(cell: u32) -> vec4<f32> {
   let scores = bufferView<array<f32>>(&memory, SCORES_AT);
-  var s = vec4<f32>(scores[cell], scores[cell + 1u], scores[cell + 4u], scores[cell + 5u]);
+  return vec4<f32>(scores[cell], scores[cell + 1u], scores[cell + 4u], scores[cell + 5u]);
+}
+
+// Their scores: capped, hidden where the row does not look.
+fn seen_scores(products: vec4<f32>, token: u32, position: u32) -> vec4<f32> {
+  var s = products;
 #if SOFTCAP
   s = params.softcap * precise_tanh(s / params.softcap);
 #endif
@@ -97,6 +106,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   // This thread's row outside the products; of its scores it takes every other two, for the sake of banks.
   let row = index / 2u;
   let side = index % 2u;
+  let lane = index % 32u;
   let position = params.start_position + (wg.x * QUERIES + row) / RATIO;
   let scores_at = row * S_PITCH + side * 2u;
   let p_at = row * S_PITCH + side;
@@ -106,6 +116,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #for i in ITEMS
   var cached$i = load_cached(span, wg.y, span.first_tile, index + $i * 128u);
 #endfor
+#if KV_BITS < 16
+  var next_folds = load_folds(span, wg.y, span.first_tile + lane);
+#endif
 #for i in QUERY_ITEMS
   put_octet(KEYS_AT, index + $i * 128u, x$i);
 #endfor
@@ -113,6 +126,14 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #for d in DIM_TILES
   let q$d = subgroupMatrixLoad<Left, row_major>(query_rows, $d * 16u, ROW_PITCH);
 #endfor
+#if KV_BITS < 16
+  let q_words = bufferView<array<u32>>(&memory, KEYS_AT);
+  var q_sum = 0.0;
+  for (var i = side; i < HEAD_DIM / 2u; i += 2u) {
+    q_sum += dot(unpack2x16float(q_words[row * (ROW_PITCH / 2u) + i]), vec2<f32>(1.0));
+  }
+  q_sum += subgroupShuffleXor(q_sum, 1u);
+#endif
 #for h in OUT_PARTS
 #for d in PART_TILES
   var o$h$d = Sum();
@@ -120,6 +141,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #endfor
   var top = HIDDEN;
   var total = 0.0;
+  // sum p v_offset
+  var shift = 0.0;
   for (var first = span.first_tile; first < span.end; first += TOKENS) {
     workgroupBarrier();
 #for i in ITEMS
@@ -130,6 +153,10 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #for i in ITEMS
     cached$i = load_cached(span, wg.y, first + TOKENS, index + $i * 128u);
 #endfor
+#if KV_BITS < 16
+    let folds = next_folds;
+    next_folds = load_folds(span, wg.y, first + TOKENS + lane);
+#endif
 #for t in TOKEN_TILES
     var m$t = Sum();
 #for d in DIM_TILES
@@ -143,14 +170,22 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     workgroupBarrier();
     var most = vec4<f32>(HIDDEN);
 #for i in SCORE_QUADS
-    let s$i = seen_scores(scores_at + $i * 8u, first + $i * 8u + side * 2u, position);
+#if KV_BITS < 16
+    let k$i = folds_of(folds.x, $i * 8u + side * 2u);
+    let v$i = folds_of(folds.y, $i * 8u + side * 2u);
+    let products$i = products_at(scores_at + $i * 8u) * k$i.scale + q_sum * k$i.offset;
+    let s$i = seen_scores(products$i, first + $i * 8u + side * 2u, position);
+    most = max(most, s$i + log(max(v$i.scale, vec4<f32>(LEAST_SCALE))));
+#else
+    let s$i = seen_scores(products_at(scores_at + $i * 8u), first + $i * 8u + side * 2u, position);
     most = max(most, s$i);
+#endif
 #endfor
     var largest = max(max(most.x, most.y), max(most.z, most.w));
     largest = max(largest, subgroupShuffleXor(largest, 1u));
     let grown = select(top, max(top, largest), largest > top + LEEWAY || first == span.first_tile);
     let outgrew = subgroupAny(grown > top);
-    if (index % 32u == 0u) {
+    if (lane == 0u) {
       outgrown[0][index / 32u] = u32(outgrew);
     }
     let fall = exp(top - grown);
@@ -171,13 +206,25 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
       workgroupBarrier();
     }
     var sum = vec4<f32>();
+#if KV_BITS < 16
+    var shifts = vec4<f32>();
+#endif
 #for i in SCORE_QUADS
     let p$i = probabilities(s$i, top);
     sum += p$i;
-    p_words[p_at + $i * 4u] = pack2x16float(p$i.xy);
-    p_words[p_at + $i * 4u + 2u] = pack2x16float(p$i.zw);
+#if KV_BITS < 16
+    shifts += p$i * v$i.offset;
+    let weights$i = p$i * v$i.scale;
+#else
+    let weights$i = p$i;
+#endif
+    p_words[p_at + $i * 4u] = pack2x16float(weights$i.xy);
+    p_words[p_at + $i * 4u + 2u] = pack2x16float(weights$i.zw);
 #endfor
     total = total * fall + dot(sum, vec4<f32>(1.0));
+#if KV_BITS < 16
+    shift = shift * fall + dot(shifts, vec4<f32>(1.0));
+#endif
     workgroupBarrier();
 #for t in TOKEN_TILES
     {
@@ -191,6 +238,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #endfor
   }
   total += subgroupShuffleXor(total, 1u);
+  shift += subgroupShuffleXor(shift, 1u);
   let query = wg.x * QUERIES + row;
   let out_rows = bufferView<OutRows>(&memory, warp_row * OUT_PITCH * 4u);
   let outs = bufferView<array<f32>>(&memory, 0u);
@@ -204,7 +252,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     let d = (i * OUT_PARTS + $h) * 4u;
     let at = row * OUT_PITCH + dim_place(d) - $h * OUT_DIMS;
     let value = vec4<f32>(outs[at], outs[at + OCTETS], outs[at + 2u * OCTETS], outs[at + 3u * OCTETS]);
-    put(query, wg, d, value, top, total);
+    put(query, wg, d, value + shift, top, total);
   }
 #endfor
 }

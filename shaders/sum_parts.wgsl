@@ -1,6 +1,6 @@
 // What workgroups of gemm_integer.wgsl that share K have left, summed and finished: y[m, n] = sum_s parts[s, m, n]
 //   then bias, scale, softcap and residual as in shared/linear_epilogue.wgsl
-// parts: f32 [parts][M, 4 in_stride] in scratch; out: f32 [M, N].
+// parts: f32 [num_parts][M, 4 in_stride] in scratch; out: f32 [M, N].
 // Thread map: thread = four neighbouring n of one row.
 
 #params
@@ -17,7 +17,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     return;
   }
   var sum = vec4<f32>();
-  for (var part = 0u; part < PARTS; part++) {
+  for (var part = 0u; part < params.num_parts; part++) {
     sum += scratch[params.in_at + (part * params.num_rows + m) * params.in_stride + four];
   }
 #for i in 4

@@ -1,4 +1,5 @@
-// Rows of prefill_matrix.wgsl on their way into workgroup memory, eight dims a piece, in f16: queries, and cached keys and values.
+// Rows of prefill_matrix.wgsl on their way into workgroup memory, eight dims a piece, in f16: queries, and cached keys and values,
+// of 8 and 4 bits as centred codes.
 // Needs: scratch, state; `#import state`, `kv`; the constants, Span and memory of prefill_matrix.wgsl.
 
 fn half_pair(a: f32, b: f32) -> u32 {
@@ -42,12 +43,10 @@ fn dim_place(d: u32) -> u32 {
   return d % 8u * OCTETS + d / 8u;
 }
 
-// Eight dims of a token's K and V as they are cached; zeros, which mean 0, where no row of this workgroup looks.
+// Eight dims of a token's K and V as they are cached; zeros where no row of this workgroup looks.
 struct Cached {
   k: vec4<u32>,
   v: vec4<u32>,
-  k_params: u32,
-  v_params: u32,
 #if KV_BITS == 32
   k_rest: vec4<u32>,
   v_rest: vec4<u32>,
@@ -66,23 +65,64 @@ fn load_cached(span: Span, kv_head: u32, first: u32, i: u32) -> Cached {
 #if KV_BITS == 32
     cached.k_rest = kv_chunk(k_at + 4u);
     cached.v_rest = kv_chunk(v_at + 4u);
-#elif KV_BITS < 16
-    cached.k_params = kv_word(kv_params_at(block_at, kv_head, 0u, token % BLOCK_TOKENS));
-    cached.v_params = kv_word(kv_params_at(block_at, kv_head, 1u, token % BLOCK_TOKENS));
 #endif
   }
   return cached;
 }
 
-#if KV_BITS != 32
-fn octet_of(words: vec4<u32>, row_params: u32) -> Octet {
-  let octet = Octet(plain_quad(words, 0u), plain_quad(words, 1u));
 #if KV_BITS < 16
-  let so = plain_fold(row_params);
-  return Octet(octet.a * so.x + so.y, octet.b * so.x + so.y);
+// What stands for a code in the middle.
+#if KV_BITS == 8
+const CENTRE = 128.0;
 #else
-  return octet;
+const CENTRE = 8.0;
 #endif
+
+// Codes are halves of 1024 and more as soon as they have that exponent.
+fn put_codes(rows_at: u32, i: u32, words: vec4<u32>) {
+  let memory_halves = bufferView<array<f16>>(&memory, 0u);
+  let at = rows_at / 2u + i / OCTETS * ROW_PITCH + i % OCTETS;
+#for j in 4
+#if KV_BITS == 8
+  let codes$j = (words[$j / 2u] >> (8u * ($j % 2u))) & 0x00ff00ffu;
+  const FIRST$j = 4u * ($j / 2u) + $j % 2u;
+  const SECOND$j = FIRST$j + 2u;
+#else
+  let codes$j = (words.x >> (4u * $j)) & 0x000f000fu;
+  const FIRST$j = $j;
+  const SECOND$j = FIRST$j + 4u;
+#endif
+  let pair$j = bitcast<vec2<f16>>(codes$j | 0x64006400u) - vec2<f16>(1024.0h + f16(CENTRE));
+  memory_halves[at + FIRST$j * OCTETS] = pair$j.x;
+  memory_halves[at + SECOND$j * OCTETS] = pair$j.y;
+#endfor
+}
+
+// The words of scale and offset of K and V of this lane's token.
+fn load_folds(span: Span, kv_head: u32, token: u32) -> vec2<u32> {
+  if (token < span.begin || token >= span.end) {
+    return vec2<u32>();
+  }
+  let block_at = params.layer_at + block_of(params.slot, token / BLOCK_TOKENS) * BLOCK_WORDS;
+  return vec2<u32>(
+    kv_word(kv_params_at(block_at, kv_head, 0u, token % BLOCK_TOKENS)),
+    kv_word(kv_params_at(block_at, kv_head, 1u, token % BLOCK_TOKENS)));
+}
+
+// Of four tokens, for centred codes.
+struct Folds {
+  scale: vec4<f32>,
+  offset: vec4<f32>,
+}
+
+// Of tokens `token`, the next, and the two that are four behind, of the words that the lanes have. All lanes call.
+fn folds_of(word: u32, token: u32) -> Folds {
+  let a = unpack2x16float(subgroupShuffle(word, token));
+  let b = unpack2x16float(subgroupShuffle(word, token + 1u));
+  let c = unpack2x16float(subgroupShuffle(word, token + 4u));
+  let d = unpack2x16float(subgroupShuffle(word, token + 5u));
+  let scale = vec4<f32>(a.x, b.x, c.x, d.x);
+  return Folds(scale, vec4<f32>(a.y, b.y, c.y, d.y) + CENTRE * scale);
 }
 #endif
 
@@ -91,9 +131,12 @@ fn store_cached(cached: Cached, i: u32) {
 #if KV_BITS == 32
     put_octet(KEYS_AT, i, Octet(bitcast<vec4<f32>>(cached.k), bitcast<vec4<f32>>(cached.k_rest)));
     put_octet(VALUES_AT, i, Octet(bitcast<vec4<f32>>(cached.v), bitcast<vec4<f32>>(cached.v_rest)));
+#elif KV_BITS == 16
+    put_octet(KEYS_AT, i, Octet(plain_quad(cached.k, 0u), plain_quad(cached.k, 1u)));
+    put_octet(VALUES_AT, i, Octet(plain_quad(cached.v, 0u), plain_quad(cached.v, 1u)));
 #else
-    put_octet(KEYS_AT, i, octet_of(cached.k, cached.k_params));
-    put_octet(VALUES_AT, i, octet_of(cached.v, cached.v_params));
+    put_codes(KEYS_AT, i, cached.k);
+    put_codes(VALUES_AT, i, cached.v);
 #endif
   }
 }

@@ -3,10 +3,17 @@ import sumSource from '../../shaders/sum_parts.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
-import type { Defines } from '../gpu/shader';
+import { type Defines, packParams } from '../gpu/shader';
 import { FORMAT_BITS } from '../weights/packed-tensor';
 import { integerGroupCols, integerGroups, integerRows } from './integer-rows';
-import { LINEAR_PARAMS, type LinearCall, linearDefines, linearKey, linearParams } from './linear-call';
+import {
+  LINEAR_PARAMS,
+  type LinearCall,
+  linearDefines,
+  linearKey,
+  linearParams,
+  numOutputs,
+} from './linear-call';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PROGRAM: ShaderProgram = {
@@ -16,10 +23,26 @@ const PROGRAM: ShaderProgram = {
   bindings: STEP_BINDINGS,
 };
 
+/** in_at and in_stride count 16-byte vectors, the rest words. */
+const SUM_PARAMS = {
+  num_parts: 'u32',
+  rows: 'u32',
+  num_rows: 'u32',
+  in_at: 'u32',
+  in_stride: 'u32',
+  out_at: 'u32',
+  out_stride: 'u32',
+  bias_at: 'u32',
+  residual_at: 'u32',
+  residual_scale: 'f32',
+  out_scale: 'f32',
+  softcap: 'f32',
+} as const;
+
 const SUM_PROGRAM: ShaderProgram = {
   name: 'sum_parts',
   source: sumSource,
-  params: LINEAR_PARAMS,
+  params: SUM_PARAMS,
   bindings: STEP_BINDINGS,
 };
 
@@ -46,48 +69,58 @@ export interface IntegerTile {
   readonly tn: number;
   /** M, N, K */
   readonly warps: readonly [number, number, number];
-  /** Sums take the place of what they come from in workgroup memory. */
-  readonly shared: boolean;
-  /** Microseconds of a group for each of warpsK on an H100, where a processor takes one workgroup at a time. */
-  readonly groupCost: number;
+  readonly cost: TileCost;
+}
+
+/** Of a round, a group of K for each of warpsK. */
+interface TileCost {
+  /** Workgroups that a processor has room for. */
+  readonly atOnce: number;
+  /** Microseconds of a workgroup that is alone on its processor, on an H100. */
+  readonly alone: number;
+  /** Of each where there are many. */
+  readonly each: number;
 }
 
 function tile(
   [tm, tn]: readonly [number, number],
   warps: IntegerTile['warps'],
-  groupCost: number,
-  shared = false,
+  [atOnce, alone, each]: readonly [number, number, number],
 ): IntegerTile {
-  return { tm, tn, warps, shared, groupCost };
+  return { tm, tn, warps, cost: { atOnce, alone, each } };
 }
 
 export const INTEGER_TILES = {
-  '64x128': tile([2, 2], [2, 4, 1], 1.9, true),
-  '64x64': tile([1, 2], [4, 2, 1], 1.28),
-  '32x64': tile([1, 1], [2, 4, 1], 1.02),
-  '32x64 / 2': tile([1, 1], [2, 4, 2], 1.72, true),
-  '32x32 / 2': tile([1, 1], [2, 2, 2], 1.28),
-  '16x64 / 2': tile([1, 1], [1, 4, 2], 1.25),
-  '16x32 / 4': tile([1, 1], [1, 2, 4], 1.65),
+  '64x128': tile([2, 2], [2, 4, 1], [1, 2.06, 2.06]),
+  '32x64': tile([1, 1], [2, 4, 1], [2, 1.12, 0.76]),
+  '32x64 in 4': tile([1, 2], [2, 2, 1], [2, 1.26, 0.74]),
+  '32x32': tile([1, 1], [2, 2, 1], [3, 1.06, 0.5]),
+  '16x64': tile([1, 1], [1, 4, 1], [3, 1.17, 0.49]),
+  '16x32': tile([1, 1], [1, 2, 1], [5, 1.25, 0.26]),
+  '16x32 / 4': tile([1, 1], [1, 2, 4], [1, 1.73, 1.73]),
 } as const satisfies Record<string, IntegerTile>;
 
 const TILES = Object.values<IntegerTile>(INTEGER_TILES);
 /** Processors of a large GPU. */
 const PROCESSORS = 132;
 /** Of K, ascending. */
-const PARTS = [1, 2, 3, 4, 5, 6, 8];
-/** Microseconds of what finishes the sums of parts. */
-const SUM_COST = 5;
+const PARTS = [1, 2, 3, 4, 6, 8, 10, 14];
+/** Microseconds of what finishes the sums of parts, and of each float of them. */
+const SUM_COST = 6;
+const SUM_FLOAT_COST = 1.6e-6;
 
 /**
- * The cut that should be done first (test/bench/NOTES.md, 21). A chunk asks for that of every linear, each time: so next to
+ * The cut that should be done first (test/bench/NOTES.md, 27). A chunk asks for that of every linear, each time: so next to
  * nothing is made on the way.
  */
 export function integerCut(call: LinearCall, partFloats: number): IntegerCut {
-  const { numRows, weight, gate } = call;
+  const { weight, gate } = call;
   const groups = integerGroups(weight);
-  const maxParts = gate ? 1 : Math.min(groups / 4, partFloats / (partStride(call) * numRows));
-  let best: IntegerCut = { tile: INTEGER_TILES['64x64'], parts: 1 };
+  // So that only every sixteenth row may change the kernel.
+  const numRows = Math.ceil(call.numRows / 16) * 16;
+  const floats = partStride(call) * numRows;
+  const maxParts = gate ? 1 : Math.min(groups / 2, partFloats / floats);
+  let best: IntegerCut = { tile: INTEGER_TILES['64x128'], parts: 1 };
   let least = Number.POSITIVE_INFINITY;
   for (const tile of TILES) {
     const [bm, bn] = tileSize(tile);
@@ -95,8 +128,8 @@ export function integerCut(call: LinearCall, partFloats: number): IntegerCut {
     for (const parts of PARTS) {
       if (parts > 1 && parts > maxParts) break;
       const rounds = Math.ceil(groups / (parts * tile.warps[2]));
-      const waves = Math.ceil((parts * tiles) / PROCESSORS);
-      const cost = waves * rounds * tile.groupCost + (parts > 1 ? SUM_COST : 0);
+      const sums = parts > 1 ? SUM_COST + parts * floats * SUM_FLOAT_COST : 0;
+      const cost = rounds * roundCost(tile.cost, parts * tiles) + sums;
       if (cost < least) {
         least = cost;
         best = { tile, parts };
@@ -104,6 +137,14 @@ export function integerCut(call: LinearCall, partFloats: number): IntegerCut {
     }
   }
   return best;
+}
+
+/** Microseconds of a round of so many workgroups, all rounds of those that come later included. */
+function roundCost({ atOnce, alone, each }: TileCost, workgroups: number): number {
+  const places = PROCESSORS * atOnce;
+  const full = Math.floor(workgroups / places);
+  const left = Math.ceil((workgroups - full * places) / PROCESSORS);
+  return full * Math.max(alone, atOnce * each) + (left > 0 ? Math.max(alone, left * each) : 0);
 }
 
 /** Floats of a row of a part. */
@@ -128,7 +169,7 @@ export function gemmInteger(
   const whole = { ...finished, inAt: scratch.rowsAt, inStride: weight.paddedCols / 2 };
   const isSplit = parts > 1;
   const product = isSplit ? { ...plain(whole), outAt: scratch.partsAt, outStride: partStride(call) } : whole;
-  const key = `${linearKey(product)} ${tile.tm} ${tile.tn} ${tile.warps} ${tile.shared} ${isSplit}`;
+  const key = `${linearKey(product)} ${tile.tm} ${tile.tn} ${tile.warps} ${isSplit}`;
   const pipeline = gpu.pipelines.requestOnce(PROGRAM, key, () => ({
     ...gpu.defines,
     ...linearDefines(product),
@@ -150,15 +191,28 @@ function plain({ weight, numRows, inAt, inStride, outAt }: LinearCall & { inStri
 }
 
 function sumParts(gpu: Gpu, call: LinearCall, partsAt: number, parts: number): Dispatch {
-  const summed = { ...call, inAt: partsAt, inStride: partStride(call) };
-  const pipeline = gpu.pipelines.requestOnce(SUM_PROGRAM, `${linearKey(summed)} ${parts}`, () => ({
+  const { weight, numRows, bias } = call;
+  const pipeline = gpu.pipelines.requestOnce(SUM_PROGRAM, linearKey(call), () => ({
     ...gpu.defines,
-    ...linearDefines(summed),
-    PARTS: parts,
+    ...linearDefines(call),
     WG_SIZE: SUM_THREADS,
   }));
-  const workgroups = [Math.ceil(summed.inStride / 4 / SUM_THREADS), call.numRows, 1] as const;
-  return { pipeline, params: linearParams(summed), workgroups };
+  const fours = partStride(call) / 4;
+  const params = packParams(SUM_PARAMS, {
+    num_parts: parts,
+    rows: weight.rows,
+    num_rows: numRows,
+    in_at: partsAt / 4,
+    in_stride: fours,
+    out_at: call.outAt,
+    out_stride: call.outStride ?? numOutputs(call),
+    bias_at: (bias?.byteOffset ?? 0) / 4,
+    residual_at: call.residualAt ?? 0,
+    residual_scale: call.residualScale ?? 1,
+    out_scale: call.outScale ?? 1,
+    softcap: call.softcap ?? 0,
+  });
+  return { pipeline, params, workgroups: [Math.ceil(fours / SUM_THREADS), numRows, 1] };
 }
 
 function tileSize({ tm, tn, warps: [warpsM, warpsN] }: IntegerTile): readonly [number, number] {
@@ -180,7 +234,6 @@ function tileDefines({ weight }: LinearCall, tile: IntegerTile): Defines {
     WARPS_M: warpsM,
     WARPS_N: warpsN,
     WARPS_K: warpsK,
-    SHARED: tile.shared,
     GK: groupCols,
     GROUPS: integerGroups(weight),
     STEPS: groupCols / 32,

@@ -93,6 +93,10 @@ const MATRIX_QUERIES = 64;
 /** Tokens that pass through its workgroup memory at a time. */
 const MATRIX_TOKENS = 32;
 const MATRIX_THREADS = 128;
+/** Workgroups of it that a large GPU computes at once. */
+const MATRIX_WORKGROUPS = 264;
+/** What beginning and ending take of a workgroup, in tiles of tokens. */
+const MATRIX_START = 2;
 
 type QueryShape = Pick<PrefillAttentionCall, 'numRows' | 'numHeads' | 'keyBias'>;
 
@@ -101,7 +105,10 @@ function fitsMatrices(gpu: Pick<Gpu, 'matrices'>, { headDim }: KvLayout, { keyBi
   return gpu.matrices && headDim % 16 === 0 && headDim <= 128 && (keyBias?.numPairs ?? 0) === 0;
 }
 
-/** Parts that the tokens of a chunk are best cut into, so that every processor has work: more for fewer rows; one in software. */
+/**
+ * Parts that the tokens of a chunk are best cut into, so that every processor has work: more for fewer rows; one in software
+ * (test/bench/NOTES.md, 27).
+ */
 export function prefillSplits(
   gpu: Pick<Gpu, 'isSoftware' | 'matrices'>,
   layout: KvLayout,
@@ -109,16 +116,28 @@ export function prefillSplits(
 ): number {
   if (gpu.isSoftware) return 1;
   const ratio = headRatio(layout, call.numHeads);
-  const queries = fitsMatrices(gpu, layout, call) ? MATRIX_QUERIES : TILE_ROWS;
+  const onMatrices = fitsMatrices(gpu, layout, call);
+  const queries = onMatrices ? MATRIX_QUERIES : TILE_ROWS;
   const workgroups = Math.ceil((call.numRows * ratio) / queries) * layout.numKvHeads;
-  const room = Math.floor(PREFILL_PARTIALS / (call.numRows * call.numHeads));
-  const wanted = Math.min(
-    FULL_WORKGROUPS / workgroups,
-    call.numTokens / LEAST_TOKENS,
-    room,
-    MAX_PREFILL_SPLITS,
-  );
-  return Math.max(1, Math.floor(wanted));
+  const room = PREFILL_PARTIALS / (call.numRows * call.numHeads);
+  const most = Math.floor(Math.min(call.numTokens / LEAST_TOKENS, room, MAX_PREFILL_SPLITS));
+  if (onMatrices) return matrixSplits(workgroups, call.numTokens, most);
+  return Math.max(1, Math.floor(Math.min(FULL_WORKGROUPS / workgroups, most)));
+}
+
+/** Parts with which the last of `workgroups` workgroups a part is done first. */
+function matrixSplits(workgroups: number, numTokens: number, most: number): number {
+  const tiles = Math.ceil(numTokens / MATRIX_TOKENS);
+  let best = 1;
+  let least = Number.POSITIVE_INFINITY;
+  for (let splits = 1; splits <= most; splits++) {
+    const waves = Math.ceil((workgroups * splits) / MATRIX_WORKGROUPS);
+    const cost = waves * (Math.ceil(tiles / splits) + MATRIX_START);
+    if (cost >= least) continue;
+    least = cost;
+    best = splits;
+  }
+  return best;
 }
 
 /** Causal attention of a chunk, whose K and V are already appended, over positions 0 … its own of the slot. */
