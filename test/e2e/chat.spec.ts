@@ -232,6 +232,26 @@ test.describe
       await expect(page.locator('.context')).toHaveAccessibleName(/^1\d\d of 256 tokens/);
     });
 
+    test('an answer stops and is gone when another tab deletes all chats, and the next chat is answered and stored', async () => {
+      await chat.newChatButton.click();
+      await chat.send('Tell me a story about a dragon');
+      await expect(chat.lastText).toHaveText(/\w{3}/, { timeout: 60_000 });
+      const other = new ChatPage(await context.newPage());
+      await other.page.route('**/models/starter/**', (route) => route.abort());
+      await other.open();
+      await openSettings(other.page, 'Data');
+      await other.page.getByRole('button', { name: 'Delete all chats…' }).click();
+      await other.page.getByRole('button', { name: 'Delete for good' }).click();
+      await expect(chat.answers).toHaveCount(0);
+      await expect(chat.page.locator('.history-name')).toHaveCount(0);
+      await expect(chat.stopButton).toHaveCount(0);
+      expect(await chat.ask('Hi!')).toContain('Hello!');
+      await expect(other.page.locator('.history-name')).toHaveText(['Hi!']);
+      await other.page.reload();
+      await expect(other.page.locator('.history-name')).toHaveText(['Hi!']);
+      await other.page.close();
+    });
+
     test('talked to nobody but its own server, and logged no error', async ({ baseURL }) => {
       const origin = new URL(baseURL ?? '').origin;
       const foreign = chat.requests

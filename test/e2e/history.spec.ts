@@ -256,6 +256,27 @@ test('two tabs see each other’s changes and undo none of them', async ({ page,
   await other.close();
 });
 
+test('when one tab deletes everything, the other shows nothing of it, and what is said there is stored', async ({
+  page,
+  context,
+}) => {
+  await item(page, 'Why is the sky blue?').click();
+  await expect(page.locator('.turn')).toHaveCount(4);
+  const other = await context.newPage();
+  await openWithoutModel(other);
+  await openSettings(other, 'Data');
+  await other.getByRole('button', { name: 'Delete all chats…' }).click();
+  await other.getByRole('button', { name: 'Delete for good' }).click();
+  await expect(page.locator('.turn')).toHaveCount(0);
+  await expect(page.locator('.history-name')).toHaveCount(0);
+  await new ChatPage(page).send('Is it?');
+  await expect(other.locator('.history-name')).toHaveText(['Is it?']);
+  await page.reload();
+  await expect(page.locator('.history-name')).toHaveText(['Is it?']);
+  expect((await texts(page))[0]).toBe('Is it?');
+  await other.close();
+});
+
 test('the list slides over the page on a phone', async ({ page }) => {
   await page.setViewportSize({ width: 360, height: 740 });
   const toggle = page.getByRole('button', { name: 'Show the list of chats' });

@@ -98,7 +98,7 @@ describe('changes that were refused, tried again', () => {
   it('do not empty the storage later', async () => {
     const page = await openPage();
     vi.spyOn(page.store, 'clear').mockImplementationOnce(full);
-    expect(await page.dropEverything()).toBe(false);
+    expect(await page.dropEverything(page.beginAnew)).toBe(false);
     page.say(QUESTION);
     page.keepAgain();
     expect((await page.stored()).texts).toEqual(['q Why?']);

@@ -1,7 +1,7 @@
 import 'fake-indexeddb/auto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { TabmindError } from '../../src/index';
-import { dropEverything, restore, settled, store } from '../../web/state/archive';
+import { beginAnew, dropEverything, restore, settled, store } from '../../web/state/archive';
 import { conversationsAsJson, conversationsAsMarkdown, fileName } from '../../web/state/export-file';
 import { heads, newHead, putHead } from '../../web/state/heads';
 import { importConversations, parseExport } from '../../web/state/import-file';
@@ -22,7 +22,7 @@ const messages: readonly MessageRecord[] = [
 ];
 
 beforeEach(async () => {
-  await dropEverything();
+  await dropEverything(beginAnew);
   heads.value = new Map();
   putHead(head);
   await restore(head, messages);
@@ -31,7 +31,7 @@ beforeEach(async () => {
 describe('export and import', () => {
   it('brings everything back, branches included', async () => {
     const text = await conversationsAsJson();
-    await dropEverything();
+    await dropEverything(beginAnew);
     expect((await store.messages()).items).toEqual([]);
     expect(await importConversations(text)).toEqual({
       numConversations: 1,
@@ -50,9 +50,13 @@ describe('export and import', () => {
   it('adds what is missing and overwrites nothing', async () => {
     const text = await conversationsAsJson();
     await store.deleteMessages('c1', ['a1']);
-    await store.putMessages([{ ...answer, id: 'a2', parent: 'q1', text: 'Paris, of course.', createdMs: 3 }]);
+    const generation = await store.generation();
+    await store.putMessages(
+      [{ ...answer, id: 'a2', parent: 'q1', text: 'Paris, of course.', createdMs: 3 }],
+      generation,
+    );
     const named = { ...head, version: 1, title: 'Renamed since', updatedMs: 3_000 } as const;
-    await store.changeHead(named, named);
+    await store.changeHead(named, named, generation);
     expect(await importConversations(text)).toMatchObject({ numMessages: 1 });
     const texts = (await store.messages('c1')).items.map((message) => message.text);
     expect(texts.toSorted()).toEqual(['Lyon.', 'Paris, of course.', 'The capital of France?']);

@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import {
+  beginAnew,
   dropConversation,
   dropEverything,
   keepMessages,
@@ -42,7 +43,7 @@ function say(conversation: string, message: Question): void {
 }
 
 beforeEach(async () => {
-  await dropEverything();
+  await dropEverything(beginAnew);
   heads.value = new Map();
   await restore(all[0] ?? head('a'), [
     question('a', 'm1', 'Pines and firs'),
@@ -82,7 +83,7 @@ describe('search', () => {
 
   it('hears of what another tab writes', async () => {
     expect(await search('cedar')).toEqual([]);
-    await store.putMessages([question('a', 'm3', 'a cedar', 3)]);
+    await store.putMessages([question('a', 'm3', 'a cedar', 3)], await store.generation());
     const other = new BroadcastChannel('tabmind-conversations');
     other.postMessage({ kind: 'changed', conversation: 'a', ids: ['m3'] });
     await vi.waitFor(async () => expect(await search('cedar')).toEqual([['a', ['m3']]]));

@@ -2,10 +2,11 @@ import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type ModelInfo, TabmindError } from '../../src/index';
 import { dropConversation } from '../../web/state/archive';
-import { openId, runs } from '../../web/state/conversation';
+import { messagesOf, newChat, openId, runs } from '../../web/state/conversation';
 import { modelState } from '../../web/state/engine';
-import { forgetSession, forgetSessions } from '../../web/state/engine-session';
+import { forgetSavedSessions, forgetSession, forgetSessions } from '../../web/state/engine-session';
 import { newHead, putHead } from '../../web/state/heads';
+import { leaveAll } from '../../web/state/leaving';
 import { bringSessionBack, keepSessions, sessionChanged } from '../../web/state/session-keeper';
 
 const MIB = 2 ** 20;
@@ -112,7 +113,9 @@ describe('saving the conversation on screen', () => {
   it('saves nothing while an answer is under way, without a model, or of a chat that is not kept', async () => {
     const id = open();
     sessionChanged(id);
-    runs.value = new Map([['a', { conversation: 'other', controller: new AbortController() }]]);
+    runs.value = new Map([
+      ['a', { conversation: 'other', controller: new AbortController(), ended: Promise.resolve() }],
+    ]);
     await hide();
     runs.value = new Map();
     modelState.value = { status: 'idle' };
@@ -133,11 +136,12 @@ describe('saving the conversation on screen', () => {
     await hide();
     forgetSession(id);
     forgetSessions([other]);
+    forgetSavedSessions();
     await settle();
     expect(asked.calls).toHaveLength(1);
     finish();
     await settle();
-    expect(asked.calls.slice(1)).toEqual([`delete ${id}`, `drop ${other}`, 'delete all']);
+    expect(asked.calls.slice(1)).toEqual([`delete ${id}`, `delete ${other}`, 'delete all']);
   });
 });
 
@@ -178,4 +182,22 @@ it('saves nothing more once the browser has no room', async () => {
   await hide();
   expect(asked.calls).toHaveLength(1);
   warn.mockRestore();
+});
+
+it('gives up what is kept of all chats of this tab when another deletes everything, after their answers', async () => {
+  vi.useRealTimers();
+  const id = open();
+  messagesOf(id);
+  let end = () => {};
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  runs.value = new Map([['a', { conversation: id, controller: new AbortController(), ended }]]);
+  // it was never asked for anything
+  newChat();
+  messagesOf(openId.value);
+  leaveAll('later');
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(asked.calls).toEqual([]);
+  end();
+  await vi.waitFor(() => expect(asked.calls).toEqual([`delete ${id}`]));
+  runs.value = new Map();
 });

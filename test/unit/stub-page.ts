@@ -8,10 +8,22 @@ function storageOf(kept: Map<string, string>) {
   };
 }
 
+const onVisibility: (() => void)[] = [];
+
+/** The person comes back to the tab. */
+export function show(): void {
+  for (const look of onVisibility) look();
+}
+
 /** Globals that the page's modules look at when they are imported. Returns what localStorage keeps. */
 export function stubPage(): Map<string, string> {
   const kept = new Map<string, string>();
-  vi.stubGlobal('document', { baseURI: 'http://localhost/', getElementById: () => null });
+  vi.stubGlobal('document', {
+    baseURI: 'http://localhost/',
+    visibilityState: 'visible',
+    getElementById: () => null,
+    addEventListener: (_: 'visibilitychange', look: () => void) => void onVisibility.push(look),
+  });
   vi.stubGlobal('localStorage', storageOf(kept));
   vi.stubGlobal('sessionStorage', storageOf(new Map()));
   vi.stubGlobal('navigator', { languages: ['en'] });

@@ -1,11 +1,12 @@
 import 'fake-indexeddb/auto';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { changeHead, dropEverything, keepMessages, settled, store } from '../../web/state/archive';
+import { beginAnew, changeHead, dropEverything, keepMessages, settled, store } from '../../web/state/archive';
 import { isLoaded, messagesOf, newChat, openId } from '../../web/state/conversation';
 import { heads, storedHeads } from '../../web/state/heads';
 import { readAll } from '../../web/state/history';
 import type { Message } from '../../web/state/message';
-import { removeMessage, undo } from '../../web/state/removal';
+import { removeMessage } from '../../web/state/removal';
+import { undo } from '../../web/state/removed';
 import { isTemporary } from '../../web/state/temporary';
 import { forgetTemporary, toggleTemporary } from '../../web/state/temporary-chat';
 
@@ -40,7 +41,7 @@ afterAll(stop);
 
 beforeEach(async () => {
   newChat();
-  await dropEverything();
+  await dropEverything(beginAnew);
 });
 
 describe('a temporary chat', () => {

@@ -38,7 +38,7 @@ function startAnswer(): { readonly answer: Answer; readonly controller: AbortCon
   ]);
   tab.keepMessages(CHAT, [QUESTION, answer]);
   tab.changeHead(CHAT, { leaf: 'a', title: 'Why?' });
-  tab.runs.value = new Map([['a', { conversation: CHAT, controller }]]);
+  tab.runs.value = new Map([['a', { conversation: CHAT, controller, ended: Promise.resolve() }]]);
   return { answer, controller };
 }
 
@@ -63,7 +63,7 @@ describe('while an answer streams here, another tab', () => {
     tab.runs.value = new Map();
     tab.unload(CHAT);
     tab.forgetHeads([CHAT]);
-    await tab.dropEverything();
+    await tab.dropEverything(tab.beginAnew);
   });
 
   it('deletes it: it stops, and is not written again', async () => {
@@ -74,7 +74,7 @@ describe('while an answer streams here, another tab', () => {
     answer.text.value = 'Because';
     tab.keepGrown(CHAT, answer);
     expect(await storedTexts()).toEqual(['q Why?']);
-    await other.changeHead({ ...tab.headOf(CHAT), version: 1 }, { leaf: 'q' });
+    await other.changeHead({ ...tab.headOf(CHAT), version: 1 }, { leaf: 'q' }, await other.generation());
     channel.postMessage({ kind: 'changed', conversation: CHAT, ids: ['a'] });
     await vi.waitFor(() => expect(controller.signal.aborted).toBe(true));
     expect(knownIds()).toEqual(['q']);
@@ -102,9 +102,10 @@ describe('while an answer streams here, another tab', () => {
   it('changes another message: the answer is not touched', async () => {
     const { answer, controller } = startAnswer();
     await tab.settled();
-    await other.putMessages([
-      { version: 1, conversation: CHAT, id: 'q2', parent: null, createdMs: 3, role: 'user', text: 'Else?' },
-    ]);
+    await other.putMessages(
+      [{ version: 1, conversation: CHAT, id: 'q2', parent: null, createdMs: 3, role: 'user', text: 'Else?' }],
+      await other.generation(),
+    );
     channel.postMessage({ kind: 'changed', conversation: CHAT, ids: ['q2'] });
     await vi.waitFor(() => expect(knownIds()).toEqual(['q', 'a', 'q2']));
     expect(controller.signal.aborted).toBe(false);

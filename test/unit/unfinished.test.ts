@@ -2,6 +2,7 @@ import 'fake-indexeddb/auto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type HeadRecord, RECORD_VERSION } from '../../web/storage/conversation-record';
 import { ConversationStore } from '../../web/storage/conversation-store';
+import { WipedError } from '../../web/storage/generation';
 
 const local = new Map<string, string>();
 vi.stubGlobal('localStorage', {
@@ -42,9 +43,9 @@ const message = (id: string) =>
 beforeEach(async () => {
   local.clear();
   for (const [key, text] of Object.entries(OTHERS)) local.set(key, text);
-  await store.clear();
-  await store.putMessages([message('old'), message('new')]);
-  await store.changeHead(head, head);
+  const generation = await store.clear();
+  await store.putMessages([message('old'), message('new')], generation);
+  await store.changeHead(head, head, generation);
 });
 
 describe('changes that a page could not finish', () => {
@@ -95,6 +96,19 @@ describe('changes that a page could not finish', () => {
     await finishChanges(store);
     expect(await store.head('a')).toEqual(head);
     expect(kept()).toHaveLength(1);
+  });
+
+  it('are not made when everything is deleted meanwhile', async () => {
+    const { noteChange } = await openPage();
+    noteChange('a', { leaf: 'new' });
+    const looking = new ConversationStore();
+    vi.spyOn(looking, 'messages').mockImplementation(async (conversation) => {
+      const found = await store.messages(conversation);
+      await store.clear();
+      return found;
+    });
+    await expect((await openPage()).finishChanges(looking)).rejects.toThrow(WipedError);
+    expect((await store.heads()).items).toEqual([]);
   });
 
   it.each([

@@ -86,6 +86,7 @@ function Transfer() {
 function Wipe() {
   const { data } = settingsWords.value;
   const [isAsking, setIsAsking] = useState(false);
+  const [hasFailed, setHasFailed] = useState(false);
   const box = useRef<HTMLElement>(null);
   const hasAsked = useRef(false);
   const numChats = storedHeads().length;
@@ -95,8 +96,10 @@ function Wipe() {
     hasAsked.current = true;
   }, [isAsking]);
   const wipe = async (): Promise<void> => {
+    setHasFailed(false);
     const { wipeConversations } = await import('../state/wipe');
     if (await wipeConversations()) announce(data.wiped);
+    else setHasFailed(true);
     setIsAsking(false);
   };
   return (
@@ -116,6 +119,7 @@ function Wipe() {
         </>
       ) : (
         <>
+          {hasFailed && <p role="alert">{data.wipeFailed}</p>}
           <p class="hint">{data.wipeHint}</p>
           <button
             type="button"

@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { chatWords } from '../i18n/chat';
 import { announce } from '../state/announcement';
 import { focusComposer } from '../state/message-box';
-import { removed, undo } from '../state/removal';
+import { removed, undo } from '../state/removed';
 import { IconButton } from './icon-button';
 
 /** Long enough to notice and to reach the button. */

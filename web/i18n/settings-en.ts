@@ -123,6 +123,8 @@ export const settingsEn = {
     wipeYes: 'Delete for good',
     wipeNo: 'Keep them',
     wiped: 'All chats were deleted.',
+    wipeFailed:
+      'The browser did not delete all chats. Those in the list are still stored, and parts of others may be. Try again, or delete the data of this site in the settings of the browser.',
     privacyTitle: 'Privacy',
     privacy:
       'Chats, models and settings stay in this browser. Nothing you type is sent anywhere. The page talks only to these hosts, and only to fetch itself and models:',

@@ -115,6 +115,8 @@ export const settingsZh: SettingsDictionary = {
     wipeYes: '永久删除',
     wipeNo: '保留',
     wiped: '已删除全部对话。',
+    wipeFailed:
+      '浏览器未能删除全部对话。列表中的对话仍然保存着，其他对话也可能有部分残留。请重试，或在浏览器设置中删除本网站的数据。',
     privacyTitle: '隐私',
     privacy:
       '对话、模型和设置都保存在此浏览器中，您输入的内容不会发送到任何地方。本页只与下列主机通信，且仅用于获取页面本身和模型：',

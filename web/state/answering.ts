@@ -162,29 +162,38 @@ function writtenBy(conversation: string, turn: Answer, model: string): Answer {
   return answer;
 }
 
-async function run(conversation: string, asked: Answer, isContinued: boolean): Promise<void> {
+async function run(conversation: string, turn: Answer, isContinued: boolean): Promise<void> {
   const controller = new AbortController();
-  let turn = asked;
+  const ended = holdAnswer(turn.id, () => compute(conversation, turn, controller, isContinued));
   batch(() => {
     turn.state.value = { status: 'waiting' };
-    setRun(turn.id, { conversation, controller });
+    setRun(turn.id, { conversation, controller, ended });
   });
-  await holdAnswer(turn.id, async () => {
-    try {
-      const info = await whenReady(controller.signal);
-      turn = writtenBy(conversation, turn, info.id);
-      turn.state.value = { status: 'answering' };
-      announce(words.value.chat.started);
-      await stream(conversation, turn, controller, info, isContinued);
-      announce(finished(turn) === 'abort' ? words.value.chat.stopped : words.value.chat.finished);
-    } catch (thrown) {
-      if (controller.signal.aborted || isAbort(thrown)) markStopped(turn);
-      else fail(turn, TabmindError.from(thrown));
-    } finally {
-      setRun(turn.id, null);
-      keep(conversation, turn);
-    }
-  });
+  await ended;
+}
+
+async function compute(
+  conversation: string,
+  asked: Answer,
+  controller: AbortController,
+  isContinued: boolean,
+): Promise<void> {
+  let turn = asked;
+  try {
+    const info = await whenReady(controller.signal);
+    turn = writtenBy(conversation, turn, info.id);
+    turn.state.value = { status: 'answering' };
+    announce(words.value.chat.started);
+    await stream(conversation, turn, controller, info, isContinued);
+    if (finished(turn) === 'abort') announceStopped(conversation, turn);
+    else announce(words.value.chat.finished);
+  } catch (thrown) {
+    if (controller.signal.aborted || isAbort(thrown)) markStopped(conversation, turn);
+    else fail(turn, TabmindError.from(thrown));
+  } finally {
+    setRun(turn.id, null);
+    keep(conversation, turn);
+  }
 }
 
 /** Stopping throws or ends the stream, and then nothing of it is an error. */
@@ -267,9 +276,14 @@ const isAbort = (thrown: unknown): boolean =>
   (thrown instanceof DOMException && thrown.name === 'AbortError') ||
   (thrown instanceof TabmindError && thrown.code === 'cancelled');
 
-function markStopped(turn: Answer): void {
+function markStopped(conversation: string, turn: Answer): void {
   turn.state.value = { status: 'done', finishReason: 'abort', usage: null, timings: null };
-  announce(words.value.chat.stopped);
+  announceStopped(conversation, turn);
+}
+
+/** Where it was deleted, that is what is read out. */
+function announceStopped(conversation: string, { id }: Answer): void {
+  if (knownMessages(conversation).has(id)) announce(words.value.chat.stopped);
 }
 
 function fail(turn: Answer, error: TabmindError): void {

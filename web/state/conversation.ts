@@ -42,6 +42,9 @@ export const knownMessages = (conversation: string): Messages => loaded.get(conv
 
 export const isLoaded = (conversation: string): boolean => loaded.has(conversation);
 
+/** Conversations of which this tab has read or made something. */
+export const loadedIds = (): readonly string[] => [...loaded.keys()];
+
 export function unload(conversation: string): void {
   loaded.delete(conversation);
 }
@@ -57,6 +60,8 @@ export const path = computed<readonly Message[]>(() => pathTo(messages.value, op
 export interface Run {
   readonly conversation: string;
   readonly controller: AbortController;
+  /** Settles when nothing of it is computed any more. */
+  readonly ended: Promise<void>;
 }
 
 /** By the answer's id. */
@@ -72,6 +77,13 @@ export const isAnswering = computed(() => generating.value.has(openId.value));
 /** Stops the answer of one conversation: the one on screen unless another is named. */
 export function stop(conversation = openId.value): void {
   for (const run of runs.value.values()) if (run.conversation === conversation) run.controller.abort();
+}
+
+/** Stops every answer of this tab; resolves when all of them have ended. */
+export async function stopAll(): Promise<void> {
+  const all = [...runs.value.values()];
+  for (const { controller } of all) controller.abort();
+  await Promise.allSettled(all.map(({ ended }) => ended));
 }
 
 /** Stops every answer that streams; those that still wait for a model may get it from the next. */

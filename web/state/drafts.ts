@@ -36,6 +36,12 @@ export function draftSent(key: string, conversation: string, text: string): void
     changeDraft(conversation, now.startsWith(text) ? now.slice(text.length) : now);
 }
 
+/** `text`, which was typed under `key`, could not be said: where its conversation is gone, it is typed in the one on screen. */
+export function draftRefused(key: string, text: string): void {
+  if (drafts.value[key]) return;
+  setDraft(draft.value === '' ? text : `${text}\n${draft.value}`);
+}
+
 /** A conversation that is gone needs no draft. */
 export function forgetDraft(conversation: string): void {
   changeDraft(conversation, '');

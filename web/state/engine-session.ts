@@ -20,10 +20,11 @@ export function forgetSession(conversation: string): void {
   void inTurn('give up the cache of a deleted chat', () => engine().deleteSession(conversation));
 }
 
-/** The same for all conversations: of what is stored, even those that no list knows. */
 export function forgetSessions(conversations: readonly string[]): void {
-  void inTurn('give up the caches of deleted chats', async () => {
-    await Promise.all(conversations.map((conversation) => engine().dropSession(conversation)));
-    await engine().deleteSavedConversations();
-  });
+  for (const conversation of conversations) forgetSession(conversation);
+}
+
+/** Of what is stored, even of conversations that no list knows. */
+export function forgetSavedSessions(): void {
+  void inTurn('give up the caches of deleted chats', () => engine().deleteSavedConversations());
 }

@@ -1,21 +1,11 @@
 import { batch, signal } from '@preact/signals';
 import { TabmindError } from '../../src/index';
 import type { HeadRecord, MessageRecord } from '../storage/conversation-record';
-import { keepProblem, listen, type Note, numWrites, settled, store } from './archive';
-import {
-  generating,
-  isLoaded,
-  isOpening,
-  knownMessages,
-  messagesOf,
-  newChat,
-  openId,
-  runs,
-  stop,
-  unload,
-} from './conversation';
-import { forgetDraft } from './drafts';
+import { WipedError } from '../storage/generation';
+import { isWiped, keepProblem, listen, lookAgain, type Note, numWrites, settled, store } from './archive';
+import { generating, isLoaded, isOpening, knownMessages, messagesOf, openId, runs } from './conversation';
 import { forgetHeads, type Head, headOf, heads, putHead, storedHeads } from './heads';
+import { leave, leaveAll } from './leaving';
 import type { Message, Messages } from './message';
 import { fromRecord, updateAnswer } from './message-record';
 import { indexChildren, newestLeaf, pathTo } from './message-tree';
@@ -47,10 +37,13 @@ function isRead(id: string): boolean {
 
 /**
  * Waits until what is stored of a conversation is here: only then has a question its place in it. Rejects where the storage
- * cannot be read.
+ * cannot be read, and where another tab has deleted everything.
  */
 export async function conversationRead(id: string): Promise<void> {
   await listed();
+  const isNew = headOf(id).leaf === null;
+  await noticeWipe().catch(report);
+  if (!isNew && headOf(id).leaf === null) throw new WipedError();
   if (headOf(id).leaf !== null && !isRead(id)) await (readings.get(id) ?? readMessages(id));
 }
 
@@ -62,11 +55,17 @@ export function holdAnswer(id: string, work: () => Promise<void>): Promise<void>
 /** Reads the list, shows the conversation that was open, and follows what other tabs write. */
 export async function startHistory(): Promise<void> {
   listen((note) => void follow(note));
+  // a tab that was asleep may not have heard of it
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') noticeWipe().catch(report);
+  });
   await listed();
   if (isOpening.value) await openConversation(openId.value);
 }
 
 async function readList(): Promise<void> {
+  // a wipe first, where its tab was closed in the middle of it
+  await store.generation().catch(report);
   await finishChanges(store).catch(report);
   await readHeads();
   isListed.value = true;
@@ -74,7 +73,8 @@ async function readList(): Promise<void> {
 
 async function readHeads(): Promise<void> {
   try {
-    const { items, numUnknown: unknown } = await store.heads();
+    const { items, numUnknown: unknown, generation } = await upToDate(() => store.heads());
+    if (isWiped(generation)) leaveAll(generation);
     numUnknown.value = unknown;
     batch(() => {
       const stored = new Set(items.map(({ id }) => id));
@@ -87,7 +87,17 @@ async function readHeads(): Promise<void> {
   }
 }
 
+/** Looks whether another tab has deleted everything, leaves it then, and reads what there is now. Rejects with the storage's error. */
+export async function noticeWipe(): Promise<void> {
+  const generation = await store.generation();
+  if (!isWiped(generation)) return;
+  leaveAll(generation);
+  lookAgain();
+}
+
 function report(thrown: unknown): void {
+  // what could not be changed any more is gone
+  if (thrown instanceof WipedError) return;
   console.warn('tabmind could not read the stored chats.', thrown);
   keepProblem.value = TabmindError.from(thrown, 'storage');
 }
@@ -218,20 +228,8 @@ async function follow({ kind, conversation, ids }: Note): Promise<void> {
 
 /** Reads everything anew: the list, and the conversation on screen. */
 export async function readAll(): Promise<void> {
-  await settled();
   await readHeads();
   const id = openId.value;
   if (heads.value.has(id)) await readMessages(id).catch(report);
   else if (messagesOf(id).value.size > 0) leave(id);
-}
-
-/** A conversation is gone: its answers stop, and where it was on screen a new chat takes its place. */
-export function leave(conversation: string): void {
-  stop(conversation);
-  batch(() => {
-    unload(conversation);
-    forgetHeads([conversation]);
-    forgetDraft(conversation);
-    if (openId.value === conversation) newChat();
-  });
 }

@@ -4,7 +4,7 @@ import { fieldsOf } from '../storage/local-record';
 import { type PromptRecord, readPrompt } from '../storage/prompt-store';
 import { settled, store, writeAll } from './archive';
 import { EXPORT_FORMAT } from './export-file';
-import { readAll } from './history';
+import { noticeWipe, readAll } from './history';
 import { addPrompts } from './prompts';
 
 export interface ImportResult {
@@ -33,6 +33,13 @@ function notOurs(cause?: unknown): TabmindError {
     meaning: 'Nothing was changed.',
     remedy: 'Choose a JSON file that was exported here.',
     cause,
+  });
+}
+
+function notStored(): TabmindError {
+  return new TabmindError('storage', 'The import could not be stored.', {
+    meaning: 'The browser refused it, or all chats were deleted in another tab meanwhile.',
+    remedy: 'Free some space if there is none, and import the file again.',
   });
 }
 
@@ -74,15 +81,16 @@ export async function importConversations(text: string): Promise<ImportResult> {
   const { conversations, prompts, numSkipped } = parseExport(text);
   let numMessages = 0;
   await settled();
-  const isKept = await writeAll(async () => {
+  await noticeWipe();
+  const isKept = await writeAll(async (since) => {
     for (const { head, messages } of conversations) {
-      numMessages += await store.addMessages(messages);
+      numMessages += await store.addMessages(messages, since);
       const here = await store.head(head.id);
       const isNewer = here === null || head.updatedMs > here.updatedMs;
-      await store.changeHead(head, isNewer ? head : {});
+      await store.changeHead(head, isNewer ? head : {}, since);
     }
   });
-  if (!isKept) throw new TabmindError('storage', 'The browser refused to store the import.');
+  if (!isKept) throw notStored();
   await readAll();
   const numPrompts = await addPrompts(prompts);
   return { numConversations: conversations.length, numMessages, numPrompts, numSkipped };

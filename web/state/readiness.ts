@@ -9,6 +9,8 @@ import { offer, startModel } from './offer';
  * Rejects with the load's error, the abort, or an AbortError when the load or the question was cancelled.
  */
 export function whenReady(signal: AbortSignal): Promise<ModelInfo> {
+  // no event comes of what was stopped before it began
+  if (signal.aborted) return Promise.reject(signal.reason);
   const { status } = modelState.value;
   const isAtRest = (status === 'idle' || status === 'failed') && offer.value === null;
   if (isAtRest) void startModel(selectedModel.value);

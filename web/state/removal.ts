@@ -1,22 +1,15 @@
-import { batch, signal } from '@preact/signals';
+import { batch } from '@preact/signals';
 import type { MessageRecord } from '../storage/conversation-record';
 import { changeHead, dropConversation, dropMessages, keepMessages, restore, settled, store } from './archive';
 import { knownMessages, messagesOf, openId, stop } from './conversation';
-import { type Head, headOf, putHead } from './heads';
-import { leave, openConversation } from './history';
+import { type Head, headOf, heads, putHead } from './heads';
+import { openConversation } from './history';
+import { leave } from './leaving';
 import type { Message } from './message';
 import { toRecord } from './message-record';
 import { indexChildren, leafWithout, subtreeOf } from './message-tree';
+import { removed } from './removed';
 import { isTemporary } from './temporary';
-
-/** Something that was deleted and can be brought back for a while. */
-export interface Removed {
-  readonly kind: 'message' | 'conversation';
-  readonly title: string;
-  readonly bringBack: () => void;
-}
-
-export const removed = signal<Removed | null>(null);
 
 /** Deletes a message with everything that follows it; the nearest branch beside it takes its place. */
 export function removeMessage(conversation: string, id: string): void {
@@ -86,11 +79,6 @@ async function bringConversationBack(
 ): Promise<void> {
   putHead(head);
   await restore(head, records);
-  if (wasOpen) await openConversation(head.id);
-}
-
-/** Brings back what was deleted last. */
-export function undo(): void {
-  removed.value?.bringBack();
-  removed.value = null;
+  // another tab may have deleted everything meanwhile
+  if (wasOpen && heads.value.has(head.id)) await openConversation(head.id);
 }

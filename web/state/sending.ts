@@ -1,5 +1,5 @@
 import { isAnswering, openId } from './conversation';
-import { draft, draftSent, keyOfOpen } from './drafts';
+import { draft, draftRefused, draftSent, keyOfOpen } from './drafts';
 
 /** Conversations in which a text is about to be said. */
 const sending = new Set<string>();
@@ -30,7 +30,13 @@ export function sendDraft(): void {
   const text = draft.value;
   const key = keyOfOpen.value;
   if (text.trim() === '' || isAnswering.value) return;
-  sendText(text, (conversation) => draftSent(key, conversation, text)).catch((thrown: unknown) =>
-    console.warn('tabmind could not send the message.', thrown),
-  );
+  let isSaid = false;
+  const said = (conversation: string): void => {
+    isSaid = true;
+    draftSent(key, conversation, text);
+  };
+  sendText(text, said).catch((thrown: unknown) => {
+    console.warn('tabmind could not send the message.', thrown);
+    if (!isSaid) draftRefused(key, text);
+  });
 }

@@ -3,8 +3,9 @@ import { type ModelInfo, TabmindError } from '../../src/index';
 import { watchStore } from './archive';
 import { generating, openId } from './conversation';
 import { engine, modelState } from './engine';
-import { forgetSession, inTurn } from './engine-session';
+import { forgetSession, forgetSessions, inTurn } from './engine-session';
 import { storedHeads } from './heads';
+import { watchLeft } from './leaving';
 
 /** How long nothing is answered before the conversation on screen is saved. */
 const IDLE_MS = 10_000;
@@ -36,6 +37,7 @@ export function keepSessions(): void {
   watchStore(({ kind, conversation }) => {
     if (kind === 'deleted') forgetSession(conversation);
   });
+  watchLeft(forgetSessions);
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'hidden') void saveOpenSession();
   });

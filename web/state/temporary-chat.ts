@@ -3,7 +3,7 @@ import { changeHead, keepMessages } from './archive';
 import { messagesOf, openHead, openId } from './conversation';
 import { draft, setDraft } from './drafts';
 import { forgetSession } from './engine-session';
-import { leave } from './history';
+import { leave } from './leaving';
 import { isTemporary, setTemporary } from './temporary';
 
 /** Whether the conversation on screen is stored. One that was temporary is stored whole, as it is now. */

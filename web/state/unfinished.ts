@@ -49,14 +49,14 @@ async function finish(store: ConversationStore, key: string): Promise<void> {
   const left = readLocalRecord(key);
   // one that changes meanwhile is of a tab that lives: it finishes it itself, and may have made a later change
   const isLeft = () => JSON.stringify(readLocalRecord(key)) === JSON.stringify(left);
-  const { items } = await store.heads();
+  const { items, generation } = await store.heads();
   for (const [id, fields] of Object.entries(left ?? {})) {
     const stored = items.find((head) => head.id === id);
     const patch = fieldsOf(fields);
     const changed = stored ? readHead({ ...stored, ...patch, id }) : null;
     const makesSense = stored && changed && (await hasLeaf(store, stored, changed));
     if (!isLeft()) return;
-    if (makesSense) await store.changeHead(stored, patch);
+    if (makesSense) await store.changeHead(stored, patch, generation);
   }
   if (isLeft()) removeLocalRecord(key);
 }

@@ -1,5 +1,6 @@
 import { createStore, promisifyRequest, type UseStore } from 'idb-keyval';
 import { type HeadRecord, type MessageRecord, readHead, readMessage } from './conversation-record';
+import { allRecords, beginGeneration, type Generation, generationOf, WipedError } from './generation';
 
 /** What a store holds, and how many of its records only a newer page can read. */
 export interface Read<Item> {
@@ -19,7 +20,8 @@ function read<Item>(values: readonly unknown[], readOne: (value: unknown) => Ite
 
 /**
  * Conversations in IndexedDB: a head each, and every message under a key of its own, so that two tabs that write to one
- * conversation add to it instead of replacing each other's work. Methods reject with the browser's error.
+ * conversation add to it instead of replacing each other's work. Methods reject with the browser's error; those that write
+ * take the generation that their records are of, and reject with `WipedError` when everything was deleted since.
  */
 export class ConversationStore {
   readonly #heads: UseStore;
@@ -30,8 +32,43 @@ export class ConversationStore {
     this.#messages = createStore(`${name}-messages`, 'messages');
   }
 
-  async heads(): Promise<Read<HeadRecord>> {
-    return read(await this.#heads('readonly', (store) => promisifyRequest(store.getAll())), readHead);
+  /** All heads, and the generation that they are of. */
+  async heads(): Promise<Read<HeadRecord> & { readonly generation: Generation }> {
+    const [values, generation] = await this.#heads('readonly', (store) =>
+      Promise.all([promisifyRequest<unknown[]>(store.getAll(allRecords())), generationOf(store)]),
+    );
+    return { ...read(values, readHead), generation };
+  }
+
+  /**
+   * The generation of all that is stored. Heads and messages lie in databases of their own, which no transaction spans: where
+   * a wipe got as far as the heads only, because its tab was closed, what is left of it is done here. Tabs that do so at
+   * once do no harm: a step is taken only where no other has been taken meanwhile.
+   */
+  async generation(): Promise<Generation> {
+    for (;;) {
+      const found = await this.#messages('readonly', generationOf);
+      const current = await this.#heads('readonly', generationOf);
+      if (found === current) return current;
+      await this.#messages('readwrite', async (store) => {
+        if ((await generationOf(store)) === found) await beginGeneration(store, current);
+      });
+    }
+  }
+
+  async #write<T>(
+    database: UseStore,
+    since: Generation,
+    act: (store: IDBObjectStore) => Promise<T>,
+  ): Promise<T> {
+    for (;;) {
+      const done = await database('readwrite', async (store) =>
+        (await generationOf(store)) === since ? { result: await act(store) } : null,
+      );
+      if (done !== null) return done.result;
+      // only the messages may be behind
+      if ((await this.generation()) !== since) throw new WipedError();
+    }
   }
 
   async head(id: string): Promise<HeadRecord | null> {
@@ -40,7 +77,7 @@ export class ConversationStore {
 
   /** Messages of one conversation, or of all. */
   async messages(conversation?: string): Promise<Read<MessageRecord>> {
-    const range = conversation === undefined ? null : rangeOf(conversation);
+    const range = conversation === undefined ? allRecords() : rangeOf(conversation);
     const values = await this.#messages('readonly', (store) => promisifyRequest(store.getAll(range)));
     return read(values, readMessage);
   }
@@ -60,8 +97,8 @@ export class ConversationStore {
    * Writes only the fields that changed over what is stored now, in one transaction: another tab's change of another
    * field stays. A head that this version cannot read is left alone, and false returned.
    */
-  async changeHead(whole: HeadRecord, patch: Partial<HeadRecord>): Promise<boolean> {
-    return this.#heads('readwrite', async (store) => {
+  changeHead(whole: HeadRecord, patch: Partial<HeadRecord>, since: Generation): Promise<boolean> {
+    return this.#write(this.#heads, since, async (store) => {
       const stored: unknown = await promisifyRequest(store.get(whole.id));
       const known = readHead(stored);
       if (stored !== undefined && known === null) return false;
@@ -70,25 +107,25 @@ export class ConversationStore {
     });
   }
 
-  async putMessages(records: readonly MessageRecord[]): Promise<void> {
-    await this.#messages('readwrite', (store) => {
+  putMessages(records: readonly MessageRecord[], since: Generation): Promise<void> {
+    return this.#write(this.#messages, since, (store) => {
       for (const record of records) store.put(record, keyOf(record));
       return promisifyRequest(store.transaction);
     });
   }
 
   /** Puts only those that are not there yet; resolves to how many that were. */
-  addMessages(records: readonly MessageRecord[]): Promise<number> {
-    return this.#putWhere(records, false);
+  addMessages(records: readonly MessageRecord[], since: Generation): Promise<number> {
+    return this.#putWhere(records, false, since);
   }
 
   /** Puts only those that are there already: what another tab has deleted stays deleted. */
-  updateMessages(records: readonly MessageRecord[]): Promise<number> {
-    return this.#putWhere(records, true);
+  updateMessages(records: readonly MessageRecord[], since: Generation): Promise<number> {
+    return this.#putWhere(records, true, since);
   }
 
-  #putWhere(records: readonly MessageRecord[], isThere: boolean): Promise<number> {
-    return this.#messages('readwrite', async (store) => {
+  #putWhere(records: readonly MessageRecord[], isThere: boolean, since: Generation): Promise<number> {
+    return this.#write(this.#messages, since, async (store) => {
       let numPut = 0;
       for (const record of records) {
         const key = await promisifyRequest(store.getKey(keyOf(record)));
@@ -113,9 +150,13 @@ export class ConversationStore {
     await this.#messages('readwrite', (store) => promisifyRequest(store.delete(rangeOf(conversation))));
   }
 
-  async clear(): Promise<void> {
-    await this.#heads('readwrite', (store) => promisifyRequest(store.clear()));
-    await this.#messages('readwrite', (store) => promisifyRequest(store.clear()));
+  /**
+   * Deletes everything, and resolves to the generation that begins with that. From the first of its two steps on nothing older
+   * is listed or written; the second is taken by the next visit where it fails here.
+   */
+  async clear(): Promise<Generation> {
+    await this.#heads('readwrite', (store) => beginGeneration(store, crypto.randomUUID()));
+    return this.generation();
   }
 }
 
