@@ -2,6 +2,7 @@ import type { Batch, DecodeRow, PendingStep, PrefillBatch, SlotStart, StepRunner
 import { allocateBuffer, readBuffer } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { Recorder } from '../gpu/dispatch';
+import { hasten } from '../gpu/hasten';
 import { type DispatchTime, profileDispatches } from '../gpu/profiler';
 import { STEP_BINDINGS } from '../kernels/step-bindings';
 import { MAX_VERIFIED_ROWS, type StateLayout } from '../kernels/step-state';
@@ -131,16 +132,17 @@ export class ModelRunner implements StepRunner {
   }
 
   /**
-   * Records and submits the batch: copies, then one pass over the weights for chunk and decode rows. A GPU without work
-   * computes the first dispatches of a chunk while those behind them are put together. Pipelines of a shape not met before
-   * compile first; the order of steps is kept.
+   * Records and submits the batch: copies, then one pass over the weights for chunk and decode rows. A chunk that finds the
+   * GPU without work is waited for: its first dispatches are computed while those behind them are put together. Pipelines of a
+   * shape not met before compile first; the order of steps is kept.
    */
   submit(batch: Batch): PendingStep {
     const { rows, prefill } = batch;
     this.#inputs.prepare(batch);
-    const { device } = this.#options.gpu;
+    const { gpu, pool } = this.#options;
+    const { device } = gpu;
     let encoder = device.createCommandEncoder();
-    for (const copy of batch.copies) this.#options.pool.recordCopy(encoder, copy);
+    for (const copy of batch.copies) pool.recordCopy(encoder, copy);
     const numChunkIds = prefill === null ? 0 : numSampled(chunkPart(prefill, NO_ASKS));
     const chunkSlots = Array<number>(numChunkIds).fill(prefill?.slot ?? 0);
     const slots = [...rows.map(({ slot }) => slot), ...chunkSlots];
@@ -150,21 +152,25 @@ export class ModelRunner implements StepRunner {
       device.queue.submit([encoder.finish()]);
       encoder = device.createCommandEncoder();
     };
-    const rest = this.#graphOf(batch, (rows) => this.#asksOf(rows), this.#numPending === 0 ? takePart : null);
+    const isAlone = prefill !== null && this.#numPending === 0;
+    const rest = this.#graphOf(batch, (rows) => this.#asksOf(rows), isAlone ? takePart : null);
     this.#recorder.record(encoder, rest.runs);
     readback.copy(encoder);
     device.queue.submit([encoder.finish()]);
     this.#stepsSubmitted++;
-    return this.#pending(readback.read());
+    const step = readback.read();
+    this.#count(step);
+    if (isAlone && !gpu.isSoftware) hasten(device.queue, step.ids);
+    return step;
   }
 
-  #pending(step: PendingStep): PendingStep {
+  /** Until it has come back. */
+  #count({ ids }: PendingStep): void {
     this.#numPending++;
-    const done = () => {
+    const back = () => {
       this.#numPending--;
     };
-    step.ids.then(done, done);
-    return step;
+    ids.then(back, back);
   }
 
   #graphOf(
