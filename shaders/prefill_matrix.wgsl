@@ -16,10 +16,6 @@
 #import kv
 #import prefill_output
 
-const HIDDEN = -3.0e38;
-const LEEWAY = 9.0;
-// Far from a scale that a value could have; its logarithm is finite.
-const LEAST_SCALE = 1.0e-12;
 const QUERIES = 64u;
 const OCTETS = HEAD_DIM / 8u;
 const OCTET_WORDS = KV_BITS / 4u;
@@ -42,7 +38,7 @@ alias OutRows = array<f32, 15u * OUT_PITCH + OUT_DIMS>;
 
 // All workgroup memory is one buffer: Chrome 156 on NVIDIA lays plain workgroup variables over buffers. Places are in bytes.
 // There is little of it, so that several workgroups share a processor, which has less than 64 KiB: queries at first, then scores in
-// the place of K^, and V^; at last the results, over everything.
+// the place of K, and V; at last the results, over everything.
 const KEYS_AT = 0u;
 const SCORES_AT = KEYS_AT;
 const VALUES_AT = max(TOKENS * ROW_PITCH * 2u, QUERIES * S_PITCH * 4u);
@@ -50,46 +46,8 @@ const VALUES_AT = max(TOKENS * ROW_PITCH * 2u, QUERIES * S_PITCH * 4u);
 const OUTGROWN_AT = max(VALUES_AT + TOKENS * ROW_PITCH * 2u, QUERIES * ROW_PITCH * 2u);
 var<workgroup> memory: buffer<max(OUTGROWN_AT + 16u, QUERIES * OUT_PITCH * 4u)>;
 
-struct Span {
-  begin: u32,
-  end: u32,
-  first_tile: u32,
-}
-
+#import matrix_scores
 #import matrix_rows
-
-// Tokens that any of this workgroup's rows sees, and this split's tiles of them.
-fn span_of(wg: vec3<u32>) -> Span {
-  let lowest = params.start_position + wg.x * QUERIES / RATIO;
-  let last = params.start_position + min(params.num_rows - 1u, (wg.x * QUERIES + QUERIES - 1u) / RATIO) + 1u;
-  // Blocks wholly before the window may have been given back: nothing is read from them.
-  let begin = lowest + 1u - min(lowest + 1u, params.window);
-  let num_tiles = (last + TOKENS - 1u) / TOKENS - begin / TOKENS;
-  let share = (num_tiles + params.num_splits - 1u) / params.num_splits;
-  let first_tile = (begin / TOKENS + wg.z * share) * TOKENS;
-  return Span(begin, min(last, first_tile + share * TOKENS), first_tile);
-}
-
-// Four products of a row (two, and two behind the next two).
-fn products_at(cell: u32) -> vec4<f32> {
-  let scores = bufferView<array<f32>>(&memory, SCORES_AT);
-  return vec4<f32>(scores[cell], scores[cell + 1u], scores[cell + 4u], scores[cell + 5u]);
-}
-
-// Their scores: capped, hidden where the row does not look.
-fn seen_scores(products: vec4<f32>, token: u32, position: u32) -> vec4<f32> {
-  var s = products;
-#if SOFTCAP
-  s = params.softcap * precise_tanh(s / params.softcap);
-#endif
-  let at = vec4<u32>(token) + vec4<u32>(0u, 1u, 4u, 5u);
-  let seen = (at <= vec4<u32>(position)) & (vec4<u32>(position) - min(at, vec4<u32>(position)) < vec4<u32>(params.window));
-  return select(vec4<f32>(HIDDEN), s, seen);
-}
-
-fn probabilities(s: vec4<f32>, top: f32) -> vec4<f32> {
-  return select(vec4<f32>(), exp(s - top), s > vec4<f32>(HIDDEN));
-}
 
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {

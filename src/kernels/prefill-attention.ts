@@ -42,6 +42,8 @@ const PROGRAM: ShaderProgram = { name: 'prefill_attention', source, params: PARA
 
 /** Query rows (chunk row × head of the kv head) of a workgroup. */
 const TILE_ROWS = 32;
+/** With more workgroup memory than that, too few workgroups share a processor of a GPU. */
+const MAX_RESIDENT_BYTES = 17 * 1024;
 /** Workgroups that fill a large GPU. */
 const FULL_WORKGROUPS = 400;
 /** Fewer tokens are not worth a part. */
@@ -213,6 +215,10 @@ function commonParams(call: PrefillAttentionCall) {
   };
 }
 
+function maxResidentBytes({ isSoftware, device }: Gpu): number {
+  return isSoftware ? device.limits.maxComputeWorkgroupStorageSize : MAX_RESIDENT_BYTES;
+}
+
 function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): Dispatch {
   const { numRows, numHeads, numSplits, keyBias = null } = call;
   const ratio = headRatio(layout, numHeads);
@@ -229,7 +235,7 @@ function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: Pre
       PREFILL: true,
       HEADS: numHeads,
       RATIO: ratio,
-      RESIDENT: memoryBytes <= gpu.device.limits.maxComputeWorkgroupStorageSize,
+      RESIDENT: memoryBytes <= maxResidentBytes(gpu),
       SOFTCAP: call.softcap > 0,
       SPLIT: numSplits > 1,
       ...keyBiasDefines(keyBias),
