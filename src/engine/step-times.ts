@@ -13,11 +13,17 @@ const MIN_STEP_ROWS = 16;
 const MIN_CHUNK_TOKENS = 8;
 /** Before anything was measured. */
 const FIRST_STEP_ROWS = 64;
-/** Share of a new measurement in the mean; a slow one counts less, for it may be a compilation or another program. */
-const FAST_SHARE = 0.5;
-const SLOW_SHARE = 0.15;
+/** Share of a new measurement in the mean. */
+const SHARE = 0.25;
+/** Of one so far below it that the mean must have been of something else: a compilation, another program. */
+const DROP_SHARE = 0.5;
 /** A slow measurement counts as so many times the mean at most. */
 const MAX_SLOWNESS = 4;
+/**
+ * The browser looks from time to time at what the GPU has done, so the time of a step may be off by that many ms; what one
+ * seems to take less, the next seems to take more.
+ */
+const LOOK_MS = 3;
 /**
  * Steps without a chunk until a number of decode rows has been measured. Where prompts never end to wait, steps of decode rows
  * alone would never come, and the budget would be that of fewer rows.
@@ -32,8 +38,8 @@ const PROBE_STEPS = 24;
 export interface ChunkChoice {
   /** What a step of the decode rows alone takes; null: not measured. */
   readonly decodeMs: number | null;
-  /** What a chunk that makes a step of so many rows adds to it, as far as it was measured. */
-  readonly addedMs: ReadonlyMap<number, number>;
+  /** What a step of so many rows takes that a chunk has joined, as far as it was measured. */
+  readonly stepMs: ReadonlyMap<number, number>;
   /** How many times as long as `decodeMs` a step may take; a short one, more. */
   readonly maxGrowth: number;
   readonly maxChunkTokens: number;
@@ -44,26 +50,25 @@ export interface ChunkChoice {
  * are when none do, because prompts have to move on too.
  */
 export function chooseStepRows(choice: ChunkChoice): number {
-  const { decodeMs, addedMs, maxGrowth, maxChunkTokens } = choice;
+  const { decodeMs, stepMs, maxGrowth, maxChunkTokens } = choice;
   if (decodeMs === null) return Math.min(FIRST_STEP_ROWS, maxChunkTokens);
-  const budgetMs = Math.max(maxGrowth * decodeMs, MIN_BUDGET_MS) - decodeMs;
+  const budgetMs = Math.max(maxGrowth * decodeMs, MIN_BUDGET_MS);
   const sizes = stepSizes(maxChunkTokens);
-  const fitting = sizes.filter((size) => (estimate(addedMs, size) ?? 0) <= budgetMs);
+  const fitting = sizes.filter((size) => (estimate(stepMs, decodeMs, size) ?? 0) <= budgetMs);
   const largest = fitting.at(-1) ?? sizes[0] ?? maxChunkTokens;
-  return addedMs.size > 0 ? largest : Math.min(FIRST_STEP_ROWS, maxChunkTokens);
+  return stepMs.size > 0 ? largest : Math.min(FIRST_STEP_ROWS, maxChunkTokens);
 }
 
 /** Measured, or on the line through the two nearest measurements, or guessed from the only one; null without any. */
-function estimate(addedMs: ReadonlyMap<number, number>, size: number): number | null {
-  const known = addedMs.get(size);
+function estimate(stepMs: ReadonlyMap<number, number>, decodeMs: number, size: number): number | null {
+  const known = stepMs.get(size);
   if (known !== undefined) return known;
-  const nearest = [...addedMs].sort(
-    ([a], [b]) => Math.abs(Math.log(a / size)) - Math.abs(Math.log(b / size)),
-  );
+  const nearest = [...stepMs].sort(([a], [b]) => Math.abs(Math.log(a / size)) - Math.abs(Math.log(b / size)));
   const [one, two] = nearest;
   if (one === undefined) return null;
-  // Between the same and in proportion. A guess that is wrong is replaced by a measurement when the size has been tried.
-  if (two === undefined) return one[1] * Math.sqrt(size / one[0]);
+  // What the chunk adds: between the same and in proportion. A guess that is wrong is replaced by a measurement when the size
+  // has been tried.
+  if (two === undefined) return decodeMs + Math.max(0, one[1] - decodeMs) * Math.sqrt(size / one[0]);
   const slope = (two[1] - one[1]) / (two[0] - one[0]);
   return Math.max(0, one[1] + Math.max(0, slope) * (size - one[0]));
 }
@@ -80,7 +85,8 @@ export class StepTimes {
   readonly #maxChunkTokens: number;
   /** By rows, rounded up to a power of two. */
   readonly #decodeMs = new Map<number, number>();
-  readonly #addedMs = new Map<number, number>();
+  /** With a chunk, by all rows: a row of a chunk costs what a decode row does. */
+  readonly #stepMs = new Map<number, number>();
   /** Steps that went without a chunk to be measured, by rows rounded up. */
   readonly #plainSteps = new Map<number, number>();
   #numChosen = 0;
@@ -96,7 +102,7 @@ export class StepTimes {
     if (this.#wantsPlainStep(rounded(numRows))) return 0;
     const chosen = chooseStepRows({
       decodeMs: this.#decodeMsOf(numRows),
-      addedMs: this.#addedMs,
+      stepMs: this.#stepMs,
       maxGrowth: this.#maxGrowth,
       maxChunkTokens: this.#maxChunkTokens,
     });
@@ -113,9 +119,7 @@ export class StepTimes {
     const sizes = stepSizes(this.#maxChunkTokens);
     const stepRows = [numRows + numChunkTokens, numChunkTokens].find((rows) => sizes.includes(rows));
     // The rest of a prompt is of no size that is ever chosen.
-    if (stepRows === undefined) return;
-    const decodeMs = numRows === 0 ? 0 : this.#decodeMsOf(numRows);
-    if (decodeMs !== null) learn(this.#addedMs, stepRows, Math.max(0, ms - decodeMs));
+    if (stepRows !== undefined) learn(this.#stepMs, stepRows, ms);
   }
 
   #wantsPlainStep(rows: number): boolean {
@@ -137,11 +141,9 @@ export class StepTimes {
 
 function learn(means: Map<number, number>, key: number, ms: number): void {
   const mean = means.get(key) ?? null;
-  const isSlow = mean !== null && ms > mean;
-  means.set(
-    key,
-    meanWith(mean, isSlow ? Math.min(ms, MAX_SLOWNESS * mean) : ms, isSlow ? SLOW_SHARE : FAST_SHARE),
-  );
+  const isDrop = mean !== null && ms + LOOK_MS < mean / 2;
+  const most = MAX_SLOWNESS * Math.max(mean ?? ms, LOOK_MS);
+  means.set(key, meanWith(mean, Math.min(ms, most), isDrop ? DROP_SHARE : SHARE));
 }
 
 function rounded(numRows: number): number {
