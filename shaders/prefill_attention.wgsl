@@ -60,11 +60,6 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   let end = last;
 #endif
   var sums = vec2<f32>();
-#if RESIDENT
-  for (var slice = 0u; slice < SLICES; slice++) {
-    load_query(wg, slice, slice * 8u, index);
-  }
-#endif
   var top = vec2<f32>(HIDDEN);
   var total = vec2<f32>();
   var shift = vec2<f32>();
@@ -86,18 +81,13 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     var s1 = vec4<f32>();
     var q_sums = vec2<f32>();
     for (var slice = 0u; slice < SLICES; slice++) {
-#if RESIDENT
-      let column = slice * 8u;
-#else
-      let column = 0u;
-      load_query(wg, slice, 0u, index);
-#endif
+      load_query(wg, slice, index);
       load_tile(wg.y, 0u, slice, num_tokens, index);
       workgroupBarrier();
-      let q0 = ty * Q_PITCH + column;
+      let q0 = ty * PITCH;
 #if KV_BITS < 16
       if (first == first_tile) {
-        q_sums += vec2<f32>(dot(vec4<f32>(q_tile[q0 + tx]), vec4<f32>(1.0)), dot(vec4<f32>(q_tile[q0 + Q_PITCH + tx]), vec4<f32>(1.0)));
+        q_sums += vec2<f32>(dot(vec4<f32>(q_tile[q0 + tx]), vec4<f32>(1.0)), dot(vec4<f32>(q_tile[q0 + PITCH + tx]), vec4<f32>(1.0)));
       }
 #endif
       for (var d4 = 0u; d4 < 8u; d4++) {
@@ -107,7 +97,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
         let k2 = kv_tile[at + 16u * PITCH];
         let k3 = kv_tile[at + 24u * PITCH];
         s0 += dots(q_tile[q0 + d4], k0, k1, k2, k3);
-        s1 += dots(q_tile[q0 + Q_PITCH + d4], k0, k1, k2, k3);
+        s1 += dots(q_tile[q0 + PITCH + d4], k0, k1, k2, k3);
       }
       workgroupBarrier();
     }

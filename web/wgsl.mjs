@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs';
 
-/** The same program without what only people read: comments, indentation and empty lines. WGSL has no strings. */
+/**
+ * The same program without what only people read: comments, indentation, empty lines, and spaces behind signs that begin no longer
+ * sign with what follows. WGSL has no strings.
+ */
 export function stripShader(source) {
   return source
     .split('\n')
     .map((line) => line.replace(/\/\/.*$/, '').trim())
     .filter((line) => line !== '')
+    .map((line) => (line.startsWith('#') ? line : line.replaceAll(/(?<=[,;={+]) /g, '')))
     .join('\n');
 }
 

@@ -1,23 +1,19 @@
-// The tiles of prefill_attention.wgsl in workgroup memory, loaded slice by slice of 32 dims, four dims an element.
+// The tiles of prefill_attention.wgsl in workgroup memory, loaded slice by slice of 32 dims, four dims an element. Queries of all
+// slices would not have to be loaded again for every tile of tokens, but leave a processor no room for a second workgroup.
 
 const SLICES = (HEAD_DIM + 31) / 32;
 // Rows of tiles are padded by one vector so that eight threads reading a column meet eight bank groups.
 const PITCH = 9u;
-#if RESIDENT
-const Q_PITCH = 8u * SLICES + 1u;
-#else
-const Q_PITCH = PITCH;
-#endif
 
-var<workgroup> q_tile: array<real4, 32 * Q_PITCH>;
+var<workgroup> q_tile: array<real4, 32 * PITCH>;
 var<workgroup> kv_tile: array<real4, 32 * PITCH>;
 var<workgroup> p_tile: array<vec4<f32>, 32 * PITCH>;
 var<workgroup> k_fold: array<vec2<f32>, 32>;
 var<workgroup> v_fold: array<vec2<f32>, 32>;
 var<workgroup> tile_blocks: array<u32, 32 / BLOCK_TOKENS>;
 
-// Query rows' dims of one slice, to columns from `column` of q_tile. Rows past the chunk and dims past the head are 0.
-fn load_query(wg: vec3<u32>, slice: u32, column: u32, index: u32) {
+// Query rows' dims of one slice. Rows past the chunk and dims past the head are 0.
+fn load_query(wg: vec3<u32>, slice: u32, index: u32) {
   for (var i = index; i < 256u; i += 128u) {
     let query = wg.x * 32u + i / 8u;
     let row = query / RATIO;
@@ -26,7 +22,7 @@ fn load_query(wg: vec3<u32>, slice: u32, column: u32, index: u32) {
     if (row < params.num_rows && d < HEAD_DIM) {
       q = scratch[(params.q_at + row * params.q_stride + (wg.y * RATIO + query % RATIO) * HEAD_DIM + d) / 4u];
     }
-    q_tile[(i / 8u) * Q_PITCH + column + i % 8u] = real4(q);
+    q_tile[i / 8u * PITCH + i % 8u] = real4(q);
   }
 }
 

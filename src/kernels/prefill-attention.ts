@@ -42,8 +42,6 @@ const PROGRAM: ShaderProgram = { name: 'prefill_attention', source, params: PARA
 
 /** Query rows (chunk row × head of the kv head) of a workgroup. */
 const TILE_ROWS = 32;
-/** With more workgroup memory than that, too few workgroups share a processor of a GPU. */
-const MAX_RESIDENT_BYTES = 17 * 1024;
 /** Workgroups that fill a large GPU. */
 const FULL_WORKGROUPS = 400;
 /** Fewer tokens are not worth a part. */
@@ -76,18 +74,6 @@ export interface PrefillAttentionCall {
   readonly keyBias?: KeyBiasTerms | null;
   /** Word offset of the layer in the bound KV slab. */
   readonly layerAt: number;
-}
-
-/** Workgroup memory of the kernel, with the queries of all dims resident or of one slice only. */
-export function prefillMemoryBytes(headDim: number, half: boolean, resident: boolean, biasPairs = 0): number {
-  const elementBytes = half ? 8 : 16;
-  const slices = resident ? Math.ceil(headDim / 32) : 1;
-  const queries = TILE_ROWS * (8 * slices + 1) * elementBytes;
-  const tokens = TILE_ROWS * 9 * elementBytes;
-  const probabilities = TILE_ROWS * 9 * 16;
-  const foldsAndReduction = 2 * 32 * 8 + 128 * 4 + 16;
-  const angles = biasPairs > 0 ? TILE_ROWS * (Math.min(biasPairs / 2, 8) + 1) * 16 : 0;
-  return queries + tokens + probabilities + foldsAndReduction + angles;
 }
 
 /** Query rows of a workgroup of the matrix kernel. */
@@ -215,17 +201,12 @@ function commonParams(call: PrefillAttentionCall) {
   };
 }
 
-function maxResidentBytes({ isSoftware, device }: Gpu): number {
-  return isSoftware ? device.limits.maxComputeWorkgroupStorageSize : MAX_RESIDENT_BYTES;
-}
-
 function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): Dispatch {
   const { numRows, numHeads, numSplits, keyBias = null } = call;
   const ratio = headRatio(layout, numHeads);
   const pipeline = gpu.pipelines.requestOnce(PROGRAM, shapeKey(state, layout, call), () => {
     const chunkWords = ({ 32: 4, 16: 2, 8: 1, 4: 1 } as const)[layout.kvBits];
     const defines = kvDefines(layout, chunkWords, gpu.math === 'f16');
-    const memoryBytes = prefillMemoryBytes(layout.headDim, defines.HALF === true, true, keyBias?.numPairs);
     return {
       ...gpu.defines,
       ...stateDefines(state),
@@ -235,7 +216,6 @@ function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: Pre
       PREFILL: true,
       HEADS: numHeads,
       RATIO: ratio,
-      RESIDENT: memoryBytes <= maxResidentBytes(gpu),
       SOFTCAP: call.softcap > 0,
       SPLIT: numSplits > 1,
       ...keyBiasDefines(keyBias),

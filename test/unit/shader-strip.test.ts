@@ -7,11 +7,13 @@ const paths = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' }).filter(
   path.endsWith('.wgsl'),
 );
 
-/** The words of a program, and its directives as lines of their own. */
+const TOKEN = /\w[\w.]*|->|>>=|<<=|[-+*/%&|^<>=!]=|&&|\|\||\+\+|--|<<|>>|[^\s\w]/g;
+
+/** The tokens of a program, and its directives as lines of their own. */
 function tokens(source: string): readonly string[] {
   return source.split('\n').flatMap((line) => {
     const code = line.replace(/\/\/.*$/, '').trim();
-    return code.startsWith('#') ? [code] : code.split(/\s+/).filter((word) => word !== '');
+    return code.startsWith('#') ? [code] : (code.match(TOKEN) ?? []);
   });
 }
 
