@@ -85,7 +85,8 @@ export interface StepRunner {
   readonly maxVerifiedRows: number;
   /** Prepares a slot for a sequence: sampling parameters, RNG, and the tokens that penalties and bad words go by. */
   startSlot(slot: number, start: SlotStart): void;
-  submit(batch: Batch): PendingStep;
+  /** `wasIdle`: no other step is in flight, so all wait for this one. */
+  submit(batch: Batch, wasIdle: boolean): PendingStep;
   /** After `steps-lost`, with no step in flight: steps count again. */
   recover(): void;
 }

@@ -98,7 +98,7 @@ export class StepPipeline {
       if (step === null) return;
       const submittedMs = now();
       const wasIdle = this.#inFlight.length === 0;
-      this.#inFlight.push({ step, submittedMs, wasIdle, outcome: this.#submit(step) });
+      this.#inFlight.push({ step, submittedMs, wasIdle, outcome: this.#submit(step, wasIdle) });
       this.#numSubmitted++;
       // Of a draft, what counts is known later.
       if (step.draft === null)
@@ -140,12 +140,12 @@ export class StepPipeline {
   }
 
   /** Throws what the runner throws at once: no later step may be submitted on top of one that was not. */
-  #submit(step: ScheduledStep): Promise<Outcome> {
+  #submit(step: ScheduledStep, wasIdle: boolean): Promise<Outcome> {
     const { runner, scheduler } = this.#parts;
     const { batch, admitted } = step;
     try {
       if (admitted?.seat) runner.startSlot(admitted.seat.slot, admitted);
-      const { ids, logprobs = null } = runner.submit(batch);
+      const { ids, logprobs = null } = runner.submit(batch, wasIdle);
       return Promise.all([ids, logprobs]).then(
         ([ids, logprobs]): Outcome => ({ ids, logprobs }),
         (thrown: unknown) => ({ error: TabmindError.from(thrown) }),

@@ -3,17 +3,10 @@ import sumSource from '../../shaders/sum_parts.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
-import { type Defines, packParams } from '../gpu/shader';
+import type { Defines } from '../gpu/shader';
 import { FORMAT_BITS } from '../weights/packed-tensor';
 import { integerGroupCols, integerGroups, integerRows } from './integer-rows';
-import {
-  LINEAR_PARAMS,
-  type LinearCall,
-  linearDefines,
-  linearKey,
-  linearParams,
-  numOutputs,
-} from './linear-call';
+import { LINEAR_PARAMS, type LinearCall, linearDefines, linearKey, linearParams } from './linear-call';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PROGRAM: ShaderProgram = {
@@ -23,21 +16,7 @@ const PROGRAM: ShaderProgram = {
   bindings: STEP_BINDINGS,
 };
 
-/** in_at and in_stride count 16-byte vectors, the rest words. */
-const SUM_PARAMS = {
-  num_parts: 'u32',
-  rows: 'u32',
-  num_rows: 'u32',
-  in_at: 'u32',
-  in_stride: 'u32',
-  out_at: 'u32',
-  out_stride: 'u32',
-  bias_at: 'u32',
-  residual_at: 'u32',
-  residual_scale: 'f32',
-  out_scale: 'f32',
-  softcap: 'f32',
-} as const;
+const SUM_PARAMS = { ...LINEAR_PARAMS, num_parts: 'u32' } as const;
 
 const SUM_PROGRAM: ShaderProgram = {
   name: 'sum_parts',
@@ -190,29 +169,16 @@ function plain({ weight, numRows, inAt, inStride, outAt }: LinearCall & { inStri
   return { weight, numRows, inAt, inStride, outAt };
 }
 
-function sumParts(gpu: Gpu, call: LinearCall, partsAt: number, parts: number): Dispatch {
-  const { weight, numRows, bias } = call;
-  const pipeline = gpu.pipelines.requestOnce(SUM_PROGRAM, linearKey(call), () => ({
+/** What finishes the sums that workgroups have left, f32 [parts][numRows][N rounded up to 4] at `partsAt`; without the norm. */
+export function sumParts(gpu: Gpu, call: LinearCall, partsAt: number, parts: number): Dispatch {
+  const summed = { ...call, inAt: partsAt, inStride: partStride(call) };
+  const pipeline = gpu.pipelines.requestOnce(SUM_PROGRAM, linearKey(summed), () => ({
     ...gpu.defines,
-    ...linearDefines(call),
+    ...linearDefines(summed),
     WG_SIZE: SUM_THREADS,
   }));
-  const fours = partStride(call) / 4;
-  const params = packParams(SUM_PARAMS, {
-    num_parts: parts,
-    rows: weight.rows,
-    num_rows: numRows,
-    in_at: partsAt / 4,
-    in_stride: fours,
-    out_at: call.outAt,
-    out_stride: call.outStride ?? numOutputs(call),
-    bias_at: (bias?.byteOffset ?? 0) / 4,
-    residual_at: call.residualAt ?? 0,
-    residual_scale: call.residualScale ?? 1,
-    out_scale: call.outScale ?? 1,
-    softcap: call.softcap ?? 0,
-  });
-  return { pipeline, params, workgroups: [Math.ceil(fours / SUM_THREADS), numRows, 1] };
+  const workgroups = [Math.ceil(summed.inStride / 4 / SUM_THREADS), call.numRows, 1] as const;
+  return { pipeline, params: Uint32Array.of(...linearParams(summed), parts), workgroups };
 }
 
 function tileSize({ tm, tn, warps: [warpsM, warpsN] }: IntegerTile): readonly [number, number] {

@@ -85,7 +85,7 @@ function dispatches({ gpu, scratch }: ForwardContext, call: LinearCall): readonl
     case 'gemv_rows':
       return gemvRows(gpu, call, scratch.staged.at);
     case 'gemv':
-      return call.numRows <= MAX_GEMV_ROWS ? [gemv(gpu, call)] : inFours(gpu, call);
+      return inFours(gpu, call);
     case 'gemm_integer':
       return gemmInteger(gpu, call, integerScratch(scratch));
     case 'gemm_matrix':

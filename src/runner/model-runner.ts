@@ -64,8 +64,6 @@ export class ModelRunner implements StepRunner {
   readonly #graphs: StepGraphs;
   readonly #readback: SampleReadback;
   #stepsSubmitted = 0;
-  /** Submitted steps that have not come back. */
-  #numPending = 0;
   #layersLost = () => {};
 
   static async create(options: RunnerOptions): Promise<ModelRunner> {
@@ -136,7 +134,7 @@ export class ModelRunner implements StepRunner {
    * GPU without work is waited for: its first dispatches are computed while those behind them are put together. Pipelines of a
    * shape not met before compile first; the order of steps is kept.
    */
-  submit(batch: Batch): PendingStep {
+  submit(batch: Batch, wasIdle: boolean): PendingStep {
     const { rows, prefill } = batch;
     this.#inputs.prepare(batch);
     const { gpu, pool } = this.#options;
@@ -152,25 +150,15 @@ export class ModelRunner implements StepRunner {
       device.queue.submit([encoder.finish()]);
       encoder = device.createCommandEncoder();
     };
-    const isAlone = prefill !== null && this.#numPending === 0;
+    const isAlone = prefill !== null && wasIdle;
     const rest = this.#graphOf(batch, (rows) => this.#asksOf(rows), isAlone ? takePart : null);
     this.#recorder.record(encoder, rest.runs);
     readback.copy(encoder);
     device.queue.submit([encoder.finish()]);
     this.#stepsSubmitted++;
     const step = readback.read();
-    this.#count(step);
     if (isAlone && !gpu.isSoftware) hasten(device.queue, step.ids);
     return step;
-  }
-
-  /** Until it has come back. */
-  #count({ ids }: PendingStep): void {
-    this.#numPending++;
-    const back = () => {
-      this.#numPending--;
-    };
-    ids.then(back, back);
   }
 
   #graphOf(

@@ -11,7 +11,7 @@ import type {
   SlabDispatches,
 } from './self-test-memory';
 import { PREFILL_TOKENS } from './self-test-memory';
-import { allowance, CHUNK_ROWS, type Product, recordProducts } from './self-test-products';
+import { CHUNK_ROWS, compareProduct, type Product, recordProducts } from './self-test-products';
 import { dot, normalise } from './self-test-twin';
 import {
   checkedOutputs,
@@ -110,14 +110,10 @@ export function* checkLinears(
     for (const [what, outAt] of productsOf(run, r))
       yield [
         what,
-        sums.map(({ value, spread }, i): Comparison => {
+        sums.map((sum, i) => {
           const output = outputs[i] ?? 0;
-          const added = run.bias ? (biases[output] ?? Number.NaN) : 0;
-          return {
-            actual: scratch[outAt + output] ?? Number.NaN,
-            expected: value + added,
-            limit: allowance(gpu, spread + Math.abs(added)),
-          };
+          const bias = run.bias ? (biases[output] ?? Number.NaN) : 0;
+          return compareProduct(gpu, scratch[outAt + output] ?? Number.NaN, sum, { bias });
         }),
       ];
   }

@@ -10,7 +10,7 @@ import type {
   SelfTestRequest,
   SlabDispatches,
 } from './self-test-memory';
-import { allowance, CHUNK_ROWS, productAs } from './self-test-products';
+import { CHUNK_ROWS, compareProduct, productAs } from './self-test-products';
 import { dot, fixedNoise } from './self-test-twin';
 import {
   checkedOutputs,
@@ -86,14 +86,11 @@ export function* checkParts(
     const x = Float64Array.from(input.subarray(row * weight.cols, (row + 1) * weight.cols));
     const compare = (output: number, w: Float64Array): Comparison => {
       const at = row * weight.rows + output;
-      const { value, spread } = dot(w, x);
-      const added = bias ? (biases[output] ?? Number.NaN) : 0;
-      const before = residual?.[at] ?? 0;
-      return {
-        actual: scratch[outAt + at] ?? Number.NaN,
-        expected: before + residualScale * (value + added),
-        limit: residualScale * allowance(gpu, spread + Math.abs(added)) + 1e-6 * Math.abs(before),
-      };
+      return compareProduct(gpu, scratch[outAt + at] ?? Number.NaN, dot(w, x), {
+        bias: bias ? (biases[output] ?? Number.NaN) : 0,
+        before: residual?.[at] ?? 0,
+        scale: residualScale,
+      });
     };
     yield ['a matrix product in parts', weights.map((w, i) => compare(outputs[i] ?? 0, w))];
   }

@@ -9,7 +9,8 @@ import { integerFloats } from '../kernels/integer-rows';
 import type { LinearCall } from '../kernels/linear-call';
 import { stagedFloats } from '../kernels/stage-rows';
 import { type ProductKernel, productKernel } from '../layers/linear';
-import type { SelfTestMemory, SelfTestRequest } from './self-test-memory';
+import type { Comparison, SelfTestMemory, SelfTestRequest } from './self-test-memory';
+import type { dot } from './self-test-twin';
 
 /** Rows of the chunk that is multiplied. */
 export const CHUNK_ROWS = 8;
@@ -93,7 +94,24 @@ export function productAs(
   }
 }
 
-/** By how much a sum may be off whose terms have this spread. */
-export function allowance({ math }: Gpu, spread: number): number {
-  return TOLERANCE[math] * spread + 1e-9;
+/** What a kernel has to make of w · x: before + scale · (w · x + bias). */
+export interface Finish {
+  readonly bias: number;
+  readonly before?: number;
+  readonly scale?: number;
+}
+
+/** What it has made of it, which may be off by a part of the spread of the sum's terms. */
+export function compareProduct(
+  { math }: Gpu,
+  actual: number,
+  { value, spread }: ReturnType<typeof dot>,
+  { bias, before = 0, scale = 1 }: Finish,
+): Comparison {
+  const allowance = TOLERANCE[math] * (spread + Math.abs(bias)) + 1e-9;
+  return {
+    actual,
+    expected: before + scale * (value + bias),
+    limit: scale * allowance + 1e-6 * Math.abs(before),
+  };
 }

@@ -83,11 +83,22 @@ function callOf(shape: LinearShape, copy: number): LinearCall {
   };
 }
 
+/** Copies of the weight that there is room for: no cache holds them. */
+function copiesOf(shape: LinearShape): number {
+  const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
+  return Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
+}
+
+/** One after another, of all copies in turn. */
+function callsOf(shape: LinearShape, count: number): readonly LinearCall[] {
+  const copies = copiesOf(shape);
+  return Array.from({ length: count }, (_, i) => callOf(shape, i % copies));
+}
+
 function dispatchesOf(shape: LinearShape, tile: GemvTile): { list: Dispatch[]; bytes: number } {
   const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
-  const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
   const count = Math.min(2000, Math.max(8, Math.ceil(PASS_BYTES / totalBytes)));
-  const list = Array.from({ length: count }, (_, i) => gemv(gpu, callOf(shape, i % copies), tile));
+  const list = callsOf(shape, count).map((call) => gemv(gpu, call, tile));
   return { list, bytes: count * totalBytes };
 }
 
@@ -263,8 +274,7 @@ async function tune(shape: LinearShape, tiles: readonly GemvTile[]) {
 
 /** Microseconds and TFLOP/s of one linear over many rows of activations, by tile; of those kernels whose names begin like that. */
 async function tuneRows(shape: LinearShape, only = '') {
-  const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
-  const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
+  const copies = copiesOf(shape);
   const flops = 2 * shape.rows * shape.cols * shape.numRows;
   const count = Math.max(4, Math.ceil(2e12 / flops));
   const few = shape.numRows <= 64;
@@ -319,26 +329,23 @@ async function integer(
   { tile, parts }: IntegerCut,
   edits: readonly (readonly [string, string])[] = [],
 ): Promise<number> {
-  const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
-  const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
   const edited = edits.length === 0 ? gpu : withEdits(gpu, 'gemm_integer', edits);
-  const each = Array.from({ length: 100 }, (_, i) =>
-    gemmInteger(edited, callOf(shape, i % copies), PREPARED, { tile, parts }),
-  );
-  await edited.pipelines.ready(each.flat().map(({ pipeline }) => pipeline));
-  await warm(each.flat(), bindGroup);
-  return (await timeDispatches(each.flat(), bindGroup)) / 1000 / each.length;
+  return timeEach(callsOf(shape, 100).map((call) => gemmInteger(edited, call, PREPARED, { tile, parts })));
+}
+
+/** Microseconds of each of these. */
+async function timeEach(each: readonly (readonly Dispatch[])[]): Promise<number> {
+  const list = each.flat();
+  await Promise.all(list.map(({ pipeline }) => pipeline.compiled));
+  await warm(list, bindGroup);
+  return (await timeDispatches(list, bindGroup)) / 1000 / each.length;
 }
 
 /** The same of many cuts, compiled side by side; null for what the adapter cannot build. */
 async function integers(items: readonly (readonly [LinearShape, IntegerCut])[]): Promise<(number | null)[]> {
-  const lists = items.map(([shape, cut]) => {
-    const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
-    const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
-    return Array.from({ length: 24 }, (_, i) =>
-      gemmInteger(gpu, callOf(shape, i % copies), PREPARED, cut),
-    ).flat();
-  });
+  const lists = items.map(([shape, cut]) =>
+    callsOf(shape, 24).flatMap((call) => gemmInteger(gpu, call, PREPARED, cut)),
+  );
   const times: (number | null)[] = [];
   for (const list of lists) {
     const made = await gpu.pipelines.ready(list.map(({ pipeline }) => pipeline)).then(
@@ -356,14 +363,7 @@ async function integers(items: readonly (readonly [LinearShape, IntegerCut])[]):
 
 /** Microseconds of one linear on matrix units for f16. */
 async function matrix(shape: LinearShape, tile: MatrixTile): Promise<number> {
-  const { totalBytes } = packedLinear('w', shape.format, shape.rows, shape.cols);
-  const copies = Math.floor((WEIGHT_BYTES - NORM_BYTES) / totalBytes);
-  const list = Array.from({ length: 100 }, (_, i) =>
-    gemmMatrix(gpu, callOf(shape, i % copies), 2 ** 23, tile),
-  ).flat();
-  await gpu.pipelines.ready(list.map(({ pipeline }) => pipeline));
-  await warm(list, bindGroup);
-  return (await timeDispatches(list, bindGroup)) / 1000 / 100;
+  return timeEach(callsOf(shape, 100).map((call) => gemmMatrix(gpu, call, 2 ** 23, tile)));
 }
 
 /** GPU microseconds a layer of decode_layers.wgsl, and the share of time that streaming its weights at 1 TB/s would take. */

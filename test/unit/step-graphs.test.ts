@@ -90,10 +90,10 @@ describe('a step in parts', () => {
     const gpu = gpuOf(KINDS['both kinds of matrices'] as Kind);
     const graphs = graphsOf(configOf(RANDOM_SHAPES['qwen2.5-1.5b']), gpu, {});
     const chunk = chunkOf(40, 300);
-    const decode = decodeRows && { numRows: decodeRows, position: 300, asks: NO_ASKS };
-    const whole = graphs.step(chunk, decode || null);
+    const decode = decodeRows === null ? null : { numRows: decodeRows, position: 300, asks: NO_ASKS };
+    const whole = graphs.step(chunk, decode);
     const parts: Graph[] = [];
-    parts.push(graphs.step(chunk, decode || null, (part) => parts.push(part)));
+    parts.push(graphs.step(chunk, decode, (part) => parts.push(part)));
     const listOf = (some: readonly Graph[]) =>
       some.flatMap(({ runs }) =>
         runs.flatMap(({ bindGroup, dispatches }) =>
