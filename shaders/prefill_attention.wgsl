@@ -5,8 +5,8 @@
 //   over t in (position - window, position];  k^ and v^ enter as codes: scales and offsets are folded into score and p
 // q: f32 [rows][q_stride] (already scaled), out: f32 [rows][HEADS][HEAD_DIM], or where SPLIT partials
 // [rows][HEADS][num_splits][HEAD_DIM + 4] = (max, sum of p, unused, unused, sum_t p v^) for attention_merge.wgsl.
-// Thread map: workgroup (x, y, z) takes, of split z of the tokens, query rows 32x .. 32x+31 of kv head y, a query row being
-// (chunk row, head of the kv head), heads fastest. Tiles of 32 tokens in slices of 32 dims: thread (index / 8, index % 8) owns query rows
+// Thread map: workgroup (x, y, z) takes, of split z of the tokens, 32 query rows of kv head y of one prompt (chunk_part.wgsl), a query row
+// being (row of the prompt, head of the kv head), heads fastest. Tiles of 32 tokens in slices of 32 dims: thread (index / 8, index % 8) owns query rows
 // 2 (index / 8) and the next, with tokens 4 (index % 8) .. +3 for scores and dims 4 (index % 8) .. +3 of each slice for out.
 
 #params
@@ -14,6 +14,7 @@
 @group(0) @binding(3) var<storage, read_write> state: array<u32>;
 #import state
 #import kv
+#import chunk_part
 #import prefill_output
 #import reduce
 #import prefill_tiles
@@ -40,15 +41,21 @@ fn dots(q: real4, k0: real4, k1: real4, k2: real4, k3: real4) -> vec4<f32> {
   return vec4<f32>(f32(dot(q, k0)), f32(dot(q, k1)), f32(dot(q, k2)), f32(dot(q, k3)));
 }
 
+var<workgroup> shared_part: Part;
+
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let ty = 2u * (index / 8u);
   let tx = index % 8u;
-  let query = wg.x * 32u + ty;
-  let position0 = params.start_position + query / RATIO;
-  let position1 = params.start_position + (query + 1u) / RATIO;
-  let lowest = params.start_position + wg.x * 32u / RATIO;
-  let last = params.start_position + min(params.num_rows - 1u, (wg.x * 32u + 31u) / RATIO) + 1u;
+  if (index == 0u) {
+    shared_part = find_part(wg.x, 32u);
+  }
+  let part = workgroupUniformLoad(&shared_part);
+  let query = part.first_query + ty;
+  let position0 = part.start_position + query / RATIO;
+  let position1 = part.start_position + (query + 1u) / RATIO;
+  let lowest = part.start_position + part.first_query / RATIO;
+  let last = part.start_position + min(part.num_rows - 1u, (part.first_query + 31u) / RATIO) + 1u;
   let begin = lowest + 1u - min(lowest + 1u, params.window);
 #if SPLIT
   let num_tiles = (last + 31u) / 32u - begin / 32u;
@@ -70,18 +77,18 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     if (index < 32u / BLOCK_TOKENS && index * BLOCK_TOKENS < num_tokens) {
       // Blocks wholly before the window may have been given back: their tokens are masked, any block will do.
       let block = max(first / BLOCK_TOKENS + index, begin / BLOCK_TOKENS);
-      tile_blocks[index] = params.layer_at + block_of(params.slot, block) * BLOCK_WORDS;
+      tile_blocks[index] = params.layer_at + block_of(part.slot, block) * BLOCK_WORDS;
     }
     workgroupBarrier();
     load_folds(wg.y, num_tokens, index);
 #if BIAS_PAIRS > 0
-    load_bias(wg, 0u, first, num_tokens, index);
+    load_bias(part, wg.y, 0u, first, num_tokens, index);
 #endif
     var s0 = vec4<f32>();
     var s1 = vec4<f32>();
     var q_sums = vec2<f32>();
     for (var slice = 0u; slice < SLICES; slice++) {
-      load_query(wg, slice, index);
+      load_query(part, wg.y, slice, index);
       load_tile(wg.y, 0u, slice, num_tokens, index);
       workgroupBarrier();
       let q0 = ty * PITCH;
@@ -115,7 +122,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #if BIAS_PAIRS > 0
     for (var slice = 0u; slice < BIAS_SLICES; slice++) {
       if (slice > 0u) {
-        load_bias(wg, slice, first, num_tokens, index);
+        load_bias(part, wg.y, slice, first, num_tokens, index);
         workgroupBarrier();
       }
       s0 += bias_terms(ty, tx);
@@ -172,7 +179,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #endif
   for (var slice = 0u; slice < SLICES; slice++) {
     let d = slice * 32u + 4u * tx;
-    put(query, wg, d, out0[slice] + shift.x, top.x, total.x);
-    put(query + 1u, wg, d, out1[slice] + shift.y, top.y, total.y);
+    put(part, query, wg, d, out0[slice] + shift.x, top.x, total.x);
+    put(part, query + 1u, wg, d, out1[slice] + shift.y, top.y, total.y);
   }
 }

@@ -4,9 +4,9 @@
 // Tri Dao et al., FlashAttention-4.) p stays below e^LEEWAY, far from the largest half.
 // Of 8 and 4 bits, matrices hold centred codes, which are exact: score = k_scale (q . codes) + k_offset sum q, and the result is
 // sum (p v_scale) codes + sum p v_offset. There p v_scale takes the place of p: so the top is that of score + ln v_scale.
-// Thread map: workgroup (x, y, z) takes, of split z of the tokens, query rows 64x .. 64x+63 of kv head y, a query row being
-// (chunk row, head of the kv head), heads fastest: 16 for each of four subgroups, whose lane pairs share a row outside the
-// products. Tiles of TOKENS tokens, as many as a subgroup has lanes; K and V pass through workgroup memory, eight dims a piece.
+// Thread map: workgroup (x, y, z) takes, of split z of the tokens, 64 query rows of kv head y of one prompt (chunk_part.wgsl), a query row
+// being (row of the prompt, head of the kv head), heads fastest: 16 for each of four subgroups, whose lane pairs share a row
+// outside the products. Tiles of TOKENS tokens, as many as a subgroup has lanes; K and V pass through workgroup memory, eight dims a piece.
 // Matrices are loaded at constant places of views of constant size, as in gemm_matrix.wgsl.
 
 #params
@@ -14,6 +14,7 @@
 @group(0) @binding(3) var<storage, read_write> state: array<u32>;
 #import state
 #import kv
+#import chunk_part
 #import prefill_output
 
 const QUERIES = 64u;
@@ -60,22 +61,32 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   let scores = bufferView<array<f32>>(&memory, SCORES_AT);
   let p_words = bufferView<array<u32>>(&memory, SCORES_AT);
   let outgrown = bufferView<array<vec4<u32>, 1>>(&memory, OUTGROWN_AT);
-  let span = span_of(wg);
+  let part_words = bufferView<array<vec4<u32>, 2>>(&memory, 0u);
+  if (index == 0u) {
+    let found = find_part(wg.x, QUERIES);
+    part_words[0] = vec4<u32>(found.slot, found.start_position, found.num_rows, found.first_row);
+    part_words[1] = vec4<u32>(found.last_row, found.first_query, 0u, 0u);
+  }
+  let place = workgroupUniformLoad(&part_words[0]);
+  let rest = workgroupUniformLoad(&part_words[1]);
+  let part = Part(place.x, place.y, place.z, place.w, rest.x, rest.y);
+  let span = span_of(part, wg.z);
   // This thread's row outside the products; of its scores it takes every other two, for the sake of banks.
   let row = index / 2u;
   let side = index % 2u;
   let lane = index % 32u;
-  let position = params.start_position + (wg.x * QUERIES + row) / RATIO;
+  let query = part.first_query + row;
+  let position = part.start_position + query / RATIO;
   let scores_at = row * S_PITCH + side * 2u;
   let p_at = row * S_PITCH + side;
 #for i in QUERY_ITEMS
-  let x$i = query_octet(wg, index + $i * 128u);
+  let x$i = query_octet(part, wg.y, index + $i * 128u);
 #endfor
 #for i in ITEMS
-  var cached$i = load_cached(span, wg.y, span.first_tile, index + $i * 128u);
+  var cached$i = load_cached(part, span, wg.y, span.first_tile, index + $i * 128u);
 #endfor
 #if KV_BITS < 16
-  var next_folds = load_folds(span, wg.y, span.first_tile + lane);
+  var next_folds = load_folds(part, span, wg.y, span.first_tile + lane);
 #endif
 #for i in QUERY_ITEMS
   put_octet(KEYS_AT, index + $i * 128u, x$i);
@@ -109,11 +120,11 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     workgroupBarrier();
     // on their way while this tile is computed
 #for i in ITEMS
-    cached$i = load_cached(span, wg.y, first + TOKENS, index + $i * 128u);
+    cached$i = load_cached(part, span, wg.y, first + TOKENS, index + $i * 128u);
 #endfor
 #if KV_BITS < 16
     let folds = next_folds;
-    next_folds = load_folds(span, wg.y, first + TOKENS + lane);
+    next_folds = load_folds(part, span, wg.y, first + TOKENS + lane);
 #endif
 #for t in TOKEN_TILES
     var m$t = Sum();
@@ -197,7 +208,6 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   }
   total += subgroupShuffleXor(total, 1u);
   shift += subgroupShuffleXor(shift, 1u);
-  let query = wg.x * QUERIES + row;
   let out_rows = bufferView<OutRows>(&memory, warp_row * OUT_PITCH * 4u);
   let outs = bufferView<array<f32>>(&memory, 0u);
 #for h in OUT_PARTS
@@ -210,7 +220,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     let d = (i * OUT_PARTS + $h) * 4u;
     let at = row * OUT_PITCH + dim_place(d) - $h * OUT_DIMS;
     let value = vec4<f32>(outs[at], outs[at + OCTETS], outs[at + 2u * OCTETS], outs[at + 3u * OCTETS]);
-    put(query, wg, d, value + shift, top, total);
+    put(part, query, wg, d, value + shift, top, total);
   }
 #endfor
 }

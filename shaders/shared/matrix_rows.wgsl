@@ -15,13 +15,13 @@ struct Octet {
   b: vec4<f32>,
 }
 
-fn query_octet(wg: vec3<u32>, i: u32) -> Octet {
-  let query = wg.x * QUERIES + i / OCTETS;
+fn query_octet(part: Part, kv_head: u32, i: u32) -> Octet {
+  let query = part.first_query + i / OCTETS;
   let row = query / RATIO;
-  if (row >= params.num_rows) {
+  if (row >= part.num_rows) {
     return Octet();
   }
-  let at = (params.q_at + row * params.q_stride + (wg.y * RATIO + query % RATIO) * HEAD_DIM) / 4u + i % OCTETS * 2u;
+  let at = (params.q_at + step_row(part, row) * params.q_stride + (kv_head * RATIO + query % RATIO) * HEAD_DIM) / 4u + i % OCTETS * 2u;
   return Octet(scratch[at], scratch[at + 1u]);
 }
 
@@ -53,11 +53,11 @@ struct Cached {
 #endif
 }
 
-fn load_cached(span: Span, kv_head: u32, first: u32, i: u32) -> Cached {
+fn load_cached(part: Part, span: Span, kv_head: u32, first: u32, i: u32) -> Cached {
   let token = first + i / OCTETS;
   var cached: Cached;
   if (i < TOKENS * OCTETS && token >= span.begin && token < span.end) {
-    let block_at = params.layer_at + block_of(params.slot, token / BLOCK_TOKENS) * BLOCK_WORDS;
+    let block_at = params.layer_at + block_of(part.slot, token / BLOCK_TOKENS) * BLOCK_WORDS;
     let k_at = kv_codes_at(block_at, kv_head, 0u, token % BLOCK_TOKENS) + i % OCTETS * OCTET_WORDS;
     let v_at = kv_codes_at(block_at, kv_head, 1u, token % BLOCK_TOKENS) + i % OCTETS * OCTET_WORDS;
     cached.k = kv_chunk(k_at);
@@ -99,11 +99,11 @@ fn put_codes(rows_at: u32, i: u32, words: vec4<u32>) {
 }
 
 // The words of scale and offset of K and V of this lane's token.
-fn load_folds(span: Span, kv_head: u32, token: u32) -> vec2<u32> {
+fn load_folds(part: Part, span: Span, kv_head: u32, token: u32) -> vec2<u32> {
   if (token < span.begin || token >= span.end) {
     return vec2<u32>();
   }
-  let block_at = params.layer_at + block_of(params.slot, token / BLOCK_TOKENS) * BLOCK_WORDS;
+  let block_at = params.layer_at + block_of(part.slot, token / BLOCK_TOKENS) * BLOCK_WORDS;
   return vec2<u32>(
     kv_word(kv_params_at(block_at, kv_head, 0u, token % BLOCK_TOKENS)),
     kv_word(kv_params_at(block_at, kv_head, 1u, token % BLOCK_TOKENS)));

@@ -13,14 +13,14 @@ struct Span {
 }
 
 // Tokens that any of this workgroup's rows sees, and this split's tiles of them.
-fn span_of(wg: vec3<u32>) -> Span {
-  let lowest = params.start_position + wg.x * QUERIES / RATIO;
-  let last = params.start_position + min(params.num_rows - 1u, (wg.x * QUERIES + QUERIES - 1u) / RATIO) + 1u;
+fn span_of(part: Part, split: u32) -> Span {
+  let lowest = part.start_position + part.first_query / RATIO;
+  let last = part.start_position + min(part.num_rows - 1u, (part.first_query + QUERIES - 1u) / RATIO) + 1u;
   // Blocks wholly before the window may have been given back: nothing is read from them.
   let begin = lowest + 1u - min(lowest + 1u, params.window);
   let num_tiles = (last + TOKENS - 1u) / TOKENS - begin / TOKENS;
   let share = (num_tiles + params.num_splits - 1u) / params.num_splits;
-  let first_tile = (begin / TOKENS + wg.z * share) * TOKENS;
+  let first_tile = (begin / TOKENS + split * share) * TOKENS;
   return Span(begin, min(last, first_tile + share * TOKENS), first_tile);
 }
 

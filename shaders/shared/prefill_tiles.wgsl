@@ -13,14 +13,14 @@ var<workgroup> v_fold: array<vec2<f32>, 32>;
 var<workgroup> tile_blocks: array<u32, 32 / BLOCK_TOKENS>;
 
 // Query rows' dims of one slice. Rows past the chunk and dims past the head are 0.
-fn load_query(wg: vec3<u32>, slice: u32, index: u32) {
+fn load_query(part: Part, kv_head: u32, slice: u32, index: u32) {
   for (var i = index; i < 256u; i += 128u) {
-    let query = wg.x * 32u + i / 8u;
+    let query = part.first_query + i / 8u;
     let row = query / RATIO;
     let d = slice * 32u + (i % 8u) * 4u;
     var q = vec4<f32>();
-    if (row < params.num_rows && d < HEAD_DIM) {
-      q = scratch[(params.q_at + row * params.q_stride + (wg.y * RATIO + query % RATIO) * HEAD_DIM + d) / 4u];
+    if (row < part.num_rows && d < HEAD_DIM) {
+      q = scratch[(params.q_at + step_row(part, row) * params.q_stride + (kv_head * RATIO + query % RATIO) * HEAD_DIM + d) / 4u];
     }
     q_tile[i / 8u * PITCH + i % 8u] = real4(q);
   }
@@ -73,21 +73,21 @@ const ANGLE_PITCH = BIAS_QUADS + 1u;
 var<workgroup> angle_tile: array<vec4<f32>, 32 * ANGLE_PITCH>;
 
 // The w of a slice of pairs to p_tile, which is free until there are probabilities, and the angles in the order of K rows.
-fn load_bias(wg: vec3<u32>, slice: u32, first: u32, num_tokens: u32, index: u32) {
+fn load_bias(part: Part, kv_head: u32, slice: u32, first: u32, num_tokens: u32, index: u32) {
   for (var i = index; i < 32u * BIAS_QUADS; i += 128u) {
     let line = i / BIAS_QUADS;
     let column = i % BIAS_QUADS;
     let pair = 2u * (slice * BIAS_QUADS + column);
-    let query = wg.x * 32u + line;
+    let query = part.first_query + line;
     var terms = vec4<f32>();
-    if (query / RATIO < params.num_rows) {
-      terms = scratch[(terms_before(query / RATIO, wg.y * RATIO + query % RATIO) + 2u * pair) / 4u];
+    if (query / RATIO < part.num_rows) {
+      terms = scratch[(terms_before(step_row(part, query / RATIO), kv_head * RATIO + query % RATIO) + 2u * pair) / 4u];
     }
     p_tile[line * PITCH + column] = terms;
     var angles = vec4<f32>();
     if (line < num_tokens) {
-      let angle = rope_angle(first + line, bias_pair(wg.y, pair));
-      angles = vec4<f32>(angle, rope_angle(first + line, bias_pair(wg.y, pair + 1u)));
+      let angle = rope_angle(first + line, bias_pair(kv_head, pair));
+      angles = vec4<f32>(angle, rope_angle(first + line, bias_pair(kv_head, pair + 1u)));
     }
     angle_tile[((line % 4u) * 8u + line / 4u) * ANGLE_PITCH + column] = angles;
   }

@@ -1,7 +1,7 @@
 // Rows of a step. Needs: var<storage, read_write> state: array<u32>; defines of stateDefines(); PREFILL;
-// params.slot and params.start_position where PREFILL.
+// params.first_row where PREFILL.
 //   decode   row r belongs to slot rows[r]; token and position live in the slot
-//   prefill  all rows belong to params.slot; row r is token chunk[r] at position start_position + r
+//   prefill  row r is row params.first_row + r of the chunk, which has token, slot and position of each
 
 const SLOT_POSITION = 0u;
 const SLOT_TOKEN = 1u;
@@ -24,9 +24,15 @@ fn slot_word(slot: u32, word: u32) -> u32 {
   return SLOTS_AT + slot * SLOT_WORDS + word;
 }
 
+#if PREFILL
+fn chunk_word(row: u32, word: u32) -> u32 {
+  return state[CHUNK_AT + (params.first_row + row) * CHUNK_ROW_WORDS + word];
+}
+#endif
+
 fn row_slot(row: u32) -> u32 {
 #if PREFILL
-  return params.slot;
+  return chunk_word(row, 1u);
 #else
   return state[ROWS_AT + row];
 #endif
@@ -34,7 +40,7 @@ fn row_slot(row: u32) -> u32 {
 
 fn row_position(row: u32) -> u32 {
 #if PREFILL
-  return params.start_position + row;
+  return chunk_word(row, 2u);
 #else
   return state[slot_word(row_slot(row), SLOT_POSITION)];
 #endif
@@ -42,7 +48,7 @@ fn row_position(row: u32) -> u32 {
 
 fn row_token(row: u32) -> u32 {
 #if PREFILL
-  return state[CHUNK_AT + row];
+  return chunk_word(row, 0u);
 #else
   return state[slot_word(row_slot(row), SLOT_TOKEN)];
 #endif

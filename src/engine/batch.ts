@@ -1,19 +1,19 @@
 import type { BlockCopy } from '../kvcache/block-allocator';
 import type { SamplingParams } from './sampling-params';
 
-/** A chunk of one prompt. Rows are the tokens `startPosition … startPosition + tokenIds.length − 1` of the sequence. */
+/** Tokens of one prompt that a step computes. Rows are the tokens `startPosition … startPosition + tokenIds.length − 1` of the sequence. */
 export interface PrefillBatch {
   readonly slot: number;
   readonly tokenIds: Uint32Array;
   readonly startPosition: number;
   /**
-   * Tokens of the whole prompt, later chunks included: ropes that depend on the length go by it. null: the rows are those of
+   * Tokens of the whole prompt, later steps included: ropes that depend on the length go by it. null: the rows are those of
    * a completion that is computed again, whose tokens came one by one.
    */
   readonly totalTokens: number | null;
-  /** Block ids of the sequence from position 0; covers every row of the chunk. Grows later: copy it in `submit`. */
+  /** Block ids of the sequence from position 0; covers every row. Grows later: copy it in `submit`. */
   readonly blockTable: readonly number[];
-  /** True for the last chunk of the prompt: its last row is sampled, and the id becomes the slot's token. */
+  /** True for the end of the prompt: its last row is sampled, and the id becomes the slot's token. */
   readonly sample: boolean;
   /**
    * True for the last token of a sequence and a draft of what may follow it: every row is sampled, as if the tokens before
@@ -52,18 +52,19 @@ export interface SlotStart {
 
 /**
  * What one step computes: block copies, then in one pass over the weights one new token for every decode row (the token to
- * process and its position live on the GPU, in the row's slot) and a chunk of a prompt, of a slot that is no row. At least
- * one token.
+ * process and its position live on the GPU, in the row's slot) and a chunk: rows of one prompt or of several, of slots that are no
+ * rows. At least one token.
  */
 export interface Batch {
   readonly copies: readonly BlockCopy[];
   readonly rows: readonly DecodeRow[];
-  readonly prefill: PrefillBatch | null;
+  /** No slot twice. A draft is verified alone; and prompts share a chunk only where their keys do not depend on their length. */
+  readonly prefills: readonly PrefillBatch[];
 }
 
 /** A submitted step. Both resolve when the GPU is done. */
 export interface PendingStep {
-  /** One sampled id a decode row, then those of the chunk: one if it samples, one a row if it verifies. */
+  /** One sampled id a decode row, then those of the chunk: one of each prompt that samples, one a row of a draft. */
   readonly ids: Promise<Uint32Array>;
   /** For every id, null where the slot does not ask for it; unset when no slot of the step does. */
   readonly logprobs?: Promise<readonly (TokenLogprob | null)[]>;
@@ -79,7 +80,7 @@ export interface PendingStep {
  */
 export interface StepRunner {
   readonly maxSlots: number;
-  /** Longest prefill chunk, in tokens. */
+  /** Longest chunk, in tokens of all its prompts. */
   readonly maxChunkTokens: number;
   /** Most rows of a chunk that verifies a draft. */
   readonly maxVerifiedRows: number;

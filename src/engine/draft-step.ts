@@ -15,11 +15,11 @@ export function draftStep(sequence: Sequence, draft: readonly number[]): Schedul
     verifies: true,
   };
   return {
-    batch: { copies: [], rows: [], prefill },
+    batch: { copies: [], rows: [], prefills: [prefill] },
     decoding: [],
-    prefilling: sequence,
+    prefilling: [sequence],
     sampled: Array<Sequence>(draft.length + 1).fill(sequence),
-    admitted: null,
+    admitted: [],
     draft,
   };
 }

@@ -60,11 +60,13 @@ export class Engine {
       maxSlots: runner.maxSlots,
       contextLength: options.contextLength,
       maxSharedTokens: options.maxSharedTokens ?? Number.POSITIVE_INFINITY,
-      maxChunkFor: (numRows) => times.maxChunkFor(numRows),
+      maxChunkFor: (numRows, numPrompts) => times.maxChunkFor(numRows, numPrompts),
       draftFor: (sequence, room) => speculation.draftFor(sequence, room),
     });
     this.#scheduler = scheduler;
-    this.sessions = new Sessions(scheduler.seating, this.#allocator, this.#borrowed);
+    this.sessions = new Sessions(scheduler.seating, this.#allocator, this.#borrowed, (id) =>
+      scheduler.settle(id),
+    );
     this.#pipeline = new StepPipeline({ runner, scheduler, times, speculation, stepsInFlight, now });
   }
 

@@ -1,19 +1,22 @@
 import { TabmindError } from '../errors';
-import type { BlockAllocator } from '../kvcache/block-allocator';
+import type { BlockAllocator, BlockCopy } from '../kvcache/block-allocator';
 import type { FinishReason } from '../protocol';
 import type { DecodeRow } from './batch';
 import { cutChunk } from './chunk';
 import { defect } from './defect';
 import { draftStep } from './draft-step';
 import { checkRanked, insertRanked, overtakeEarlier, remove, urgencyOf } from './ranking';
-import type { ChosenChunk, ScheduledStep, SchedulerLimits } from './scheduled-step';
+import type { ScheduledStep, SchedulerLimits, TakenPrompt } from './scheduled-step';
 import { Seating } from './seating';
 import { type Sequence, seatOf } from './sequence';
 
+/** Less than this of a prompt is not worth a place in a chunk. */
+const MIN_JOINED_TOKENS = 16;
+
 /**
  * Decides which batch runs next: pure bookkeeping, no GPU and no waiting. Every step takes one token for every running
- * sequence and at most one chunk of one prompt. The more urgent goes first, then the earlier. A sequence that runs alone may
- * get steps that verify a draft instead, one at a time.
+ * sequence and one chunk, of as many prompts as fit into it. The more urgent goes first, then the earlier. A sequence that
+ * runs alone may get steps that verify a draft instead, one at a time.
  *
  * One rule makes reuse safe: slot and blocks change hands only when their sequence has no step in flight. A finished
  * sequence therefore keeps them until its surplus steps have retired, and a sequence that is to be preempted is first
@@ -30,8 +33,8 @@ export class Scheduler {
   readonly #waiting: Sequence[] = [];
   /** Sequences with a place on the GPU, by rank. */
   readonly #running: Sequence[] = [];
-  /** Finished sequences whose last steps are in flight. */
-  readonly #draining = new Set<Sequence>();
+  /** Finished sequences whose last steps are in flight, and what is to be told when they are not. */
+  readonly #draining = new Map<Sequence, (() => void)[]>();
   #numAdded = 0;
   #numStepsInFlight = 0;
   #numPreemptions = 0;
@@ -106,24 +109,28 @@ export class Scheduler {
       return draftStep(alone.sequence, alone.draft);
     }
     // Before this step counts as computed: what is copied now is copied before this step writes.
-    if (this.#waiting.length > 0) for (const sequence of this.#running) this.#seating.publish(sequence);
+    if (this.#waiting.length > 0)
+      for (const sequence of [...this.#running, ...this.#draining.keys()]) this.#seating.publish(sequence);
     const leaving = this.#makeWay();
     const decoding = this.#coverDecoding(leaving);
-    const chunk = this.#chooseChunk(nowMs, leaving, decoding.length);
-    if (decoding.length === 0 && chunk === null) return null;
+    const prompts = this.#takePrompts(nowMs, leaving, decoding.length);
+    if (decoding.length === 0 && prompts.length === 0) return null;
     const rows = decoding.map((sequence): DecodeRow => {
       const { slot, blockTable } = seatOf(sequence);
       const tokenId = sequence.takeStaleToken();
       return { slot, position: sequence.scheduleDecode(), blockTable: blockTable.blockIds, tokenId };
     });
-    const prefill = chunk && cutChunk(chunk.sequence, chunk.maxTokens, this.#maxSharedTokens);
     this.#numStepsInFlight++;
     return {
-      batch: { copies: chunk?.copy ? [chunk.copy] : [], rows, prefill },
+      batch: {
+        copies: prompts.flatMap(({ copy }) => copy ?? []),
+        rows,
+        prefills: prompts.map(({ prefill }) => prefill),
+      },
       decoding,
-      prefilling: chunk?.sequence ?? null,
-      sampled: chunk !== null && prefill?.sample ? [...decoding, chunk.sequence] : decoding,
-      admitted: chunk?.isNew ? chunk.sequence : null,
+      prefilling: prompts.map(({ sequence }) => sequence),
+      sampled: [...decoding, ...prompts.flatMap(({ sequence, prefill }) => (prefill.sample ? sequence : []))],
+      admitted: prompts.flatMap(({ sequence, isNew }) => (isNew ? sequence : [])),
       draft: null,
     };
   }
@@ -134,19 +141,28 @@ export class Scheduler {
    */
   retire({ batch, decoding, prefilling, draft }: ScheduledStep, numAccepted = 0): void {
     this.#numStepsInFlight--;
-    if (draft !== null && prefilling !== null) {
-      prefilling.retireDraft(draft.length, numAccepted);
-      this.#leaveIfDone(prefilling);
+    if (draft !== null) {
+      for (const sequence of prefilling) {
+        sequence.retireDraft(draft.length, numAccepted);
+        this.#leaveIfDone(sequence);
+      }
       return;
     }
     for (const sequence of decoding) this.#retireStep(sequence, 1);
-    if (prefilling !== null) this.#retireStep(prefilling, batch.prefill?.sample ? 1 : 0);
+    for (const [i, sequence] of prefilling.entries())
+      this.#retireStep(sequence, batch.prefills[i]?.sample ? 1 : 0);
   }
 
   /** Sends all that run back to the queue, and forgets what lies on the GPU. Only with no step in flight. */
   startOver(): void {
     for (const sequence of [...this.#running]) this.#preempt(sequence);
     this.#seating.forget();
+  }
+
+  /** Resolves when the session keeps what its finished turns have left: their last steps may be in flight. */
+  async settle(session: string): Promise<void> {
+    for (const [sequence, listeners] of [...this.#draining])
+      if (sequence.session === session) await new Promise<void>((resolve) => listeners.push(resolve));
   }
 
   /** Ranks an unfinished sequence anew: the next step goes by it. */
@@ -162,14 +178,14 @@ export class Scheduler {
     if (sequence.status === 'finished') return false;
     remove(this.#listOf(sequence), sequence);
     sequence.finish(reason, nowMs);
-    if (sequence.numStepsInFlight > 0) this.#draining.add(sequence);
+    if (sequence.numStepsInFlight > 0) this.#draining.set(sequence, []);
     else if (sequence.seat !== null) this.#seating.leave(sequence);
     return true;
   }
 
   /** Checks every invariant of slots and blocks; throws `internal` naming the first defect. */
   checkIntegrity(): void {
-    this.#seating.checkIntegrity([...this.#running, ...this.#draining]);
+    this.#seating.checkIntegrity([...this.#running, ...this.#draining.keys()]);
     for (const sequence of this.#waiting)
       if (sequence.seat !== null || sequence.numStepsInFlight > 0)
         throw defect(`sequence ${sequence.id} waits with a place on the GPU`);
@@ -188,12 +204,17 @@ export class Scheduler {
     return Math.min(sequence.numPromptTokens + sequence.params.maxTokens, this.#maxSequenceTokens);
   }
 
-  /** May sample one more token, those in flight counted: no surplus past a known end. */
+  /**
+   * May sample one more token, those in flight counted. There is no surplus past a known end but for a session's, where one step
+   * writes the keys and values of the last token: the next turn begins behind them.
+   */
   #isDecodable(sequence: Sequence): boolean {
+    const surplus = sequence.session !== null && sequence.canShare ? 1 : 0;
+    const most = Math.min(this.#maxTokensOf(sequence) + surplus, this.#maxSequenceTokens);
     return (
       sequence.status === 'running' &&
       !sequence.isVerifying &&
-      sequence.tokenIds.length + sequence.numScheduled < this.#maxTokensOf(sequence)
+      sequence.tokenIds.length + sequence.numScheduled < most
     );
   }
 
@@ -204,8 +225,10 @@ export class Scheduler {
 
   #leaveIfDone(sequence: Sequence): void {
     if (sequence.status !== 'finished' || sequence.numStepsInFlight > 0) return;
+    const listeners = this.#draining.get(sequence) ?? [];
     this.#draining.delete(sequence);
     this.#seating.leave(sequence);
+    for (const listener of listeners) listener();
   }
 
   /**
@@ -265,22 +288,57 @@ export class Scheduler {
     this.#numPreemptions++;
   }
 
-  /** Whose prompt goes on: the first in the queue when it is more urgent than any that has begun, else one that has. */
-  #chooseChunk(nowMs: number, leaving: Sequence | null, numRows: number): ChosenChunk | null {
-    const begun = this.#running.find(({ status }) => status === 'prefilling');
-    const first = this.#waiting[0];
-    const maxTokens = (begun ?? first) ? this.#limits.maxChunkFor(numRows) : 0;
-    if (maxTokens === 0) return null;
-    if (first !== undefined && (begun === undefined || urgencyOf(first) > urgencyOf(begun))) {
-      const seated = this.#seating.seat(first, this.#running.length, nowMs);
-      if (seated !== null) {
-        this.#admit(first);
-        return { sequence: first, isNew: true, copy: seated.copy, maxTokens };
+  /**
+   * The prompts that go on, those that have begun and those that wait, the more urgent first. None that waits overtakes
+   * another that finds no place.
+   */
+  #takePrompts(nowMs: number, leaving: Sequence | null, numRows: number): readonly TakenPrompt[] {
+    const begun = this.#running.filter((other) => other.status === 'prefilling' && other !== leaving);
+    const numPrompts = begun.length + this.#waiting.length;
+    let numLeft = numPrompts > 0 ? this.#limits.maxChunkFor(numRows, numPrompts) : 0;
+    const taken: TakenPrompt[] = [];
+    let isQueueOpen = true;
+    while (numLeft > 0) {
+      const first = isQueueOpen ? this.#waiting[0] : undefined;
+      const older = begun[0];
+      const isFirstNext = first && (older === undefined || urgencyOf(first) > urgencyOf(older));
+      const sequence = isFirstNext ? first : older;
+      if (sequence === undefined) break;
+      const seated = this.#canJoin(sequence, taken, numLeft) ? this.#placeOf(sequence, nowMs) : null;
+      if (seated === null) {
+        if (!isFirstNext) break;
+        isQueueOpen = false;
+        continue;
       }
+      if (!isFirstNext) begun.shift();
+      const prefill = cutChunk(sequence, numLeft, this.#maxSharedTokens);
+      taken.push({ sequence, isNew: isFirstNext === true, copy: seated.copy, prefill });
+      numLeft -= prefill.tokenIds.length;
     }
-    return begun === undefined || begun === leaving
-      ? null
-      : { sequence: begun, isNew: false, copy: null, maxTokens };
+    return taken;
+  }
+
+  /** The place that a sequence has, or gets now; null when it has to wait. */
+  #placeOf(sequence: Sequence, nowMs: number): { readonly copy: BlockCopy | null } | null {
+    if (sequence.seat !== null) return { copy: null };
+    const seated = this.#seating.seat(sequence, this.#running.length, nowMs);
+    if (seated !== null) this.#admit(sequence);
+    return seated;
+  }
+
+  /** Whether a prompt may be computed in the same step as others. */
+  #canJoin(sequence: Sequence, taken: readonly TakenPrompt[], numLeft: number): boolean {
+    if (taken.length === 0) return true;
+    if (numLeft < Math.min(MIN_JOINED_TOKENS, sequence.tokenIds.length - sequence.numComputed)) return false;
+    const hasFixedKeys = (other: Sequence) => other.numPromptTokens <= this.#maxSharedTokens;
+    if (![sequence, ...taken.map((prompt) => prompt.sequence)].every(hasFixedKeys)) return false;
+    // What another prompt computes in this step can be shared in the next.
+    return (
+      sequence.seat !== null ||
+      !taken.some(({ sequence: { tokenIds }, prefill: { startPosition } }) =>
+        isAlike(sequence.tokenIds, tokenIds, startPosition + this.#allocator.blockTokens),
+      )
+    );
   }
 
   #admit(sequence: Sequence): void {
@@ -288,4 +346,11 @@ export class Scheduler {
     for (const list of [this.#waiting, this.#running]) overtakeEarlier(list, sequence);
     insertRanked(this.#running, sequence);
   }
+}
+
+/** Whether two sequences begin with the same `numTokens` tokens. */
+function isAlike(a: readonly number[], b: readonly number[], numTokens: number): boolean {
+  if (Math.min(a.length, b.length) < numTokens) return false;
+  for (let i = 0; i < numTokens; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

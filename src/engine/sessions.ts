@@ -8,9 +8,17 @@ export class Sessions {
   readonly #allocator: BlockAllocator;
   /** Work that must end before the blocks may go. */
   readonly #work: Set<Promise<unknown>>;
+  readonly #settle: (id: string) => Promise<void>;
 
-  constructor(seating: Seating, allocator: BlockAllocator, work: Set<Promise<unknown>>) {
+  /** `settle` resolves when no step of a finished turn of the session is in flight. */
+  constructor(
+    seating: Seating,
+    allocator: BlockAllocator,
+    work: Set<Promise<unknown>>,
+    settle: (id: string) => Promise<void>,
+  ) {
     this.#seating = seating;
+    this.#settle = settle;
     this.#allocator = allocator;
     this.#work = work;
   }
@@ -20,8 +28,12 @@ export class Sessions {
     return this.#seating.findSession(id);
   }
 
-  /** Lets `read` have a session whose blocks stay as they are until it resolves; null when there is none. */
+  /**
+   * Lets `read` have a session, with all that its finished turns have left, whose blocks stay as they are until it resolves;
+   * null when there is none.
+   */
   async read<T>(id: string, read: (session: Session) => Promise<T>): Promise<T | null> {
+    await this.#settle(id);
     const session = this.find(id);
     if (session === null) return null;
     const held = this.#seating.hold(session);

@@ -1,11 +1,11 @@
 import { TabmindError } from '../errors';
-import type { StepRunner, TokenLogprob } from './batch';
+import type { Batch, StepRunner, TokenLogprob } from './batch';
 import { defect } from './defect';
 import { countAccepted } from './prompt-lookup';
 import { meanWith } from './running-mean';
 import type { ScheduledStep } from './scheduled-step';
 import type { Scheduler } from './scheduler';
-import type { Sequence } from './sequence';
+import { type Sequence, seatOf } from './sequence';
 import type { Speculation } from './speculation';
 import type { StepTimes } from './step-times';
 
@@ -101,8 +101,7 @@ export class StepPipeline {
       this.#inFlight.push({ step, submittedMs, wasIdle, outcome: this.#submit(step, wasIdle) });
       this.#numSubmitted++;
       // Of a draft, what counts is known later.
-      if (step.draft === null)
-        this.#numTokens += step.batch.rows.length + (step.batch.prefill?.tokenIds.length ?? 0);
+      if (step.draft === null) this.#numTokens += step.batch.rows.length + numChunkTokens(step.batch);
     }
   }
 
@@ -144,7 +143,7 @@ export class StepPipeline {
     const { runner, scheduler } = this.#parts;
     const { batch, admitted } = step;
     try {
-      if (admitted?.seat) runner.startSlot(admitted.seat.slot, admitted);
+      for (const sequence of admitted) runner.startSlot(seatOf(sequence).slot, sequence);
       const { ids, logprobs = null } = runner.submit(batch, wasIdle);
       return Promise.all([ids, logprobs]).then(
         ([ids, logprobs]): Outcome => ({ ids, logprobs }),
@@ -168,15 +167,19 @@ export class StepPipeline {
       speculation.recordVerify(ms, draft.length, numAccepted);
       return;
     }
-    const numChunkTokens = batch.prefill?.tokenIds.length ?? 0;
-    if (batch.rows.length === 1 && numChunkTokens === 0) {
+    const chunkTokens = numChunkTokens(batch);
+    if (batch.rows.length === 1 && chunkTokens === 0) {
       const fills = wasIdle && stepsInFlight.most > 1;
       speculation.recordPlain(ms, fills);
       // It waits for the way there and back, which other steps hide.
       if (fills) return;
     }
-    times.record({ numRows: batch.rows.length, numChunkTokens, ms });
+    times.record({ numRows: batch.rows.length, numChunkTokens: chunkTokens, ms });
   }
+}
+
+function numChunkTokens({ prefills }: Batch): number {
+  return prefills.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
 }
 
 /** Short steps need more of them under way, long ones would only make what comes next wait. */

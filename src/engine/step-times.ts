@@ -32,6 +32,8 @@ const PLAIN_STEPS = 4;
 const FIRST_PLAIN_ROWS = 8;
 /** A step that is shorter anyway may grow to this, in ms: nobody feels it, and prompts go on several times as fast. */
 const MIN_BUDGET_MS = 6.5;
+/** However many prompts wait. */
+const MAX_STEP_MS = 100;
 /** Of so many steps one is larger than chosen: a size that was slow once would not be measured again. */
 const PROBE_STEPS = 24;
 
@@ -43,16 +45,19 @@ export interface ChunkChoice {
   /** How many times as long as `decodeMs` a step may take; a short one, more. */
   readonly maxGrowth: number;
   readonly maxChunkTokens: number;
+  /** Prompts that wait for this step. Default: one. */
+  readonly numPrompts?: number;
 }
 
 /**
  * Rows of a decode step that a prompt chunk joins: the most that keep the step within its budget, and the fewest there
- * are when none do, because prompts have to move on too.
+ * are when none do, because prompts have to move on too. The more of them wait, the more it counts that long chunks take less
+ * time a token: so a step may grow with their number.
  */
 export function chooseStepRows(choice: ChunkChoice): number {
-  const { decodeMs, stepMs, maxGrowth, maxChunkTokens } = choice;
+  const { decodeMs, stepMs, maxGrowth, maxChunkTokens, numPrompts = 1 } = choice;
   if (decodeMs === null) return Math.min(FIRST_STEP_ROWS, maxChunkTokens);
-  const budgetMs = Math.max(maxGrowth * decodeMs, MIN_BUDGET_MS);
+  const budgetMs = Math.min(numPrompts * Math.max(maxGrowth * decodeMs, MIN_BUDGET_MS), MAX_STEP_MS);
   const sizes = stepSizes(maxChunkTokens);
   const fitting = sizes.filter((size) => (estimate(stepMs, decodeMs, size) ?? 0) <= budgetMs);
   const largest = fitting.at(-1) ?? sizes[0] ?? maxChunkTokens;
@@ -96,8 +101,8 @@ export class StepTimes {
     this.#maxChunkTokens = maxChunkTokens;
   }
 
-  /** Longest chunk that may join a step of `numRows` decode rows; 0: none, for this step is to be measured. */
-  maxChunkFor(numRows: number): number {
+  /** Longest chunk that may join a step of `numRows` decode rows while `numPrompts` wait; 0: none, for this step is to be measured. */
+  maxChunkFor(numRows: number, numPrompts = 1): number {
     if (numRows === 0) return this.#maxChunkTokens;
     if (this.#wantsPlainStep(rounded(numRows))) return 0;
     const chosen = chooseStepRows({
@@ -105,6 +110,7 @@ export class StepTimes {
       stepMs: this.#stepMs,
       maxGrowth: this.#maxGrowth,
       maxChunkTokens: this.#maxChunkTokens,
+      numPrompts,
     });
     const larger = stepSizes(this.#maxChunkTokens).find((rows) => rows > chosen);
     const stepRows = ++this.#numChosen % PROBE_STEPS === 0 ? (larger ?? chosen) : chosen;

@@ -4,7 +4,7 @@ import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
-import { chunkParams, type SampledChunk } from './sampler';
+import type { SampledChunk } from './sampler';
 import { STEP_BINDINGS } from './step-bindings';
 import { MAX_CONTROL_WORDS, SLOT, type StateLayout, stateDefines } from './step-state';
 
@@ -13,8 +13,7 @@ const PARAMS = {
   out_at: 'u32',
   stride: 'u32',
   vocab_size: 'u32',
-  slot: 'u32',
-  start_position: 'u32',
+  first_row: 'u32',
 } as const;
 
 const PROGRAM: ShaderProgram = { name: 'adjust', source, params: PARAMS, bindings: STEP_BINDINGS };
@@ -51,7 +50,7 @@ export function adjust(gpu: Gpu, state: StateLayout, call: AdjustCall): Dispatch
     out_at: outAt,
     stride,
     vocab_size: vocabSize,
-    ...chunkParams(prefill),
+    first_row: prefill?.row ?? 0,
   });
   return [{ pipeline, params, workgroups: [Math.ceil(vocabSize / SPAN), numRows, 1] }];
 }

@@ -15,8 +15,7 @@ const PARAMS = {
   cols: 'u32',
   num_groups: 'u32',
   out_at: 'u32',
-  slot: 'u32',
-  start_position: 'u32',
+  first_row: 'u32',
   scale: 'f32',
 } as const;
 
@@ -28,20 +27,19 @@ export interface EmbeddingCall {
   /** Float offset in scratch of f32 [numRows][cols]. */
   readonly outAt: number;
   readonly scale: number;
-  /** Where the rows come from: a prefill chunk of one slot, or the step's decode rows. */
-  readonly prefill: { readonly slot: number; readonly startPosition: number } | null;
+  readonly rows: 'chunk' | 'decode';
 }
 
 /** out[r, k] = scale · W[token(r), k]. */
 export function embedding(gpu: Gpu, state: StateLayout, call: EmbeddingCall): Dispatch {
-  const { table, numRows, prefill } = call;
+  const { table, numRows, rows } = call;
   const bits = FORMAT_BITS[table.format];
   const pipeline = gpu.pipelines.request(PROGRAM, {
     ...gpu.defines,
     ...stateDefines(state),
     BITS: bits,
     GROUP_SIZE: Math.max(1, table.groupSize),
-    PREFILL: prefill !== null,
+    PREFILL: rows === 'chunk',
   });
   const params = packParams(PARAMS, {
     codes_at: table.byteOffset / 4,
@@ -50,8 +48,7 @@ export function embedding(gpu: Gpu, state: StateLayout, call: EmbeddingCall): Di
     cols: table.cols,
     num_groups: table.numGroups,
     out_at: call.outAt,
-    slot: prefill?.slot ?? 0,
-    start_position: prefill?.startPosition ?? 0,
+    first_row: 0,
     scale: call.scale,
   });
   const words = Math.ceil((table.cols * bits) / 32);

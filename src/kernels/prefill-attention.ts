@@ -5,6 +5,7 @@ import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
 import { withMerge } from './attention-merge';
+import type { ChunkPart } from './chunk-rows';
 import { type KeyBiasTerms, keyBiasDefines, keyBiasParams } from './key-bias';
 import { headRatio, type KvLayout, kvDefines, layoutKey } from './kv-layout';
 import { STEP_BINDINGS } from './step-bindings';
@@ -15,9 +16,7 @@ const MATRIX_PARAMS = {
   q_stride: 'u32',
   out_at: 'u32',
   layer_at: 'u32',
-  slot: 'u32',
-  start_position: 'u32',
-  num_rows: 'u32',
+  num_parts: 'u32',
   num_splits: 'u32',
   window: 'u32',
   softcap: 'f32',
@@ -52,11 +51,12 @@ const MAX_PREFILL_SPLITS = 64;
 export const PREFILL_PARTIALS = 32_768;
 
 export interface PrefillAttentionCall {
-  /** The chunk's slot and the position of row 0. */
-  readonly prefill: { readonly slot: number; readonly startPosition: number };
+  /** Of each prompt, in the order of the step state. */
+  readonly parts: readonly ChunkPart[];
+  /** Of all of them. */
   readonly numRows: number;
   readonly numHeads: number;
-  /** Float offset in scratch of the rotated, scaled queries of row 0, [numHeads][headDim]; a multiple of 4. */
+  /** Float offset in scratch of the rotated, scaled queries of row 0 of the chunk, [numHeads][headDim]; a multiple of 4. */
   readonly qAt: number;
   /** Floats from one row's queries to the next; a multiple of 4. */
   readonly qStride: number;
@@ -86,10 +86,14 @@ const MATRIX_WORKGROUPS = 264;
 /** What beginning and ending take of a workgroup, in tiles of tokens. */
 const MATRIX_START = 2;
 
-type QueryShape = Pick<PrefillAttentionCall, 'numRows' | 'numHeads' | 'keyBias'>;
+type QueryShape = Pick<PrefillAttentionCall, 'parts' | 'numRows' | 'numHeads' | 'keyBias'>;
 
 /** Whether the matrix units take this call: heads of 16 … 128 dims in steps of 16, and no terms of K's bias. */
-function fitsMatrices(gpu: Pick<Gpu, 'matrices'>, { headDim }: KvLayout, { keyBias }: QueryShape): boolean {
+function fitsMatrices(
+  gpu: Pick<Gpu, 'matrices'>,
+  { headDim }: KvLayout,
+  { keyBias }: Pick<QueryShape, 'keyBias'>,
+): boolean {
   return gpu.matrices && headDim % 16 === 0 && headDim <= 128 && (keyBias?.numPairs ?? 0) === 0;
 }
 
@@ -100,17 +104,23 @@ function fitsMatrices(gpu: Pick<Gpu, 'matrices'>, { headDim }: KvLayout, { keyBi
 export function prefillSplits(
   gpu: Pick<Gpu, 'isSoftware' | 'matrices'>,
   layout: KvLayout,
-  call: QueryShape & { readonly numTokens: number },
+  call: QueryShape,
 ): number {
   if (gpu.isSoftware) return 1;
   const ratio = headRatio(layout, call.numHeads);
   const onMatrices = fitsMatrices(gpu, layout, call);
   const queries = onMatrices ? MATRIX_QUERIES : TILE_ROWS;
-  const workgroups = Math.ceil((call.numRows * ratio) / queries) * layout.numKvHeads;
+  const workgroups = queryTiles(call.parts, ratio, queries) * layout.numKvHeads;
+  const numTokens = Math.max(...call.parts.map((part) => part.startPosition + part.numRows));
   const room = PREFILL_PARTIALS / (call.numRows * call.numHeads);
-  const most = Math.floor(Math.min(call.numTokens / LEAST_TOKENS, room, MAX_PREFILL_SPLITS));
-  if (onMatrices) return matrixSplits(workgroups, call.numTokens, most);
+  const most = Math.floor(Math.min(numTokens / LEAST_TOKENS, room, MAX_PREFILL_SPLITS));
+  if (onMatrices) return matrixSplits(workgroups, numTokens, most);
   return Math.max(1, Math.floor(Math.min(FULL_WORKGROUPS / workgroups, most)));
+}
+
+/** Workgroups of so many queries: each has those of one prompt. */
+function queryTiles(parts: readonly ChunkPart[], ratio: number, queries: number): number {
+  return parts.reduce((sum, { numRows }) => sum + Math.ceil((numRows * ratio) / queries), 0);
 }
 
 /** Parts with which the last of `workgroups` workgroups a part is done first. */
@@ -128,7 +138,7 @@ function matrixSplits(workgroups: number, numTokens: number, most: number): numb
   return best;
 }
 
-/** Causal attention of a chunk, whose K and V are already appended, over positions 0 … its own of the slot. */
+/** Causal attention of a chunk, whose K and V are already appended: of each row over positions 0 … its own of its prompt. */
 export function prefillAttention(
   gpu: Gpu,
   state: StateLayout,
@@ -148,7 +158,7 @@ function attendOnMatrices(
   layout: KvLayout,
   call: PrefillAttentionCall,
 ): Dispatch {
-  const { numRows, numHeads, numSplits } = call;
+  const { parts, numHeads, numSplits } = call;
   const ratio = headRatio(layout, numHeads);
   // The first half of every eight dims is in the first half of their matrices.
   const outParts = layout.headDim % 32 === 0 ? 2 : 1;
@@ -157,7 +167,7 @@ function attendOnMatrices(
     ...stateDefines(state),
     ...kvDefines(layout, ({ 32: 4, 16: 4, 8: 2, 4: 1 } as const)[layout.kvBits], false),
     SUBGROUP_MATRIX: true,
-    PREFILL: true,
+    PREFILL: false,
     TOKENS: MATRIX_TOKENS,
     TOKEN_TILES: MATRIX_TOKENS / 16,
     DIM_TILES: layout.headDim / 16,
@@ -175,7 +185,7 @@ function attendOnMatrices(
   return {
     pipeline,
     params,
-    workgroups: [Math.ceil((numRows * ratio) / MATRIX_QUERIES), layout.numKvHeads, numSplits],
+    workgroups: [queryTiles(parts, ratio, MATRIX_QUERIES), layout.numKvHeads, numSplits],
   };
 }
 
@@ -192,9 +202,7 @@ function commonParams(call: PrefillAttentionCall) {
     q_stride: call.qStride,
     out_at: call.numSplits > 1 ? call.partialsAt : call.outAt,
     layer_at: call.layerAt,
-    slot: call.prefill.slot,
-    start_position: call.prefill.startPosition,
-    num_rows: call.numRows,
+    num_parts: call.parts.length,
     num_splits: call.numSplits,
     window: call.window === 0 ? 0xffffffff : call.window,
     softcap: call.softcap,
@@ -202,7 +210,7 @@ function commonParams(call: PrefillAttentionCall) {
 }
 
 function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): Dispatch {
-  const { numRows, numHeads, numSplits, keyBias = null } = call;
+  const { parts, numHeads, numSplits, keyBias = null } = call;
   const ratio = headRatio(layout, numHeads);
   const pipeline = gpu.pipelines.requestOnce(PROGRAM, shapeKey(state, layout, call), () => {
     const chunkWords = ({ 32: 4, 16: 2, 8: 1, 4: 1 } as const)[layout.kvBits];
@@ -213,7 +221,7 @@ function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: Pre
       ...defines,
       WG_SIZE: 128,
       LANES: 8,
-      PREFILL: true,
+      PREFILL: false,
       HEADS: numHeads,
       RATIO: ratio,
       SOFTCAP: call.softcap > 0,
@@ -225,6 +233,6 @@ function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: Pre
   return {
     pipeline,
     params,
-    workgroups: [Math.ceil((numRows * ratio) / TILE_ROWS), layout.numKvHeads, numSplits],
+    workgroups: [queryTiles(parts, ratio, TILE_ROWS), layout.numKvHeads, numSplits],
   };
 }

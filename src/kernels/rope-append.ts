@@ -18,8 +18,7 @@ const PARAMS = {
   ...ROPE_HEAD_PARAMS,
   qkv_at: 'u32',
   layer_at: 'u32',
-  slot: 'u32',
-  start_position: 'u32',
+  first_row: 'u32',
   terms_at: 'u32',
   terms_stride: 'u32',
 } as const;
@@ -33,12 +32,11 @@ export interface RopeAppendCall extends RopeHeadCall {
   readonly numHeads: number;
   /** Word offset of the layer in the bound KV slab. */
   readonly layerAt: number;
-  readonly prefill: { readonly slot: number; readonly startPosition: number };
 }
 
 /** Norms and rotates q and k of a chunk, scales q in place, quantises k and v into the paged cache at each row's position. */
 export function ropeAppend(gpu: Gpu, state: StateLayout, layout: KvLayout, call: RopeAppendCall): Dispatch {
-  const { numRows, numHeads, prefill, keyBias = null } = call;
+  const { numRows, numHeads, keyBias = null } = call;
   const key = `${layoutKey(state, layout)} ${numHeads} ${ropeHeadKey(call)}`;
   const pipeline = gpu.pipelines.requestOnce(PROGRAM, key, () => ({
     ...gpu.defines,
@@ -54,8 +52,7 @@ export function ropeAppend(gpu: Gpu, state: StateLayout, layout: KvLayout, call:
     ...ropeHeadParams(state, call),
     qkv_at: call.qkvAt,
     layer_at: call.layerAt,
-    slot: prefill.slot,
-    start_position: prefill.startPosition,
+    first_row: 0,
     terms_at: keyBias?.termsAt ?? 0,
     terms_stride: keyBias?.termsStride ?? 0,
   });

@@ -12,8 +12,7 @@ export const LOGITS_PARAMS = {
   logits_at: 'u32',
   logits_stride: 'u32',
   vocab_size: 'u32',
-  slot: 'u32',
-  start_position: 'u32',
+  first_row: 'u32',
   sampled_row: 'u32',
 } as const;
 
@@ -23,7 +22,7 @@ const PROGRAM: ShaderProgram = { name: 'sampler', source, params: LOGITS_PARAMS,
 export const MAX_SAMPLER_VOCAB = 262144;
 
 export interface SamplerCall {
-  /** Rows to sample: the step's decode rows, 1 after a prefill chunk, or all rows of a draft. */
+  /** Rows to sample: the step's decode rows, those of a chunk that end a prompt, or all rows of a draft. */
   readonly numRows: number;
   readonly vocabSize: number;
   /** Float offset in scratch of f32 [numRows][logitsStride]; both multiples of 4. The logits are only read. */
@@ -36,20 +35,12 @@ export interface SamplerCall {
   readonly workgroupSize?: 256 | 512 | 1024;
 }
 
-/** Rows of a chunk that are sampled, of one slot: from chunk row `row` on, at consecutive positions. */
+/** Rows of a chunk that are sampled. */
 export interface SampledChunk {
-  readonly slot: number;
-  readonly startPosition: number;
+  /** The first of them in the chunk. */
   readonly row: number;
   /** False for a draft, whose rows are only reported. */
   readonly feeds: boolean;
-}
-
-/** The scalars `slot` and `start_position` of shaders/shared/state.wgsl, for sampled rows. */
-export function chunkParams(prefill: SampledChunk | null): { slot: number; start_position: number } {
-  return prefill === null
-    ? { slot: 0, start_position: 0 }
-    : { slot: prefill.slot, start_position: prefill.startPosition + prefill.row };
 }
 
 /**
@@ -75,7 +66,7 @@ export function logitsParams(call: SamplerCall): Uint32Array<ArrayBuffer> {
     logits_at: call.logitsAt,
     logits_stride: call.logitsStride,
     vocab_size: call.vocabSize,
-    ...chunkParams(call.prefill),
+    first_row: call.prefill?.row ?? 0,
     sampled_row: call.sampledRow ?? 0,
   });
 }
@@ -90,7 +81,7 @@ export function widestWorkgroup(gpu: Gpu): number {
 }
 
 function checkCall(state: StateLayout, call: SamplerCall): void {
-  const { vocabSize, logitsAt, logitsStride, numRows, prefill, sampledRow = 0 } = call;
+  const { vocabSize, logitsAt, logitsStride, numRows, sampledRow = 0 } = call;
   if (vocabSize < 1 || vocabSize > MAX_SAMPLER_VOCAB)
     throw new TabmindError(
       'unsupported-model',
@@ -111,6 +102,4 @@ function checkCall(state: StateLayout, call: SamplerCall): void {
       'internal',
       `sampler: ${numRows} rows of logits at ${logitsAt}, stride ${logitsStride}, vocabulary ${vocabSize}`,
     );
-  if (prefill?.feeds && numRows !== 1)
-    throw new TabmindError('internal', `sampler: ${numRows} rows after a prefill chunk; there is one`);
 }

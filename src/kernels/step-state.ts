@@ -48,6 +48,10 @@ export const SLOT = {
   numTop: 15,
 } as const;
 export const SLOT_WORDS = 16;
+/** Token, slot, position. */
+export const CHUNK_ROW_WORDS = 3;
+/** Slot, position of the first row, rows, and where in the chunk the first and the last of them stand. */
+export const PART_WORDS = 5;
 /** One that counts; the next region begins at a multiple of 4. */
 export const FAILED_WORDS = 4;
 /** Of a phase in the plan of decode_layers.wgsl. */
@@ -71,8 +75,10 @@ export interface StateLayout {
   /** Per row: the id sampled for it. maxSampledRows words. */
   readonly sampledAt: number;
   readonly slotsAt: number;
-  /** Token ids of the prefill chunk. maxChunkTokens words. */
+  /** Per row of a chunk: CHUNK_ROW_WORDS words, see src/kernels/chunk-rows.ts. */
   readonly chunkAt: number;
+  /** Per prompt that has rows in the chunk: PART_WORDS words, see src/kernels/chunk-rows.ts. */
+  readonly partsAt: number;
   /** Per slot: block ids from position 0. */
   readonly tablesAt: number;
   readonly tableStride: number;
@@ -110,7 +116,8 @@ export function stateLayout(shape: StateShape): StateLayout {
   const failedAt = take(FAILED_WORDS);
   const sampledAt = take(maxSampledRows);
   const slotsAt = take(shape.maxSlots * SLOT_WORDS);
-  const chunkAt = take(shape.maxChunkTokens);
+  const chunkAt = take(shape.maxChunkTokens * CHUNK_ROW_WORDS);
+  const partsAt = take(shape.maxSlots * PART_WORDS);
   const tablesAt = take(shape.maxSlots * tableStride);
   const idsAt = take(shape.maxSlots * idsStride);
   const controlsAt = take(shape.maxSlots * MAX_CONTROL_WORDS);
@@ -124,6 +131,7 @@ export function stateLayout(shape: StateShape): StateLayout {
     sampledAt,
     slotsAt,
     chunkAt,
+    partsAt,
     tablesAt,
     tableStride,
     idsAt,
@@ -147,6 +155,9 @@ export function stateDefines(layout: StateLayout): Defines {
     SLOTS_AT: layout.slotsAt,
     SLOT_WORDS,
     CHUNK_AT: layout.chunkAt,
+    CHUNK_ROW_WORDS,
+    PARTS_AT: layout.partsAt,
+    PART_WORDS,
     TABLES_AT: layout.tablesAt,
     TABLE_STRIDE: layout.tableStride,
     IDS_AT: layout.idsAt,

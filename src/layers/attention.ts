@@ -90,9 +90,8 @@ function attendChunk(
   chunk: ContextChunk,
 ): Dispatch[] {
   const { gpu, state, kv, scratch } = step;
-  const { numRows } = chunk;
   const head = ropeHead(step, layer, heads, 'chunk');
-  const call = { ...attentionCall(step, layer, 0), numRows, prefill: chunk };
+  const call = { ...attentionCall(step, layer, 0), ...chunk };
   return [
     ropeAppend(gpu, state, kv, { ...call, ...head }),
     ...prefillAttention(gpu, state, kv, {
@@ -101,7 +100,7 @@ function attendChunk(
       qStride: scratch.qkv.stride,
       // of angles that the keys were rotated by
       keyBias: head.keyBias && head.rope ? { ...head.keyBias, rope: head.rope } : null,
-      numSplits: prefillSplits(gpu, kv, { ...call, numTokens: chunk.startPosition + numRows }),
+      numSplits: prefillSplits(gpu, kv, call),
     }),
   ];
 }

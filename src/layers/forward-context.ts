@@ -1,6 +1,7 @@
 import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
+import type { ChunkPart } from '../kernels/chunk-rows';
 import type { DecodeAttentionCall } from '../kernels/decode-attention';
 import type { KeyBiasCall } from '../kernels/key-bias';
 import type { KvLayout } from '../kernels/kv-layout';
@@ -66,9 +67,9 @@ export class WeightTable {
 }
 
 export interface ContextChunk {
-  readonly slot: number;
-  readonly startPosition: number;
   readonly numRows: number;
+  /** Of each prompt that has rows in it. */
+  readonly parts: readonly ChunkPart[];
 }
 
 /** Takes what layers compute where one dispatch computes all of them. */

@@ -128,7 +128,7 @@ export class LoadedModel {
       return this.#runner.profile({
         copies: [],
         rows: Array.from({ length: decodeRows }, () => row),
-        prefill: chunkTokens > 0 ? prefill : null,
+        prefills: chunkTokens > 0 ? [prefill] : [],
       });
     });
   }

@@ -1,12 +1,13 @@
 import type { Batch, PrefillBatch, SlotStart } from '../engine/batch';
 import { changesLogits, type SamplingParams } from '../engine/sampling-params';
 import { packControls } from '../kernels/adjust';
+import { packChunk } from '../kernels/chunk-rows';
 import { MAX_CONTROL_WORDS, SLOT, SLOT_WORDS, type StateLayout } from '../kernels/step-state';
 import type { RopeTables } from './rope-tables';
 
 /**
  * Keeps the state buffer in step with the batches: writes only what changed (new block-table entries, a changed row
- * list, the tokens of a prefill chunk). Token and position of a running slot live on the GPU and are written here only
+ * list, the rows of a prefill chunk). Token and position of a running slot live on the GPU and are written here only
  * where a draft has been verified.
  * queue.writeBuffer takes effect between submits, so each batch is written right before its own submit.
  */
@@ -75,9 +76,13 @@ export class ForwardInputs {
     this.#params[slot] = params;
   }
 
-  prepare({ rows, prefill }: Pick<Batch, 'rows' | 'prefill'>): void {
+  prepare({ rows, prefills }: Pick<Batch, 'rows' | 'prefills'>): void {
     if (rows.length > 0) this.#writeRows(rows);
-    if (prefill !== null) this.#writeChunk(prefill);
+    if (prefills.length === 0) return;
+    const chunk = packChunk(prefills);
+    this.#write(this.#layout.chunkAt, chunk.rows);
+    this.#write(this.#layout.partsAt, chunk.parts);
+    for (const prefill of prefills) this.#writePrompt(prefill);
   }
 
   #writeRows(rows: Batch['rows']): void {
@@ -103,8 +108,7 @@ export class ForwardInputs {
     this.#write(this.#layout.idsAt + slot * this.#layout.idsStride + position, ids);
   }
 
-  #writeChunk(chunk: PrefillBatch): void {
-    this.#write(this.#layout.chunkAt, chunk.tokenIds);
+  #writePrompt(chunk: PrefillBatch): void {
     this.#writeTable(chunk.slot, chunk.blockTable);
     if (chunk.verifies) this.#writeIds(chunk.slot, chunk.startPosition, chunk.tokenIds);
     for (const { table, position, rows } of this.#ropes.chunkRows(chunk)) {

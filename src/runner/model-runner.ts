@@ -17,7 +17,7 @@ import { KeyBiasTables, type LayerKeyBias } from './key-bias';
 import type { ResidentParts } from './resident-layers';
 import { RopeTables } from './rope-tables';
 import { SampleReadback } from './sample-readback';
-import { type Asks, type ChunkPart, NO_ASKS, numSampled } from './step-forward';
+import { type Asks, chunkOf, NO_ASKS, numSampledOf } from './step-forward';
 import { StepGraphs } from './step-graphs';
 import { permutedCols, planStepMemory } from './step-memory';
 import { warmShapes } from './warm-shapes';
@@ -122,7 +122,7 @@ export class ModelRunner implements StepRunner {
 
   /** Makes a row ready whose steps are not submitted here. */
   prepareRow(row: DecodeRow): void {
-    this.#inputs.prepare({ rows: [row], prefill: null });
+    this.#inputs.prepare({ rows: [row], prefills: [] });
   }
 
   startSlot(slot: number, start: SlotStart): void {
@@ -135,14 +135,13 @@ export class ModelRunner implements StepRunner {
    * shape not met before compile first; the order of steps is kept.
    */
   submit(batch: Batch, wasIdle: boolean): PendingStep {
-    const { rows, prefill } = batch;
+    const { rows, prefills } = batch;
     this.#inputs.prepare(batch);
     const { gpu, pool } = this.#options;
     const { device } = gpu;
     let encoder = device.createCommandEncoder();
     for (const copy of batch.copies) pool.recordCopy(encoder, copy);
-    const numChunkIds = prefill === null ? 0 : numSampled(chunkPart(prefill, NO_ASKS));
-    const chunkSlots = Array<number>(numChunkIds).fill(prefill?.slot ?? 0);
+    const chunkSlots = prefills.flatMap((prefill) => Array<number>(numSampledOf(prefill)).fill(prefill.slot));
     const slots = [...rows.map(({ slot }) => slot), ...chunkSlots];
     const readback = this.#readback.begin(slots.map((slot) => this.#numTopOf(slot)));
     const takePart = ({ runs }: Graph) => {
@@ -150,7 +149,7 @@ export class ModelRunner implements StepRunner {
       device.queue.submit([encoder.finish()]);
       encoder = device.createCommandEncoder();
     };
-    const isAlone = prefill !== null && wasIdle;
+    const isAlone = prefills.length > 0 && wasIdle;
     const rest = this.#graphOf(batch, (rows) => this.#asksOf(rows), isAlone ? takePart : null);
     this.#recorder.record(encoder, rest.runs);
     readback.copy(encoder);
@@ -162,13 +161,13 @@ export class ModelRunner implements StepRunner {
   }
 
   #graphOf(
-    { rows, prefill }: Batch,
+    { rows, prefills }: Batch,
     asksOf: (rows: readonly { readonly slot: number }[]) => Asks,
     takePart: TakePart | null = null,
   ): Graph {
     const position = rows.reduce((most, row) => Math.max(most, row.position), 0);
     const decode = rows.length === 0 ? null : { numRows: rows.length, position, asks: asksOf(rows) };
-    return this.#graphs.step(prefill && chunkPart(prefill, asksOf([prefill])), decode, takePart);
+    return this.#graphs.step(chunkOf(prefills, asksOf(prefills)), decode, takePart);
   }
 
   #asksOf(rows: readonly { readonly slot: number }[]): Asks {
@@ -203,9 +202,9 @@ export class ModelRunner implements StepRunner {
   async score(batch: PrefillBatch, firstRow: number): Promise<Float32Array> {
     const { gpu, config } = this.#options;
     const { vocabSize } = config;
-    this.#inputs.prepare({ rows: [], prefill: batch });
-    const chunk = chunkPart(batch, NO_ASKS);
-    const { numRows } = chunk;
+    this.#inputs.prepare({ rows: [], prefills: [batch] });
+    const chunk = chunkOf([batch], NO_ASKS);
+    const numRows = batch.tokenIds.length;
     await this.#run(this.#graphs.step(chunk, null));
     const out = new Float32Array((numRows - firstRow) * vocabSize);
     for (let row = firstRow; row < numRows; row += this.#maxLogitRows) {
@@ -246,8 +245,4 @@ export class ModelRunner implements StepRunner {
     this.#recorder.record(encoder, graph.runs);
     device.queue.submit([encoder.finish()]);
   }
-}
-
-function chunkPart(chunk: PrefillBatch, asks: Asks): ChunkPart {
-  return { ...chunk, numRows: chunk.tokenIds.length, asks };
 }

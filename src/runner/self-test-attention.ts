@@ -55,9 +55,8 @@ export function recordAttention(request: SelfTestRequest, memory: SelfTestMemory
     qkvAt: qkvAt + row * stride,
   });
   const chunk = call(0, PREFILL_TOKENS);
-  const prefill = { slot: 0, startPosition: 0 };
   const dispatches = [
-    ropeAppend(gpu, memory.state, memory.kv, { ...chunk, ...head, keyBias, prefill }),
+    ropeAppend(gpu, memory.state, memory.kv, { ...chunk, ...head, keyBias }),
     ...prefillAttention(gpu, memory.state, memory.kv, {
       ...chunk,
       qAt: qkvAt,
@@ -65,7 +64,7 @@ export function recordAttention(request: SelfTestRequest, memory: SelfTestMemory
       keyBias: keyBias && rope ? { ...keyBias, rope: { table: 0, rotaryDim: rope.rotaryDim } } : null,
       numSplits: 1,
       partialsAt: 0,
-      prefill,
+      parts: [{ numRows: PREFILL_TOKENS, startPosition: 0 }],
     }),
     ...decodeAttention(gpu, memory.state, memory.kv, {
       ...call(PREFILL_TOKENS, 1),

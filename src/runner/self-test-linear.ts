@@ -49,13 +49,13 @@ export function recordLinears(request: SelfTestRequest, memory: SelfTestMemory):
   const { cols, rows } = weight;
   const hiddenAt = memory.region((CHUNK_ROWS + 1) * cols);
   const decodeAt = memory.region(rows);
-  const lookUp = (row: number, numRows: number, prefill: { slot: number; startPosition: number } | null) =>
+  const lookUp = (row: number, numRows: number, rows: 'chunk' | 'decode') =>
     embedding(gpu, memory.state, {
       table,
       numRows,
       outAt: hiddenAt + row * cols,
       scale: config.embeddingScale,
-      prefill,
+      rows,
     });
   const call = (row: number, numRows: number): LinearCall => ({
     weight,
@@ -66,7 +66,7 @@ export function recordLinears(request: SelfTestRequest, memory: SelfTestMemory):
     ...(norm ? { norm: { weight: norm, eps: config.rmsNormEps } } : {}),
   });
   const products = recordProducts(request, memory, call(0, CHUNK_ROWS));
-  const embed = [lookUp(0, CHUNK_ROWS, { slot: 0, startPosition: 0 }), lookUp(CHUNK_ROWS, 1, null)];
+  const embed = [lookUp(0, CHUNK_ROWS, 'chunk'), lookUp(CHUNK_ROWS, 1, 'decode')];
   const linears = [...products.flatMap(({ dispatches }) => dispatches), gemv(gpu, call(CHUNK_ROWS, 1))];
   const runs = [
     { slab: table.slab, dispatches: embed },

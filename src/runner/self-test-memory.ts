@@ -1,6 +1,7 @@
 import { allocateBuffer, readBuffer, type readPieces } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { type BoundDispatches, type Dispatch, Recorder } from '../gpu/dispatch';
+import { packChunk } from '../kernels/chunk-rows';
 import { type KvLayout, type KvShape, kvLayout } from '../kernels/kv-layout';
 import { STEP_BINDINGS } from '../kernels/step-bindings';
 import { SLOT, SLOT_WORDS, type StateLayout } from '../kernels/step-state';
@@ -118,7 +119,9 @@ export class SelfTestMemory {
     const slot = new Uint32Array(SLOT_WORDS);
     slot[SLOT.position] = PREFILL_TOKENS;
     slot[SLOT.token] = decoded;
-    this.#writeState(this.state.chunkAt, chunk);
+    const { rows, parts } = packChunk([{ slot: 0, startPosition: 0, tokenIds: chunk, sample: false }]);
+    this.#writeState(this.state.chunkAt, rows);
+    this.#writeState(this.state.partsAt, parts);
     this.#writeState(this.state.slotsAt, slot);
     this.#writeState(this.state.tablesAt, Uint32Array.from(BLOCK_TABLE));
     if (this.angles) this.#writeState(this.state.ropeAt, this.angles);

@@ -2,7 +2,7 @@ import type { PrefillBatch } from '../engine/batch';
 import type { Gpu } from '../gpu/device';
 import type { StateLayout } from '../kernels/step-state';
 import type { KvPool } from '../kvcache/kv-pool';
-import type { ForwardContext, ScratchRegions, WeightTable } from '../layers/forward-context';
+import type { ContextChunk, ForwardContext, ScratchRegions, WeightTable } from '../layers/forward-context';
 import { lmHead } from '../layers/lm-head';
 import { sample } from '../layers/sampler';
 import type { Architecture } from '../models/architecture';
@@ -39,13 +39,38 @@ export interface StepParts {
   readonly keyBias: KeyBiasTables;
 }
 
-export type Chunk = Pick<PrefillBatch, 'slot' | 'startPosition' | 'totalTokens'> & {
-  readonly numRows: number;
-};
-
-/** The chunk of a step, and what its slot asks for. */
-export interface ChunkPart extends Chunk, Pick<PrefillBatch, 'sample' | 'verifies'> {
+/** What a step computes of prompts. */
+export interface Chunk extends ContextChunk {
+  /** Of the longest prompt; null: all rows are those of completions. */
+  readonly totalTokens: number | null;
+  /** Rows that are sampled, its last ones: of every prompt that ends here, or all rows of a draft. */
+  readonly numSampled: number;
+  /** The rows are a draft. */
+  readonly verifies: boolean;
+  /** Of the slots of its prompts. */
   readonly asks: Asks;
+}
+
+/** null without any. */
+export function chunkOf(prefills: readonly PrefillBatch[], asks: Asks): Chunk | null {
+  const [first] = prefills;
+  if (first === undefined) return null;
+  const parts = prefills.map(({ tokenIds, startPosition }) => ({ numRows: tokenIds.length, startPosition }));
+  const totals = prefills.flatMap(({ totalTokens }) => totalTokens ?? []);
+  const numSampled = prefills.reduce((sum, prefill) => sum + numSampledOf(prefill), 0);
+  return {
+    parts,
+    numRows: parts.reduce((sum, { numRows }) => sum + numRows, 0),
+    totalTokens: totals.length > 0 ? Math.max(...totals) : null,
+    numSampled,
+    verifies: first.verifies,
+    asks,
+  };
+}
+
+/** Ids that a prompt's rows sample: its last row's, or all rows' where they verify a draft. */
+export function numSampledOf({ tokenIds, sample, verifies }: PrefillBatch): number {
+  return verifies ? tokenIds.length : sample ? 1 : 0;
 }
 
 /** The decode rows of a step, and what their slots ask for. */
@@ -68,16 +93,18 @@ export interface StepShapes {
 }
 
 /** The steps of these shapes, each a chunk or decode rows. */
-export function* stepsOf(shapes: StepShapes): Generator<readonly [ChunkPart | null, DecodePart | null]> {
+export function* stepsOf(shapes: StepShapes): Generator<readonly [Chunk | null, DecodePart | null]> {
   const { chunks = [], drafts = [], positions = [], rowCounts = [], asks = NO_ASKS } = shapes;
   for (const [numRows, startPosition] of chunks) {
-    const totalTokens = startPosition + numRows;
-    const chunk = { slot: 0, startPosition, numRows, totalTokens, asks };
-    yield [{ ...chunk, sample: true, verifies: false }, null];
+    const parts = [{ numRows, startPosition }];
+    yield [
+      { parts, numRows, totalTokens: startPosition + numRows, numSampled: 1, verifies: false, asks },
+      null,
+    ];
   }
   for (const numRows of drafts) {
-    const draft = { slot: 0, startPosition: 0, numRows, totalTokens: null, asks };
-    yield [{ ...draft, sample: false, verifies: true }, null];
+    const parts = [{ numRows, startPosition: 0 }];
+    yield [{ parts, numRows, totalTokens: null, numSampled: numRows, verifies: true, asks }, null];
   }
   for (const position of positions)
     for (const numRows of rowCounts) yield [null, { numRows, position, asks }];
@@ -121,14 +148,10 @@ export function stepContext(
 }
 
 /** What follows the layers of a step: logits of the rows that are sampled, and their ids. */
-export function sampleStep(
-  context: ForwardContext,
-  chunk: ChunkPart | null,
-  decode: DecodePart | null,
-): void {
+export function sampleStep(context: ForwardContext, chunk: Chunk | null, decode: DecodePart | null): void {
   const { numRows, numDecodeRows } = context;
   // The sampled rows of a chunk are its last ones, right before the decode rows.
-  const numChunkIds = chunk === null ? 0 : numSampled(chunk);
+  const numChunkIds = chunk?.numSampled ?? 0;
   const firstRow = numRows - numDecodeRows - numChunkIds;
   if (numChunkIds + numDecodeRows > 0) lmHead(context, firstRow, numChunkIds + numDecodeRows);
   if (decode !== null)
@@ -145,11 +168,6 @@ export function sampleStep(
       numRows: numChunkIds,
       logitsRow: 0,
       sampledRow: numDecodeRows,
-      chunk: { ...chunk, row: firstRow, feeds: chunk.sample },
+      chunk: { row: firstRow, feeds: !chunk.verifies },
     });
-}
-
-/** Ids that a chunk samples: its last row's, or all rows' where it verifies a draft. */
-export function numSampled(chunk: Pick<ChunkPart, 'numRows' | 'sample' | 'verifies'>): number {
-  return chunk.verifies ? chunk.numRows : chunk.sample ? 1 : 0;
 }

@@ -6,7 +6,6 @@ import { lmHead } from '../layers/lm-head';
 import { type Graph, GraphBuilder, type TakePart } from './graph';
 import {
   type Chunk,
-  type ChunkPart,
   type DecodePart,
   NO_ASKS,
   numSplits,
@@ -50,7 +49,7 @@ export class StepGraphs {
    * One pass over the weights for a chunk, decode rows, or both. What has to be put together anew goes to `takePart` in parts,
    * and the last of them is returned.
    */
-  step(chunk: ChunkPart | null, decode: DecodePart | null, takePart: TakePart | null = null): Graph {
+  step(chunk: Chunk | null, decode: DecodePart | null, takePart: TakePart | null = null): Graph {
     if (chunk !== null || decode === null) return this.#build(chunk, decode, takePart);
     const { numRows, asks } = decode;
     const key = `${numRows} ${numSplits(this.#parts.config, decode)} ${asks.adjusts} ${asks.reports}`;
@@ -60,13 +59,13 @@ export class StepGraphs {
   }
 
   /** The output head alone, of rows of a chunk that has run. */
-  head(chunk: Chunk, firstRow: number, numRows: number): Graph {
+  head(chunk: Chunk | null, firstRow: number, numRows: number): Graph {
     const { context, builder } = this.#context(chunk, null, null);
     lmHead(context, firstRow, numRows);
     return builder.build();
   }
 
-  #build(chunk: ChunkPart | null, decode: DecodePart | null, takePart: TakePart | null): Graph {
+  #build(chunk: Chunk | null, decode: DecodePart | null, takePart: TakePart | null): Graph {
     const { context, builder } = this.#context(chunk, decode, takePart);
     const { config, architecture } = this.#parts;
     if (chunk === null && decode?.numRows === 1 && this.#layers)

@@ -1,5 +1,6 @@
 import { adjust, packControls } from '../../src/kernels/adjust';
 import {
+  CHUNK_ROW_WORDS,
   MAX_CONTROL_WORDS,
   SLOT,
   SLOT_WORDS,
@@ -27,7 +28,9 @@ async function run({ gpu, random, runStep }: GpuTest, rows: readonly AdjustedRow
   const slots = rows.map((_, index) => (draft ? rotate : (rotate + index * 3) % MAX_SLOTS));
   const state = new Uint32Array(layout.totalWords).fill(0xabababab);
   for (const [index, row] of rows.entries()) {
-    if (!draft) state[layout.rowsAt + index] = slots[index] ?? 0;
+    if (draft)
+      state.set([0xabababab, rotate, row.ids.length - 1], layout.chunkAt + (2 + index) * CHUNK_ROW_WORDS);
+    else state[layout.rowsAt + index] = slots[index] ?? 0;
     writeSlot(state, layout, slots[index] ?? 0, row);
   }
   const vocabSize = rows[0]?.logits.length ?? 0;
@@ -35,8 +38,7 @@ async function run({ gpu, random, runStep }: GpuTest, rows: readonly AdjustedRow
   const outAt = 8 + rows.length * stride + 16;
   const scratch = nans(outAt + rows.length * stride + 8);
   for (const [index, { logits }] of rows.entries()) scratch.set(logits, 8 + index * stride);
-  const startPosition = (rows[0]?.ids.length ?? 0) - 1;
-  const prefill = draft ? { slot: rotate, startPosition, row: 0, feeds: false } : null;
+  const prefill = draft ? { row: 2, feeds: false } : null;
   const call = { numRows: rows.length, vocabSize, logitsAt: 8, outAt, stride, prefill };
   const after = await runStep({ scratch, state }, adjust(gpu, layout, call));
   assertEqual(

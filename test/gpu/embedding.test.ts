@@ -1,5 +1,5 @@
 import { embedding } from '../../src/kernels/embedding';
-import { SLOT, SLOT_WORDS, stateLayout } from '../../src/kernels/step-state';
+import { CHUNK_ROW_WORDS, SLOT, SLOT_WORDS, stateLayout } from '../../src/kernels/step-state';
 import { packedLinear } from '../../src/weights/packed-tensor';
 import { embeddingTwin } from '../reference/embedding';
 import { randomPacked } from '../reference/packed';
@@ -35,7 +35,7 @@ for (const format of ['w4', 'w8', 'w16'] as const)
         for (const [row, id] of ids.entries()) {
           const slot = 15 - row;
           state[layout.rowsAt + row] = slot;
-          if (phase === 'prefill') state[layout.chunkAt + row] = id;
+          if (phase === 'prefill') state[layout.chunkAt + row * CHUNK_ROW_WORDS] = id;
           else state[layout.slotsAt + slot * SLOT_WORDS + SLOT.token] = id;
         }
         const scale = 0.5 + random.uniform();
@@ -44,7 +44,7 @@ for (const format of ['w4', 'w8', 'w16'] as const)
           numRows,
           outAt: 8,
           scale,
-          prefill: phase === 'prefill' ? { slot: 3, startPosition: 0 } : null,
+          rows: phase === 'prefill' ? 'chunk' : 'decode',
         });
         const { scratch } = await runStep({ weights, state, scratch: nans(8 + numRows * cols) }, [dispatch]);
         assertClose(

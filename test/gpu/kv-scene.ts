@@ -51,7 +51,7 @@ export function kvScene(shape: KvSceneShape, random: Random): KvScene {
   const layout = kvLayout({ numLayers: 2, numKvHeads, headDim, kvBits, blockTokens, numBlocks });
   const states = stateLayout({
     maxSlots: MAX_SLOTS,
-    maxChunkTokens: 8,
+    maxChunkTokens: 128,
     maxBlocksPerSequence: MAX_BLOCKS,
     contextLength: MAX_TOKENS,
     rotaryDim: shape.rotaryDim ?? 2,

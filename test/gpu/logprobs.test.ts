@@ -1,5 +1,5 @@
 import { logprobs } from '../../src/kernels/logprobs';
-import { LOGPROB_WORDS, SLOT, SLOT_WORDS, stateLayout } from '../../src/kernels/step-state';
+import { CHUNK_ROW_WORDS, LOGPROB_WORDS, SLOT, SLOT_WORDS, stateLayout } from '../../src/kernels/step-state';
 import { logprobsTwin } from '../reference/logprobs';
 import { assertClose, assertEqual, type GpuTest, gpuTest, nans } from './harness';
 
@@ -28,12 +28,13 @@ async function check(test: GpuTest, rows: readonly Row[], draft = false, workgro
   const scratch = nans(8 + rows.length * logitsStride + 4);
   for (const [index, { logits, id, numTop }] of rows.entries()) {
     const slot = draft ? 3 : (index * 2 + 1) % MAX_SLOTS;
-    if (!draft) state[layout.rowsAt + index] = slot;
+    if (draft) state[layout.chunkAt + (1 + index) * CHUNK_ROW_WORDS + 1] = slot;
+    else state[layout.rowsAt + index] = slot;
     state[layout.sampledAt + index] = id;
     state[layout.slotsAt + slot * SLOT_WORDS + SLOT.numTop] = numTop;
     scratch.set(logits, 8 + index * logitsStride);
   }
-  const prefill = draft ? { slot: 3, startPosition: 2, row: 0, feeds: false } : null;
+  const prefill = draft ? { row: 1, feeds: false } : null;
   const call = { numRows: rows.length, vocabSize, logitsAt: 8, logitsStride, prefill };
   const size = workgroupSize === undefined ? {} : { workgroupSize };
   const after = await runStep({ scratch, state }, logprobs(gpu, layout, { ...call, ...size }));

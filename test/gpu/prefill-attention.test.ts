@@ -1,4 +1,5 @@
 import { attentionMerge } from '../../src/kernels/attention-merge';
+import { packChunk } from '../../src/kernels/chunk-rows';
 import { partialFloats } from '../../src/kernels/decode-attention';
 import type { KvBits } from '../../src/kernels/kv-layout';
 import { prefillAttention } from '../../src/kernels/prefill-attention';
@@ -14,16 +15,32 @@ interface Shape extends BiasSceneShape {
   readonly blockTokens: 16 | 32;
 }
 
-interface PrefillRun {
+interface PromptPart {
   readonly start: number;
   readonly numRows: number;
+  /** Its last row stands behind the rows of all prompts. */
+  readonly sample: boolean;
+}
+
+interface PrefillRun {
+  readonly prompts: readonly PromptPart[];
   readonly window: number;
   readonly numSplits: number;
 }
 
 const chunk = (start: number, numRows: number, window = 0, numSplits = 1): PrefillRun => ({
-  start,
-  numRows,
+  prompts: [{ start, numRows, sample: false }],
+  window,
+  numSplits,
+});
+
+/** Rows of several prompts, each from a position on; those of odd number are sampled. */
+const prompts = (
+  parts: readonly (readonly [start: number, numRows: number])[],
+  window = 0,
+  numSplits = 1,
+): PrefillRun => ({
+  prompts: parts.map(([start, numRows], i) => ({ start, numRows, sample: i % 2 === 1 })),
   window,
   numSplits,
 });
@@ -38,6 +55,20 @@ const PREFILL: readonly (readonly [Shape, ...PrefillRun[]])[] = [
     chunk(50, 20, 20),
     chunk(150, 13, 0, 3),
     chunk(100, 30, 40, 5),
+    prompts([
+      [0, 5],
+      [60, 1],
+      [0, 33],
+      [17, 11],
+    ]),
+    prompts(
+      [
+        [150, 9],
+        [3, 20],
+      ],
+      0,
+      3,
+    ),
   ],
   [{ kvBits: 8, headDim: 128, ratio: 6, numKvHeads: 1, blockTokens: 32 }, chunk(33, 9), chunk(16, 40, 33)],
   [{ kvBits: 8, headDim: 256, ratio: 4, numKvHeads: 1, blockTokens: 16, softcap: 3 }, chunk(7, 20)],
@@ -49,6 +80,11 @@ const PREFILL: readonly (readonly [Shape, ...PrefillRun[]])[] = [
     { kvBits: 8, headDim: 64, ratio: 7, numKvHeads: 2, blockTokens: 16, biasPairs: 4 },
     chunk(0, 45),
     chunk(50, 20, 20),
+    prompts([
+      [40, 6],
+      [0, 12],
+      [9, 30],
+    ]),
   ],
   [{ kvBits: 16, headDim: 128, ratio: 2, numKvHeads: 2, blockTokens: 32, biasPairs: 64 }, chunk(33, 40)],
   [
@@ -105,11 +141,16 @@ interface QueryShape {
 async function checkPrefill(
   test: GpuTest,
   shape: Shape,
-  { start, numRows, window, numSplits }: PrefillRun,
+  { prompts, window, numSplits }: PrefillRun,
 ): Promise<void> {
   const { random, gpu, runStep } = test;
   const { headDim, ratio, numKvHeads, softcap = 0 } = shape;
-  const lengths = [random.between(1, 40), start + numRows];
+  const lengths = [random.between(1, 40), ...prompts.map(({ start, numRows }) => start + numRows)];
+  const places = [
+    ...prompts.flatMap((prompt, i) => rowsOf(prompt, i).slice(0, prompt.numRows - (prompt.sample ? 1 : 0))),
+    ...prompts.flatMap((prompt, i) => (prompt.sample ? rowsOf(prompt, i).slice(-1) : [])),
+  ];
+  const numRows = places.length;
   const bias = biasScene(shape, random);
   const scene = kvScene({ ...shape, ...bias?.state, lengths }, random);
   fillCache(scene, lengths, random);
@@ -123,9 +164,18 @@ async function checkPrefill(
   const termsAt = partialsAt + partials + 8;
   const scratch = nans(termsAt + numRows * (bias?.rowFloats ?? 0));
   const queries = makeQueries(random, scratch, numRows, { qAt, qStride, rowFloats, headDim });
-  const prefill = { slot: scene.slots[1] ?? 0, startPosition: start };
+  const { rows, parts } = packChunk(
+    prompts.map(({ start, numRows, sample }, i) => ({
+      slot: scene.slots[1 + i] ?? 0,
+      startPosition: start,
+      tokenIds: new Uint32Array(numRows),
+      sample,
+    })),
+  );
+  scene.state.set(rows, scene.stateLayout.chunkAt);
+  scene.state.set(parts, scene.stateLayout.partsAt);
   const call = {
-    prefill,
+    parts: prompts.map(({ start, numRows }) => ({ startPosition: start, numRows })),
     numRows,
     numHeads,
     qAt,
@@ -146,19 +196,23 @@ async function checkPrefill(
       result.scratch.subarray(at, at + rowFloats),
       attentionTwin(q, {
         kv: scene.kv,
-        table: scene.tables[1] ?? [],
-        position: start + row,
+        table: scene.tables[1 + (places[row]?.prompt ?? 0)] ?? [],
+        position: places[row]?.position ?? 0,
         numHeads,
         window,
         softcap,
         ...bias?.twin(scene),
       }),
       tolerance(test, shape),
-      `chunk of ${numRows} from ${start}, window ${window}, ${numSplits} splits, row ${row}`,
+      `${JSON.stringify(prompts)}, window ${window}, ${numSplits} splits, row ${row}`,
     );
   }
   assertPoison(result.scratch, end, partialsAt);
   assertPoison(result.scratch, termsAt - 8, termsAt);
+}
+
+function rowsOf({ start, numRows }: PromptPart, prompt: number) {
+  return Array.from({ length: numRows }, (_, i) => ({ prompt, position: start + i }));
 }
 
 for (const numSplits of [1, 2, 7, 128])

@@ -1,3 +1,4 @@
+import { packChunk } from '../../src/kernels/chunk-rows';
 import { keyBiasFloats } from '../../src/kernels/key-bias';
 import type { KvBits } from '../../src/kernels/kv-layout';
 import { ropeAppend } from '../../src/kernels/rope-append';
@@ -85,6 +86,8 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
   const weights = random.normals((256 + 2048) / 4);
   const start = (lengths[0] ?? 0) - numRows;
   const qkvAt = 8;
+  const rows = { slot: scene.slots[0] ?? 0, startPosition: start, tokenIds: new Uint32Array(numRows) };
+  state.set(packChunk([{ ...rows, sample: false }]).rows, stateLayout.chunkAt);
   const stride = (numHeads + 2 * numKvHeads) * headDim;
   const qkv = random.normals(numRows * stride, 3);
   if (shape.flat) qkv.fill(0.3);
@@ -103,7 +106,6 @@ async function checkRopeAppend({ gpu, random, runStep }: GpuTest, shape: Shape):
     queryGrowth: shape.growth ?? null,
     keyBias: bias && { tableAt: stateLayout.keyBiasAt, numPairs: bias.layer.numPairs, termsAt, termsStride },
     layerAt: scene.kv.layerAt,
-    prefill: { slot: scene.slots[0] ?? 0, startPosition: start },
   });
   const result = await runStep(
     { weights: new Uint32Array(weights.buffer), scratch, kv: scene.kv.words, state },

@@ -1,7 +1,13 @@
 /** Runs the sampler over rows of logits and parameters, for its test cases. */
 
 import { sampler } from '../../src/kernels/sampler';
-import { SLOT, SLOT_WORDS, type StateLayout, stateLayout } from '../../src/kernels/step-state';
+import {
+  CHUNK_ROW_WORDS,
+  SLOT,
+  SLOT_WORDS,
+  type StateLayout,
+  stateLayout,
+} from '../../src/kernels/step-state';
 import type { Random } from '../reference/random';
 import type { SampledRow } from '../reference/sampler';
 import { assertEqual, type GpuTest, nans } from './harness';
@@ -11,7 +17,7 @@ export interface Setup {
   /** Slot of every row; by default a random choice. */
   readonly slots?: readonly number[];
   readonly workgroupSize?: 256 | 512 | 1024;
-  /** The rows come from a chunk of one slot, from this row of it on; with `drafts` they are not fed back. */
+  /** The rows come from a chunk, from this row of it on; with `drafts` they are those of one slot and are not fed back. */
   readonly chunkRow?: number;
   readonly drafts?: boolean;
 }
@@ -38,7 +44,7 @@ export function row(random: Random, logits: ArrayLike<number>, change: Partial<S
 export function layoutFor(maxSlots: number): StateLayout {
   return stateLayout({
     maxSlots,
-    maxChunkTokens: 8,
+    maxChunkTokens: 64,
     maxBlocksPerSequence: 2,
     contextLength: NUM_IDS,
     rotaryDim: 4,
@@ -58,7 +64,12 @@ function stateFor(
   for (const [index, params] of rows.entries()) {
     const slot = slots[index] ?? 0;
     const at = layout.slotsAt + slot * SLOT_WORDS;
-    if (setup.chunkRow === undefined) {
+    if (setup.chunkRow !== undefined)
+      state.set(
+        [0xabababab, slot, params.position],
+        layout.chunkAt + (setup.chunkRow + index) * CHUNK_ROW_WORDS,
+      );
+    else {
       state[layout.rowsAt + index] = slot;
       state[at + SLOT.position] = params.position;
     }
@@ -81,18 +92,13 @@ export async function sample(
   const maxSlots = setup.maxSlots ?? 16;
   const rotate = random.below(maxSlots);
   const slots =
-    setup.slots ??
-    rows.map((_, index) => (setup.chunkRow === undefined ? (rotate + index * 5) % maxSlots : rotate));
+    setup.slots ?? rows.map((_, index) => (setup.drafts ? rotate : (rotate + index * 5) % maxSlots));
   const layout = layoutFor(maxSlots);
   const state = stateFor(layout, rows, slots, setup);
   const logitsStride = Math.ceil(vocabSize / 4) * 4 + 4 * random.below(2);
   const scratch = nans(LOGITS_AT + rows.length * logitsStride + 4);
   for (const [index, { logits }] of rows.entries()) scratch.set(logits, LOGITS_AT + index * logitsStride);
-  const startPosition = (rows[0]?.position ?? 0) - (setup.chunkRow ?? 0);
-  const prefill =
-    setup.chunkRow === undefined
-      ? null
-      : { slot: slots[0] ?? 0, startPosition, row: setup.chunkRow, feeds: !setup.drafts };
+  const prefill = setup.chunkRow === undefined ? null : { row: setup.chunkRow, feeds: !setup.drafts };
   const size = setup.workgroupSize === undefined ? {} : { workgroupSize: setup.workgroupSize };
   const call = { numRows: rows.length, vocabSize, logitsAt: LOGITS_AT, logitsStride, prefill, ...size };
   const after = await runStep({ scratch, state }, sampler(gpu, layout, call));

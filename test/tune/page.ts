@@ -2,6 +2,7 @@
 
 import { type Gpu, openGpu } from '../../src/gpu/device';
 import { type Dispatch, Recorder } from '../../src/gpu/dispatch';
+import { packChunk } from '../../src/kernels/chunk-rows';
 import { attentionThreads, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
 import { gemm } from '../../src/kernels/gemm';
 import { gemmInteger, INTEGER_TILES, type IntegerCut } from '../../src/kernels/gemm-integer';
@@ -243,17 +244,19 @@ async function prefill(
   });
   const words = new Uint32Array(state.totalWords);
   for (let i = 0; i < blocks; i++) words[state.tablesAt + i] = i;
+  const tokenIds = new Uint32Array(numRows);
+  words.set(packChunk([{ slot: 0, startPosition, tokenIds, sample: false }]).parts, state.partsAt);
   const qStride = (numHeads + 2 * numKvHeads) * headDim;
   const outAt = numRows * qStride;
   const partialsAt = outAt + numRows * numHeads * headDim;
   const floats = partialsAt + PREFILL_PARTIALS * (headDim + 4);
   const edited = edits.length === 0 ? gpu : withEdits(gpu, 'prefill_matrix', edits);
   const list = Array.from({ length: numLayers }, (_, layer) => {
-    const call = { ...{ numRows, numHeads, outAt, partialsAt, qAt: 0, qStride, window: 0, softcap: 0 } };
+    const parts = [{ numRows, startPosition }];
+    const call = { parts, numRows, numHeads, outAt, partialsAt, qAt: 0, qStride, window: 0, softcap: 0 };
     return prefillAttention(edited, state, layout, {
       ...call,
-      numSplits: shape.numSplits ?? prefillSplits(gpu, layout, { ...call, numTokens: length }),
-      prefill: { slot: 0, startPosition },
+      numSplits: shape.numSplits ?? prefillSplits(gpu, layout, call),
       layerAt: layer * layout.layerWords,
     });
   }).flat();

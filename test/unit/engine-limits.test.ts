@@ -28,7 +28,7 @@ describe('Scheduler, told how long chunks may be', () => {
     const lengths = [];
     for (const [i, id] of ['a', 'b'].entries()) {
       scheduler.add(sequenceOf(id, 5, 100 * i));
-      lengths.push(scheduler.schedule(0)?.batch.prefill?.tokenIds.length);
+      lengths.push(scheduler.schedule(0)?.batch.prefills[0]?.tokenIds.length);
     }
     expect(asked).toEqual([0, 1]);
     expect(lengths).toEqual([5, 3]);
@@ -46,7 +46,8 @@ describe('Scheduler, short of blocks', () => {
     scheduler.add(sequenceOf('second', 3, 100));
     const steps = Array.from({ length: 5 }, () => scheduler.schedule(0)?.decoding.map(({ id }) => id));
     // In the fourth step `second` takes the last block; in the fifth `first` has none for its ninth token.
-    expect(steps).toEqual([[], ['first'], ['first', 'second'], ['first', 'second'], undefined]);
+    const both = ['first', 'second'];
+    expect(steps).toEqual([[], both, both, both, undefined]);
   });
 });
 
@@ -54,12 +55,38 @@ describe('Engine, keeping sessions', () => {
   it('says only of tokens that steps have written that the blocks hold them', async () => {
     const sizes = { numBlocks: 32, blockTokens: 4 };
     const runner = new PagedRunner({ ...sizes, maxSlots: 2, maxChunkTokens: 8, vocabSize: 64 });
-    const engine = new Engine(runner, { ...sizes, contextLength: 64, eosTokenIds: [] });
+    const engine = new Engine(runner, { ...sizes, contextLength: 8, eosTokenIds: [] });
     const promptIds = [1, 2, 3];
+    const turn = async (session: string, maxTokens: number) => {
+      const params = { ...GREEDY, maxTokens };
+      const { ids } = await engine.add({ id: session, promptIds, params, session });
+      const kept = await engine.sessions.read(session, async ({ tokenIds }) => tokenIds);
+      return { ids, kept };
+    };
+    const one = await turn('one', 5);
+    // There was no room for a step more: the last id has no keys.
+    expect(one.kept).toEqual([...promptIds, ...one.ids.slice(0, -1)]);
+    const two = await turn('two', 4);
+    expect(two.kept).toEqual([...promptIds, ...two.ids]);
+  });
+
+  it('finds what a turn has left that ended a moment ago, its last step in flight', async () => {
+    const sizes = { numBlocks: 32, blockTokens: 4 };
+    const runner = new PagedRunner({
+      ...sizes,
+      maxSlots: 2,
+      maxChunkTokens: 8,
+      vocabSize: 64,
+      latency: () => 3,
+    });
+    const engine = new Engine(runner, { ...sizes, contextLength: 64, eosTokenIds: [] });
     const params = { ...GREEDY, maxTokens: 5 };
+    const promptIds = [1, 2, 3];
     const { ids } = await engine.add({ id: 'a', promptIds, params, session: 'one' });
-    // The last id was sampled and never computed: it has no keys.
-    expect(engine.sessions.find('one')?.tokenIds).toEqual([...promptIds, ...ids.slice(0, -1)]);
+    expect(engine.sessions.find('one')).toBeNull();
+    const next = await engine.add({ id: 'b', promptIds: [...promptIds, ...ids, 9], params, session: 'one' });
+    expect(next.numHitTokens).toBe(promptIds.length + ids.length);
+    engine.checkIntegrity();
   });
 
   it('keeps none whose keys no shorter prompt may find again', async () => {

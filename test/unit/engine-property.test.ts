@@ -252,7 +252,7 @@ describe('Engine, over random loads', () => {
         5,
       ),
     ]);
-    const chunks = runner.batches.flatMap(({ rows, prefill }) => (prefill ? [rows.length] : []));
+    const chunks = runner.batches.flatMap(({ rows, prefills }) => prefills.map(() => rows.length));
     // Its own prompt, then fifty chunks, each of which joins a step of the other.
     expect(chunks).toEqual([0, ...Array(50).fill(1)]);
   });

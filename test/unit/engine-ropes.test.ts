@@ -36,15 +36,16 @@ class RopeRunner implements StepRunner {
     throw new Error('nothing was lost');
   }
 
-  submit({ copies, rows, prefill }: Batch): PendingStep {
+  submit({ copies, rows, prefills }: Batch): PendingStep {
     for (const { from, to } of copies)
       this.#keys.copyWithin(to * BLOCK_TOKENS, from * BLOCK_TOKENS, (from + 1) * BLOCK_TOKENS);
     const ids = rows.map(({ slot, position, blockTable }) => {
       this.#write(blockTable, position, this.#tokens.get(slot) ?? -1, null);
       return this.#sample(slot, blockTable, position + 1);
     });
-    if (prefill !== null) {
-      const { slot, tokenIds, startPosition, totalTokens, blockTable, sample } = prefill;
+    if (prefills.length > 1 && prefills.some(({ totalTokens }) => (totalTokens ?? 0) > FIXED_TOKENS))
+      throw new Error('a prompt whose keys depend on its length shares a chunk');
+    for (const { slot, tokenIds, startPosition, totalTokens, blockTable, sample } of prefills) {
       for (const [i, token] of tokenIds.entries())
         this.#write(blockTable, startPosition + i, token, totalTokens);
       if (sample) ids.push(this.#sample(slot, blockTable, startPosition + tokenIds.length));

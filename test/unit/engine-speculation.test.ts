@@ -96,13 +96,17 @@ describe('Engine, verifying drafts', () => {
   it('drafts for a sequence that runs alone only, and goes on in plain steps when another comes', async () => {
     const { engine, runner, add } = setUp();
     const first = add('a', PROMPT, { maxTokens: 150 });
-    while (!runner.batches.some(({ prefill }) => prefill?.verifies)) await turns(1);
+    while (!runner.batches.some(({ prefills }) => prefills[0]?.verifies)) await turns(1);
     const second = add('b', [9, 9], { maxTokens: 20 });
     const [a, b] = await Promise.all([first, second]);
     expect(a.ids).toEqual(alone(PROMPT, 150));
     expect(b.ids).toEqual(alone([9, 9], 20));
-    for (const { rows, prefill } of runner.batches) if (prefill?.verifies) expect(rows).toEqual([]);
-    const slots = new Set(runner.batches.flatMap(({ prefill }) => (prefill?.verifies ? [prefill.slot] : [])));
+    for (const { rows, prefills } of runner.batches) if (prefills[0]?.verifies) expect(rows).toEqual([]);
+    const slots = new Set(
+      runner.batches.flatMap(({ prefills }) =>
+        prefills.flatMap(({ verifies, slot }) => (verifies ? slot : [])),
+      ),
+    );
     expect(slots.size).toBeGreaterThan(0);
     // A row that follows a draft brings its token.
     expect(runner.batches.some(({ rows }) => rows.some(({ tokenId }) => tokenId !== null))).toBe(true);
@@ -138,8 +142,8 @@ describe('Engine, verifying drafts', () => {
     const { engine, add } = setUp(
       {},
       {
-        onExecute: ({ prefill }) => {
-          if (prefill?.verifies) throw new Error('lost');
+        onExecute: ({ prefills }) => {
+          if (prefills[0]?.verifies) throw new Error('lost');
         },
       },
     );

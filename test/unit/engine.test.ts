@@ -120,9 +120,11 @@ describe('Engine', () => {
     const [a, b] = await Promise.all([add('a', PROMPT), add('b', other, { seed: 5 })]);
     expect(a.ids).toEqual(alone(PROMPT, 12));
     expect(b.ids).toEqual(alone(other, 12, 5));
-    const words = runner.batches.map(({ rows, prefill }) => `${rows.length}${prefill ? ' + prompt' : ''}`);
-    // b's prompt joins a's first step; ten steps of both, and the last one of b.
-    expect(words).toEqual(['0 + prompt', '1 + prompt', ...Array(10).fill('2'), '1']);
+    const words = runner.batches.map(
+      ({ rows, prefills }) => `${rows.length}${' + prompt'.repeat(prefills.length)}`,
+    );
+    // Both prompts share the first step.
+    expect(words).toEqual(['0 + prompt + prompt', ...Array(11).fill('2')]);
   });
 
   it('preempts and recomputes when blocks run out, without a lost or changed token', async () => {
@@ -301,8 +303,8 @@ describe('Engine, with sessions', () => {
     const next = [...history, 7, 8];
     const second = await turn('second', next);
     expect(second.ids).toEqual(alone(next, 6));
-    // The last token of the first turn was never put in.
-    expect(second.numHitTokens).toBe(history.length - 1);
+    // A surplus step has put the last token of the first turn in.
+    expect(second.numHitTokens).toBe(history.length);
     const edited = [...history.slice(0, 6), 99];
     const third = await turn('third', edited);
     expect(third).toMatchObject({ ids: alone(edited, 6), numHitTokens: 6 });
@@ -313,7 +315,7 @@ describe('Engine, with sessions', () => {
   it('keeps the blocks of a session while others come and go, and gives them up before it preempts', async () => {
     const { engine, add, turn, history } = await setUpSession();
     for (let i = 0; i < 12; i++) await add(`other ${i}`, [i, i, i, i, i, i, i], { maxTokens: 20 });
-    expect((await turn('second', [...history, 7])).numHitTokens).toBe(history.length - 1);
+    expect((await turn('second', [...history, 7])).numHitTokens).toBe(history.length);
     const large = Array.from({ length: 50 }, (_, i) => 200 + i);
     expect((await add('large', large, { maxTokens: 14 })).ids).toEqual(alone(large, 14));
     expect(engine.sessions.find('talk')).toBeNull();
@@ -341,7 +343,7 @@ describe('Engine, with sessions', () => {
     const next = [...history, 3];
     expect(await turn('second', next)).toMatchObject({
       ids: alone(next, 6),
-      numHitTokens: history.length - 1,
+      numHitTokens: history.length,
     });
     expect(engine.sessions.restore('huge', Array(65).fill(1), write)).toBe(false);
     expect(await engine.sessions.read('nobody', async () => 1)).toBeNull();

@@ -225,17 +225,20 @@ export class PagedRunner implements StepRunner {
     throw new TabmindError('steps-lost', 'lost');
   }
 
-  #checkRows({ rows: decodeRows, prefill, copies }: Batch): readonly Row[] {
+  #checkRows({ rows: decodeRows, prefills, copies }: Batch): readonly Row[] {
     const rows = decodeRows.map(({ slot, blockTable, position }) => this.#row(slot, blockTable, position, 1));
-    if (prefill !== null) {
-      const { slot, blockTable, startPosition, tokenIds } = prefill;
+    let numChunkTokens = 0;
+    for (const { slot, blockTable, startPosition, tokenIds } of prefills) {
       rows.push(this.#row(slot, blockTable, startPosition, tokenIds.length));
-      if (!(tokenIds.length >= 1 && tokenIds.length <= this.maxChunkTokens))
-        throw new Error(`a chunk of ${tokenIds.length} tokens`);
+      numChunkTokens += tokenIds.length;
+      if (tokenIds.length < 1 || numChunkTokens > this.maxChunkTokens)
+        throw new Error(`a chunk of ${numChunkTokens} tokens`);
     }
+    if (prefills.length > 1 && prefills.some(({ verifies }) => verifies))
+      throw new Error('a draft beside a prompt');
     if (rows.length === 0 || new Set(rows.map(({ slot }) => slot)).size !== rows.length)
       throw new Error('a batch needs rows, each of its own slot');
-    if (copies.some(({ to }) => prefill?.blockTable.includes(to) !== true))
+    if (copies.some(({ to }) => !prefills.some(({ blockTable }) => blockTable.includes(to))))
       throw new Error('a block is copied that is not for the chunk');
     for (const row of rows) {
       if (!(row.slot >= 0 && row.slot < this.maxSlots)) throw new Error(`slot ${row.slot} does not exist`);
@@ -252,13 +255,13 @@ export class PagedRunner implements StepRunner {
     return { slot, blockIds, written: blockIds.slice(Math.floor(position / blockTokens), end) };
   }
 
-  #execute({ copies, rows, prefill }: Batch): Executed {
+  #execute({ copies, rows, prefills }: Batch): Executed {
     const { blockTokens } = this.#options;
     for (const { from, to } of copies)
       this.#memory.copyWithin(to * blockTokens, from * blockTokens, (from + 1) * blockTokens);
     const sampled = rows.map((row) => this.#decode(row));
-    if (prefill?.verifies) sampled.push(...this.#verify(prefill));
-    else if (prefill !== null) sampled.push(...this.#prefill(prefill));
+    for (const prefill of prefills)
+      sampled.push(...(prefill.verifies ? this.#verify(prefill) : this.#prefill(prefill)));
     return {
       ids: Uint32Array.from(sampled, ({ id }) => id),
       logprobs: sampled.map(({ logprob }) => logprob),

@@ -54,11 +54,11 @@ function setUp(sizes: Sizes = {}) {
   return { allocator, scheduler, add, readBack, schedule };
 }
 
-/** 'd a b p c 0+8': decode rows of a and b, then a chunk of c. */
+/** 'd a b p c 0+8': decode rows of a and b, then eight tokens of c. */
 function describeStep({ batch, decoding, prefilling }: ScheduledStep): string {
   const words = decoding.length > 0 ? [`d ${decoding.map(({ id }) => id).join(' ')}`] : [];
-  const { prefill } = batch;
-  if (prefill !== null) words.push(`p ${prefilling?.id} ${prefill.startPosition}+${prefill.tokenIds.length}`);
+  for (const [i, { startPosition, tokenIds }] of batch.prefills.entries())
+    words.push(`p ${prefilling[i]?.id} ${startPosition}+${tokenIds.length}`);
   return words.join(' ');
 }
 
@@ -68,10 +68,10 @@ describe('Scheduler', () => {
     add('a', 19);
     const steps = [schedule(), schedule(), schedule(), schedule()];
     expect(steps.map(describeStep)).toEqual(['p a 0+8', 'p a 8+8', 'p a 16+3', 'd a']);
-    expect(steps.map(({ batch }) => batch.prefill?.sample ?? false)).toEqual([false, false, true, false]);
+    expect(steps.map(({ batch }) => batch.prefills[0]?.sample ?? false)).toEqual([false, false, true, false]);
     expect(steps.map(({ sampled }) => sampled.length)).toEqual([0, 0, 1, 1]);
-    expect(steps.map(({ admitted }) => admitted?.id ?? null)).toEqual(['a', null, null, null]);
-    const tokens = steps.flatMap(({ batch }) => [...(batch.prefill?.tokenIds ?? [])]);
+    expect(steps.map(({ admitted }) => admitted.map(({ id }) => id))).toEqual([['a'], [], [], []]);
+    const tokens = steps.flatMap(({ batch }) => batch.prefills.flatMap(({ tokenIds }) => [...tokenIds]));
     expect(tokens).toEqual(Array.from({ length: 19 }, (_, i) => 100 + i));
   });
 
@@ -204,9 +204,10 @@ describe('Scheduler', () => {
       const step = inFlight.shift() ?? scheduler.schedule(0);
       if (step === null) break;
       words += `${describeStep(step)}; `;
-      if (step.batch.prefill !== null && step.prefilling === newer) {
-        starts.push(step.batch.prefill.startPosition);
-        prefilled.push(...step.batch.prefill.tokenIds);
+      for (const [i, { startPosition, tokenIds }] of step.batch.prefills.entries()) {
+        if (step.prefilling[i] !== newer) continue;
+        starts.push(startPosition);
+        prefilled.push(...tokenIds);
       }
       readBack(step);
       scheduler.checkIntegrity();
@@ -252,9 +253,7 @@ describe('Scheduler, with shared blocks', () => {
     setup.schedule();
     const step = setup.schedule();
     expect(describeStep(step)).toBe('d a p b 9+1');
-    const [a, b] = [...step.decoding, ...(step.prefilling ? [step.prefilling] : [])].map(
-      ({ seat }) => seat?.blockTable.blockIds ?? [],
-    );
+    const [a, b] = [...step.decoding, ...step.prefilling].map(({ seat }) => seat?.blockTable.blockIds ?? []);
     expect(b?.slice(0, 2)).toEqual(a?.slice(0, 2));
     expect(step.batch.copies).toEqual([{ from: a?.[2], to: b?.[2] }]);
     expect(second?.numHitTokens).toBe(9);
@@ -280,18 +279,60 @@ describe('Scheduler, with shared blocks', () => {
   });
 });
 
+describe('Scheduler, with several prompts in a chunk', () => {
+  it('fills a chunk with the prompts that have begun and those that wait, in their order', () => {
+    const { add, schedule } = setUp({ maxChunkTokens: 64, maxSlots: 8 });
+    add('a', 50);
+    add('b', 30);
+    add('c', 40);
+    const steps = [schedule(), schedule(), schedule()];
+    // Of b less would be left than is worth a place; then it has begun.
+    expect(steps.map(describeStep)).toEqual(['p a 0+50', 'd a p b 0+30 p c 0+34', 'd a b p c 34+6']);
+    expect(steps.map(({ sampled }) => sampled.map(({ id }) => id))).toEqual([
+      ['a'],
+      ['a', 'b'],
+      ['a', 'b', 'c'],
+    ]);
+    expect(steps.map(({ admitted }) => admitted.map(({ id }) => id))).toEqual([['a'], ['b', 'c'], []]);
+  });
+
+  it('lets a prompt wait for what another that begins alike computes in this step', () => {
+    const { scheduler, schedule } = setUp({ maxChunkTokens: 64, maxSlots: 8 });
+    const system = Array.from({ length: 9 }, (_, i) => 900 + i);
+    for (const [i, id] of ['a', 'b', 'c'].entries())
+      scheduler.add(new Sequence(id, [...system, i, i, i, i, i], { ...GREEDY }, 0));
+    expect([schedule(), schedule()].map(describeStep)).toEqual(['p a 0+14', 'd a p b 9+5 p c 9+5']);
+  });
+
+  it('leaves prompts whose keys depend on their length alone', () => {
+    const { add, schedule } = setUp({ maxChunkTokens: 64, maxSlots: 8, maxSharedTokens: 20 });
+    add('short', 20);
+    add('long', 21);
+    add('next', 18);
+    add('last', 4);
+    const steps = [schedule(), schedule(), schedule()].map(describeStep);
+    expect(steps).toEqual(['p short 0+20', 'd short p long 0+21', 'd short long p next 0+18 p last 0+4']);
+  });
+
+  it('lets none overtake a prompt for which there is no place', () => {
+    const { add, schedule } = setUp({ maxChunkTokens: 64, maxSlots: 8, numBlocks: 8 });
+    add('a', 20);
+    add('large', 16);
+    add('small', 2);
+    expect(describeStep(schedule())).toBe('p a 0+20');
+  });
+});
+
 describe('Scheduler, with priorities', () => {
   it('admits the more urgent first, then the earlier', () => {
     const { add, schedule, readBack } = setUp();
     add('a', 2, { maxTokens: 1 });
     add('b', 2, { maxTokens: 1 }, 1);
     add('c', 2, { maxTokens: 1 }, 1);
-    const words = Array.from({ length: 3 }, () => {
-      const step = schedule();
-      readBack(step);
-      return describeStep(step);
-    });
-    expect(words).toEqual(['p b 0+2', 'p c 0+2', 'p a 0+2']);
+    const step = schedule();
+    expect(describeStep(step)).toBe('p b 0+2 p c 0+2 p a 0+2');
+    expect(step.admitted.map(({ id }) => id)).toEqual(['b', 'c', 'a']);
+    readBack(step);
   });
 
   it('lets an urgent prompt go before one that has begun', () => {

@@ -3,7 +3,7 @@ import { idOf, PipelineCache } from '../../src/gpu/pipeline';
 import type { ModelConfig } from '../../src/models/config';
 import { compileAhead } from '../../src/runner/compile-ahead';
 import type { Graph } from '../../src/runner/graph';
-import { type ChunkPart, NO_ASKS } from '../../src/runner/step-forward';
+import { type Chunk, NO_ASKS } from '../../src/runner/step-forward';
 import type { StepGraphs } from '../../src/runner/step-graphs';
 import { warmShapes } from '../../src/runner/warm-shapes';
 import { RANDOM_SHAPES } from '../../src/weights/random-shapes';
@@ -29,9 +29,10 @@ const DECODE_ROWS = [1, 4, 20];
 /** At every number of rows at which a kernel may change, and one behind it. */
 const LENGTHS = Array.from({ length: 512 }, (_, i) => i + 1).filter((rows) => rows <= 24 || rows % 16 <= 1);
 
-function chunkOf(numRows: number, startPosition: number): ChunkPart {
+function chunkOf(numRows: number, startPosition: number): Chunk {
+  const parts = [{ numRows, startPosition }];
   const totalTokens = startPosition + numRows;
-  return { slot: 3, startPosition, numRows, totalTokens, sample: true, verifies: false, asks: NO_ASKS };
+  return { parts, numRows, totalTokens, numSampled: 1, verifies: false, asks: NO_ASKS };
 }
 
 /** Chunks of all sizes at both ends of the context, alone and beside decode rows. */

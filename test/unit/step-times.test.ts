@@ -46,6 +46,28 @@ describe('chooseStepRows', () => {
       },
       16,
     ],
+    [
+      'more prompts wait',
+      {
+        numPrompts: 2,
+        stepMs: new Map([
+          [128, 19],
+          [256, 39],
+        ]),
+      },
+      256,
+    ],
+    [
+      'however many wait, a step stays short',
+      {
+        numPrompts: 9,
+        stepMs: new Map([
+          [128, 99],
+          [256, 101],
+        ]),
+      },
+      128,
+    ],
     ['the runner takes less than the smallest', { maxChunkTokens: 5, stepMs: new Map([[5, 99]]) }, 5],
     [
       'steps are so short that nobody feels more',
