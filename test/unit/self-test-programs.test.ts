@@ -63,6 +63,7 @@ afterAll(() => {
   vi.unstubAllGlobals();
 });
 
+const TIMEOUT_MS = 60_000;
 const HALVES = ['halve', 'gemm_matrix'];
 const BYTES = ['integer_rows', 'gemm_integer'];
 const PARTS = [...BYTES, 'sum_parts'];
@@ -93,7 +94,7 @@ describe('what the self-test multiplies several rows with', () => {
 });
 
 describe.each(Object.entries(KINDS))('with %s', (_, kind) => {
-  it('products compile nothing that steps would do without', async () => {
+  it('products compile nothing that steps would do without', { timeout: TIMEOUT_MS }, async () => {
     const models = [
       ...ARCHITECTURES.map((name) => [name, fixture(name)] as const),
       ...SHAPES.map((name) => [name, configOf(RANDOM_SHAPES[name])] as const),

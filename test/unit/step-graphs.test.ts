@@ -73,7 +73,9 @@ describe('dispatches of steps', () => {
       TIMEOUT_MS,
     );
 
-    it('also where layers differ in what they keep out of the cache, and in the order of columns', () => {
+    it('also where layers differ in what they keep out of the cache, and in the order of columns', {
+      timeout: TIMEOUT_MS,
+    }, () => {
       const gpu = gpuOf(kind);
       for (const kvBits of [32, 16, 8, 4] as const)
         for (const biasPairs of [

@@ -27,7 +27,10 @@ export interface SecondTurn {
 const ROWS = 4;
 const RUNNING_TOKENS = 384;
 const NEW_TOKENS = 64;
-const ROUNDS = 5;
+/** Many, because the browser looks every millisecond or so whether a step is done. */
+const ROUNDS = 15;
+/** Between turns: a person reads. Steps of the turn before are over then. */
+const PAUSE_MS = 20;
 
 /** What both scenes need room for, with a long prompt of that many tokens. */
 export function roomForScenes(promptTokens: number): CellPlan {
@@ -75,6 +78,7 @@ export async function measureSecondTurn(engine: Engine, historyTokens: number): 
   const prompts = new Prompts(model?.vocabSize ?? 0, 12);
   const turn = async (ids: readonly number[], session: string | null) => {
     const request = { ids, max_tokens: 2, temperature: 0, ignore_eos: true, speculative: 'off' } as const;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     const { ids: answer, timings } = await engine.generate(
       session === null ? { ...request, cache_prompt: false } : { ...request, session },
     );
