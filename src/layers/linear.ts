@@ -13,9 +13,6 @@ import type { ForwardContext, Region } from './forward-context';
 /** Up to here gemv, four rows at a time, is faster than the tile kernel. */
 const MAX_ROWS_IN_FOURS = 12;
 
-/** Up to here gemv is faster than matrices of bytes. */
-const MAX_ROWS_BESIDE_BYTES = 2;
-
 /** Up to so many rows, matrices of bytes are faster than those of f16 as well. */
 const MAX_BYTE_ROWS = 128;
 
@@ -75,8 +72,8 @@ export type ProductKernel = 'gemv' | 'gemv_rows' | 'gemm' | 'gemm_matrix' | 'gem
 export function productKernel(gpu: Gpu, call: LinearCall): ProductKernel {
   const { numRows } = call;
   if (usesGemvRows(gpu, call)) return 'gemv_rows';
+  if (numRows <= MAX_GEMV_ROWS) return 'gemv';
   const inBytes = gpu.byteMatrices && isIntegerLinear(call);
-  if (numRows <= (inBytes ? MAX_ROWS_BESIDE_BYTES : MAX_GEMV_ROWS)) return 'gemv';
   if (inBytes && (!gpu.matrices || numRows <= MAX_BYTE_ROWS)) return 'gemm_integer';
   if (gpu.matrices) return 'gemm_matrix';
   // In software, programs for more numbers of rows cost more to compile than they save.
