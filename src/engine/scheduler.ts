@@ -328,7 +328,10 @@ export class Scheduler {
 
   /** Whether a prompt may be computed in the same step as others. */
   #canJoin(sequence: Sequence, taken: readonly TakenPrompt[], numLeft: number): boolean {
-    if (taken.length === 0) return true;
+    const [most] = taken;
+    if (most === undefined) return true;
+    // The more urgent would have to wait for it.
+    if (urgencyOf(sequence) < urgencyOf(most.sequence)) return false;
     if (numLeft < Math.min(MIN_JOINED_TOKENS, sequence.tokenIds.length - sequence.numComputed)) return false;
     const hasFixedKeys = (other: Sequence) => other.numPromptTokens <= this.#maxSharedTokens;
     if (![sequence, ...taken.map((prompt) => prompt.sequence)].every(hasFixedKeys)) return false;

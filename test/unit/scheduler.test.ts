@@ -329,10 +329,13 @@ describe('Scheduler, with priorities', () => {
     add('a', 2, { maxTokens: 1 });
     add('b', 2, { maxTokens: 1 }, 1);
     add('c', 2, { maxTokens: 1 }, 1);
-    const step = schedule();
-    expect(describeStep(step)).toBe('p b 0+2 p c 0+2 p a 0+2');
-    expect(step.admitted.map(({ id }) => id)).toEqual(['b', 'c', 'a']);
-    readBack(step);
+    const words = Array.from({ length: 2 }, () => {
+      const step = schedule();
+      readBack(step);
+      return describeStep(step);
+    });
+    // What is less urgent does not make the others wait for it.
+    expect(words).toEqual(['p b 0+2 p c 0+2', 'p a 0+2']);
   });
 
   it('lets an urgent prompt go before one that has begun', () => {
