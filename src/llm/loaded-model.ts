@@ -70,6 +70,7 @@ export class LoadedModel {
       const loaded = new LoadedModel(parts, info);
       if (options.resident) await (await residentLayers(parts.runner)).use(options.resident);
       else if (options.resident === undefined && !gpu.isSoftware) loaded.#tune(checkpoint);
+      void parts.runner.compileOthers();
       return loaded;
     } catch (thrown) {
       // Destroying the device frees whatever was allocated on it.

@@ -74,8 +74,7 @@ export async function loadParts(from: Ingredients): Promise<ModelParts> {
   const placed = { gpu, config, tensors: weights.placed, slabs: weights.slabs, ...shape };
   const model = { ...placed, keyBias: await readKeyBias(placed) };
   const runner = await ModelRunner.create({ ...model, architecture, pool });
-  await runner.warmUp();
-  await selfTest({ ...model, kv: pool.shape });
+  await Promise.all([runner.warmUp(), selfTest({ ...model, kv: pool.shape })]);
   signal.throwIfAborted();
   const textWarnings = text?.tokenizer.warnings ?? [
     'There is no tokenizer.json: the model takes token ids only.',

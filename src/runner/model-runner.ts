@@ -1,7 +1,7 @@
 import type { Batch, DecodeRow, PendingStep, PrefillBatch, SlotStart, StepRunner } from '../engine/batch';
 import { allocateBuffer, readBuffer } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
-import { Recorder } from '../gpu/dispatch';
+import { pipelinesOf, Recorder } from '../gpu/dispatch';
 import { hasten } from '../gpu/hasten';
 import { type DispatchTime, profileDispatches } from '../gpu/profiler';
 import { STEP_BINDINGS } from '../kernels/step-bindings';
@@ -17,7 +17,7 @@ import { KeyBiasTables, type LayerKeyBias } from './key-bias';
 import type { ResidentParts } from './resident-layers';
 import { RopeTables } from './rope-tables';
 import { SampleReadback } from './sample-readback';
-import { type Asks, type ChunkPart, NO_ASKS, numSampled } from './step-forward';
+import { type Asks, type ChunkPart, NO_ASKS, numSampled, stepsOf } from './step-forward';
 import { StepGraphs } from './step-graphs';
 import { permutedCols, planStepMemory } from './step-memory';
 import { warmShapes } from './warm-shapes';
@@ -64,6 +64,7 @@ export class ModelRunner implements StepRunner {
   readonly #graphs: StepGraphs;
   readonly #readback: SampleReadback;
   #stepsSubmitted = 0;
+  #isDestroyed = false;
   #layersLost = () => {};
 
   static async create(options: RunnerOptions): Promise<ModelRunner> {
@@ -108,16 +109,22 @@ export class ModelRunner implements StepRunner {
     return this.#stepsSubmitted;
   }
 
-  /**
-   * Compiles what the first prompt and the first tokens need, in parallel, and then begins with what others need
-   * (warmShapes).
-   */
-  async warmUp(): Promise<void> {
+  /** Compiles what the first prompt and the first tokens need, in parallel (warmShapes). */
+  warmUp(): Promise<void> {
     const { gpu } = this.#options;
-    const { first, others } = warmShapes(gpu, this.#options);
-    this.#graphs.request(first);
-    await gpu.pipelines.ready();
-    for (const shapes of others) this.#graphs.request(shapes);
+    this.#graphs.request(warmShapes(gpu, this.#options).first);
+    return gpu.pipelines.ready();
+  }
+
+  /** Begins with what other steps need, one after the other, so that a request finds its way between them. */
+  async compileOthers(): Promise<void> {
+    const { gpu } = this.#options;
+    for (const shapes of warmShapes(gpu, this.#options).others)
+      for (const step of stepsOf(shapes)) {
+        await new Promise((resolve) => setTimeout(resolve));
+        if (this.#isDestroyed) return;
+        this.#graphs.step(...step);
+      }
   }
 
   /** Makes a row ready whose steps are not submitted here. */
@@ -223,7 +230,7 @@ export class ModelRunner implements StepRunner {
   async profile(batch: Batch): Promise<readonly DispatchTime[]> {
     this.#inputs.prepare(batch);
     const graph = this.#graphOf(batch, () => NO_ASKS);
-    await this.#options.gpu.pipelines.ready();
+    await this.#options.gpu.pipelines.ready(pipelinesOf(graph.runs));
     return profileDispatches(this.#options.gpu, graph.runs);
   }
 
@@ -234,6 +241,7 @@ export class ModelRunner implements StepRunner {
   }
 
   destroy(): void {
+    this.#isDestroyed = true;
     this.#scratch.destroy();
     this.#state.destroy();
     this.#readback.destroy();
@@ -241,7 +249,7 @@ export class ModelRunner implements StepRunner {
 
   async #run(graph: Graph): Promise<void> {
     const { device, pipelines } = this.#options.gpu;
-    await pipelines.ready();
+    await pipelines.ready(pipelinesOf(graph.runs));
     const encoder = device.createCommandEncoder();
     this.#recorder.record(encoder, graph.runs);
     device.queue.submit([encoder.finish()]);
