@@ -1,4 +1,5 @@
 import { Engine } from '../engine/engine';
+import { TabmindError } from '../errors';
 import { type Gpu, openGpu } from '../gpu/device';
 import type { KvPool } from '../kvcache/kv-pool';
 import type { LoadOptions, ModelInfo, ModelRef } from '../model-ref';
@@ -72,8 +73,7 @@ export class LoadedModel {
       onProgress({ phase: 'ready', loadedBytes: info.weightBytes, totalBytes: info.weightBytes });
       const loaded = new LoadedModel(parts, info);
       if (options.resident) await (await residentLayers(parts.runner)).use(options.resident);
-      else if (options.resident === undefined && !gpu.isSoftware) loaded.#tune(checkpoint);
-      void parts.runner.compileOthers();
+      loaded.#complete(options.resident === undefined && !gpu.isSoftware ? checkpoint : null);
       return loaded;
     } catch (thrown) {
       // Destroying the device frees whatever was allocated on it.
@@ -82,19 +82,31 @@ export class LoadedModel {
     }
   }
 
-  /** Goes on in the background. */
-  #tune({ store, identity }: Checkpoint): void {
+  /** Goes on in the background. null: nothing is tried out. */
+  #complete(tuned: Checkpoint | null): void {
     const runner = this.#runner;
     this.#isTuned = false;
-    void tune({
-      runner,
-      engine: this.engine,
-      kept: store && new KeptTuning(store, identity, tuningKey(this.#gpu, this.#pool.shape.kvBits)),
-      layers: () => residentLayers(runner),
-      isClosed: () => this.#isClosed,
-    }).finally(() => {
-      this.#isTuned = true;
+    const others = runner.compileOthers().catch((thrown: unknown) => {
+      if (!this.#isClosed) this.engine.fail(TabmindError.from(thrown));
     });
+    const all =
+      tuned === null
+        ? others
+        : tune({
+            runner,
+            others,
+            engine: this.engine,
+            kept:
+              tuned.store &&
+              new KeptTuning(tuned.store, tuned.identity, tuningKey(this.#gpu, this.#pool.shape.kvBits)),
+            layers: () => residentLayers(runner),
+            isClosed: () => this.#isClosed,
+          });
+    void all
+      .then(() => others)
+      .finally(() => {
+        this.#isTuned = true;
+      });
   }
 
   /** Teacher-forced logits, f32 [positions][vocabSize]. */

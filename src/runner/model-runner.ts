@@ -55,10 +55,6 @@ export class ModelRunner implements StepRunner {
   /** What ResidentLayers takes. */
   readonly residentParts: ResidentParts;
   readonly #options: RunnerParts;
-  readonly #regions: ScratchRegions;
-  readonly #maxLogitRows: number;
-  readonly #scratch: GPUBuffer;
-  readonly #state: GPUBuffer;
   readonly #recorder: Recorder;
   readonly #inputs: ForwardInputs;
   readonly #graphs: StepGraphs;
@@ -93,10 +89,6 @@ export class ModelRunner implements StepRunner {
     this.maxChunkTokens = maxChunkTokens;
     this.maxVerifiedRows = Math.min(MAX_VERIFIED_ROWS, maxChunkTokens);
     this.#options = parts;
-    this.#regions = parts.regions;
-    this.#maxLogitRows = parts.maxLogitRows;
-    this.#scratch = parts.scratch;
-    this.#state = parts.state;
     this.#inputs = parts.inputs;
     this.#recorder = new Recorder(gpu);
     const graphParts = { ...parts, weights: new WeightTable(tensors) };
@@ -116,7 +108,10 @@ export class ModelRunner implements StepRunner {
     return gpu.pipelines.ready();
   }
 
-  /** Begins with what other steps need, one after the other, so that a request finds its way between them. */
+  /**
+   * Compiles what other steps need. It begins with one after the other, so that a request finds its way between them. Throws
+   * `shader`.
+   */
   async compileOthers(): Promise<void> {
     const { gpu } = this.#options;
     for (const shapes of warmShapes(gpu, this.#options).others)
@@ -125,6 +120,7 @@ export class ModelRunner implements StepRunner {
         if (this.#isDestroyed) return;
         this.#graphs.step(...step);
       }
+    await gpu.pipelines.ready();
   }
 
   /** Makes a row ready whose steps are not submitted here. */
@@ -208,18 +204,18 @@ export class ModelRunner implements StepRunner {
    * and evaluation only.
    */
   async score(batch: PrefillBatch, firstRow: number): Promise<Float32Array> {
-    const { gpu, config } = this.#options;
+    const { gpu, config, regions, maxLogitRows, scratch } = this.#options;
     const { vocabSize } = config;
     this.#inputs.prepare({ rows: [], prefill: batch });
     const chunk = chunkPart(batch, NO_ASKS);
     const { numRows } = chunk;
     await this.#run(this.#graphs.step(chunk, null));
     const out = new Float32Array((numRows - firstRow) * vocabSize);
-    for (let row = firstRow; row < numRows; row += this.#maxLogitRows) {
-      const rows = Math.min(this.#maxLogitRows, numRows - row);
+    for (let row = firstRow; row < numRows; row += maxLogitRows) {
+      const rows = Math.min(maxLogitRows, numRows - row);
       await this.#run(this.#graphs.head(chunk, row, rows));
-      const { at, stride } = this.#regions.logits;
-      const bytes = await readBuffer(gpu.device, this.#scratch, at * 4, rows * stride * 4);
+      const { at, stride } = regions.logits;
+      const bytes = await readBuffer(gpu.device, scratch, at * 4, rows * stride * 4);
       for (let i = 0; i < rows; i++)
         out.set(new Float32Array(bytes, i * stride * 4, vocabSize), (row - firstRow + i) * vocabSize);
     }
@@ -242,8 +238,8 @@ export class ModelRunner implements StepRunner {
 
   destroy(): void {
     this.#isDestroyed = true;
-    this.#scratch.destroy();
-    this.#state.destroy();
+    this.#options.scratch.destroy();
+    this.#options.state.destroy();
     this.#readback.destroy();
   }
 

@@ -163,9 +163,10 @@ describe('a runner', () => {
 
   it('waits for none of that where a step has all of its own', async () => {
     let isWarm = false;
-    const { runner } = await warmRunner(async () => (isWarm ? new Promise(() => undefined) : {}));
+    const { runner, pipelines } = await warmRunner(async () => (isWarm ? new Promise(() => undefined) : {}));
     isWarm = true;
-    await runner.compileOthers();
+    void runner.compileOthers();
+    await vi.waitFor(() => expect(pipelines.size).toBeGreaterThan(30));
     const chunk = { slot: 0, startPosition: 0, blockTable: [0], sample: false, verifies: false };
     const batch = { ...chunk, tokenIds: Uint32Array.of(1), totalTokens: 1 };
     expect(await runner.score(batch, 1)).toHaveLength(0);
