@@ -89,7 +89,7 @@ afterAll(() => {
   vi.unstubAllGlobals();
 });
 
-describe.each(Object.entries(KINDS))('a load with %s', (_, kind) => {
+describe.each(Object.entries(KINDS))('a load with %s', { timeout: 60_000 }, (_, kind) => {
   it('waits for nothing that only later steps need, and asks for nothing late', async () => {
     const { ahead } = await loadOn(kind, async () => ({}));
     const late: string[] = [];

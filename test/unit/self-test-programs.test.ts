@@ -21,6 +21,7 @@ import {
 } from './fake-steps';
 
 type Limits = typeof LIMITS;
+const TIMEOUT_MS = 60_000;
 
 /** What the self-test has of a load. */
 function requestOf(config: ModelConfig, kind: Kind, wishes: Wishes, limits: Limits): SelfTestPlaces {
@@ -92,20 +93,24 @@ describe('what the self-test multiplies several rows with', () => {
 });
 
 describe.each(Object.entries(KINDS))('with %s', (_, kind) => {
-  it('products compile nothing that steps would do without', () => {
-    const models = [
-      ...ARCHITECTURES.map((name) => [name, fixture(name)] as const),
-      ...SHAPES.map((name) => [name, configOf(RANDOM_SHAPES[name])] as const),
-    ];
-    for (const [name, config] of models)
-      for (const weightBits of [4, 8, 16] as const) {
-        const request = requestOf(config, kind, { weightBits }, LIMITS);
-        const { first, others } = warmShapes(request.gpu, LIMITS);
-        const graphs = graphsOf(config, request.gpu, { weightBits });
-        for (const shapes of [first, ...others]) graphs.request(shapes);
-        const { size } = request.gpu.pipelines;
-        const { linears, parts } = labelsOf(request);
-        expect(request.gpu.pipelines.size, `${name}: ${kernelsOf([...linears, ...parts])}`).toBe(size);
-      }
-  });
+  it(
+    'products compile nothing that steps would do without',
+    () => {
+      const models = [
+        ...ARCHITECTURES.map((name) => [name, fixture(name)] as const),
+        ...SHAPES.map((name) => [name, configOf(RANDOM_SHAPES[name])] as const),
+      ];
+      for (const [name, config] of models)
+        for (const weightBits of [4, 8, 16] as const) {
+          const request = requestOf(config, kind, { weightBits }, LIMITS);
+          const { first, others } = warmShapes(request.gpu, LIMITS);
+          const graphs = graphsOf(config, request.gpu, { weightBits });
+          for (const shapes of [first, ...others]) graphs.request(shapes);
+          const { size } = request.gpu.pipelines;
+          const { linears, parts } = labelsOf(request);
+          expect(request.gpu.pipelines.size, `${name}: ${kernelsOf([...linears, ...parts])}`).toBe(size);
+        }
+    },
+    TIMEOUT_MS,
+  );
 });
