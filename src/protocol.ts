@@ -171,7 +171,7 @@ export interface EngineStats {
   readonly kvBytes: number;
   readonly stepsSubmitted: number;
   readonly tokensGenerated: number;
-  /** False while the loaded model still tries out what is fastest on this card. */
+  /** False while the loaded model still compiles for later steps, or tries out what is fastest on this card. */
   readonly isTuned: boolean;
   readonly dispatchesPerDecodeStep: number;
   readonly bindingsPerDispatch: number;

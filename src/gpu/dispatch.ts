@@ -16,6 +16,13 @@ export interface BoundDispatches {
   readonly dispatches: readonly Dispatch[];
 }
 
+/** The programs that these take. */
+export function pipelinesOf(
+  groups: readonly { readonly dispatches: readonly Dispatch[] }[],
+): ReadonlySet<PipelineHandle> {
+  return new Set(groups.flatMap(({ dispatches }) => dispatches.map(({ pipeline }) => pipeline)));
+}
+
 /** Of one dimension of a launch, whatever the adapter. */
 export const MAX_WORKGROUPS = 65535;
 

@@ -1,4 +1,5 @@
 import { Engine } from '../engine/engine';
+import { TabmindError } from '../errors';
 import { type Gpu, openGpu } from '../gpu/device';
 import type { KvPool } from '../kvcache/kv-pool';
 import type { LoadOptions, ModelInfo, ModelRef } from '../model-ref';
@@ -60,16 +61,19 @@ export class LoadedModel {
     gate: LoadGate,
   ): Promise<LoadedModel> {
     const start = performance.now();
+    const opened = openCheckpoint(model, options, signal, gate);
+    // what is said of the GPU comes first
+    opened.catch(() => undefined);
     const gpu = await openGpu({ math: options.math ?? 'auto' });
     try {
-      const checkpoint = await openCheckpoint(model, options, signal, gate);
+      const checkpoint = await opened;
       const parts = await loadParts({ gpu, ...checkpoint, options, onProgress, signal });
       await checkpoint.deleteOldVersions();
       const info = describe(model, options, parts, performance.now() - start);
       onProgress({ phase: 'ready', loadedBytes: info.weightBytes, totalBytes: info.weightBytes });
       const loaded = new LoadedModel(parts, info);
       if (options.resident) await (await residentLayers(parts.runner)).use(options.resident);
-      else if (options.resident === undefined && !gpu.isSoftware) loaded.#tune(checkpoint);
+      loaded.#complete(options.resident === undefined && !gpu.isSoftware ? checkpoint : null);
       return loaded;
     } catch (thrown) {
       // Destroying the device frees whatever was allocated on it.
@@ -78,19 +82,31 @@ export class LoadedModel {
     }
   }
 
-  /** Goes on in the background. */
-  #tune({ store, identity }: Checkpoint): void {
+  /** Goes on in the background. null: nothing is tried out. */
+  #complete(tuned: Checkpoint | null): void {
     const runner = this.#runner;
     this.#isTuned = false;
-    void tune({
-      runner,
-      engine: this.engine,
-      kept: store && new KeptTuning(store, identity, tuningKey(this.#gpu, this.#pool.shape.kvBits)),
-      layers: () => residentLayers(runner),
-      isClosed: () => this.#isClosed,
-    }).finally(() => {
-      this.#isTuned = true;
+    const others = runner.compileOthers().catch((thrown: unknown) => {
+      if (!this.#isClosed) this.engine.fail(TabmindError.from(thrown));
     });
+    const all =
+      tuned === null
+        ? others
+        : tune({
+            runner,
+            others,
+            engine: this.engine,
+            kept:
+              tuned.store &&
+              new KeptTuning(tuned.store, tuned.identity, tuningKey(this.#gpu, this.#pool.shape.kvBits)),
+            layers: () => residentLayers(runner),
+            isClosed: () => this.#isClosed,
+          });
+    void all
+      .then(() => others)
+      .finally(() => {
+        this.#isTuned = true;
+      });
   }
 
   /** Teacher-forced logits, f32 [positions][vocabSize]. */

@@ -55,10 +55,13 @@ export async function loadParts(from: Ingredients): Promise<ModelParts> {
     ? parseJsonObject('generation_config.json', texts.generationConfig)
     : {};
   const architecture = architectureOf(config.modelType);
-  const text = texts.tokenizer === null ? null : await readText(texts, texts.tokenizer, config.vocabSize);
+  const readText = await textReader(texts, config.vocabSize);
   const room = { matrices: hasMatrixUnits(gpu) };
-  const onPlaced = (tensors: PlacedTensors) =>
+  // Reading a vocabulary takes this thread some tenths of a second, in which pipelines compile already.
+  const onPlaced = (tensors: PlacedTensors) => {
     compileAhead({ gpu, config, architecture, tensors, ...loadShape(config, options, room) });
+    readText();
+  };
   const request = { ...from, specs: architecture.weights(config), onPlaced };
   const weights =
     from.randomSeed === null
@@ -74,9 +77,9 @@ export async function loadParts(from: Ingredients): Promise<ModelParts> {
   const placed = { gpu, config, tensors: weights.placed, slabs: weights.slabs, ...shape };
   const model = { ...placed, keyBias: await readKeyBias(placed) };
   const runner = await ModelRunner.create({ ...model, architecture, pool });
-  await runner.warmUp();
-  await selfTest({ ...model, kv: pool.shape });
+  await Promise.all([runner.warmUp(), selfTest({ ...model, kv: pool.shape })]);
   signal.throwIfAborted();
+  const text = readText();
   const textWarnings = text?.tokenizer.warnings ?? [
     'There is no tokenizer.json: the model takes token ids only.',
   ];
@@ -94,9 +97,13 @@ export async function loadParts(from: Ingredients): Promise<ModelParts> {
   };
 }
 
-async function readText(texts: ModelTexts, tokenizer: string, vocabSize: number): Promise<TextModel> {
+/** What reads the texts, once. */
+async function textReader(texts: ModelTexts, vocabSize: number): Promise<() => TextModel | null> {
+  const { tokenizer } = texts;
+  if (tokenizer === null) return () => null;
   const { TextModel } = await lazyPart(() => import('./text-model'));
-  return new TextModel({ ...texts, tokenizer }, vocabSize);
+  let text: TextModel | undefined;
+  return () => (text ??= new TextModel({ ...texts, tokenizer }, vocabSize));
 }
 
 /** What a page is told of a model. */

@@ -12,6 +12,8 @@ export interface TunedModel {
   readonly engine: Pick<Engine, 'borrow' | 'stats'>;
   /** What an earlier load found out; null where nothing is kept. */
   readonly kept: KeptTuning | null;
+  /** Done when no other pipelines compile, which would disturb what is timed. */
+  readonly others: Promise<void>;
   /** Fetches what computes all layers in one dispatch. */
   layers(): Promise<Pick<ResidentLayers, 'request' | 'ready' | 'choose' | 'use'>>;
   isClosed(): boolean;
@@ -36,10 +38,11 @@ export async function tune(model: TunedModel): Promise<void> {
   }
 }
 
-async function chooseWhenIdle({ runner, engine, kept, layers, isClosed }: TunedModel): Promise<void> {
+async function chooseWhenIdle({ runner, engine, kept, others, layers, isClosed }: TunedModel): Promise<void> {
   const resident = await layers();
   if (!resident.request()) return;
   await resident.ready();
+  await others;
   while (!isClosed() && isBusy(engine)) await new Promise((resolve) => setTimeout(resolve, IDLE_CHECK_MS));
   if (isClosed()) return;
   const tile = await engine.borrow(1, ({ slot, blockTable }) => {

@@ -6,6 +6,7 @@ import type { ModelConfig } from '../models/config';
 import type { PlacedTensors } from '../weights/packed-tensor';
 import { KeyBiasTables } from './key-bias';
 import { RopeTables } from './rope-tables';
+import { recordSelfTest } from './self-test';
 import { sampleStep, stepContext, stepsOf } from './step-forward';
 import { permutedCols, planStepMemory } from './step-memory';
 import { type WarmLimits, warmShapes } from './warm-shapes';
@@ -25,20 +26,22 @@ export interface AheadOptions extends WarmLimits {
  */
 export function compileAhead({ gpu, config, architecture, tensors, kv, ...limits }: AheadOptions): void {
   const pool = { layout: kvLayout(kv), layerAt: () => 0 };
-  const keyBias = new KeyBiasTables(
-    config,
-    Array.from({ length: config.numLayers }, () => null),
-  );
+  const noBias = Array.from({ length: config.numLayers }, () => null);
   const { layout, regions } = planStepMemory(config, {
     ...limits,
     blockTokens: kv.blockTokens,
     permutedCols: permutedCols(tensors.values()),
   });
-  const places = { weights: new WeightTable(tensors), ropes: new RopeTables(config.ropes), pool, keyBias };
-  const parts = { gpu, config, architecture, layout, regions, ...places };
+  const parts = {
+    ...{ gpu, config, architecture, layout, regions, pool },
+    weights: new WeightTable(tensors),
+    ropes: new RopeTables(config.ropes),
+    keyBias: new KeyBiasTables(config, noBias),
+  };
   for (const [chunk, decode] of stepsOf(warmShapes(gpu, limits).first)) {
     const context = stepContext(parts, chunk, decode, () => undefined);
     architecture.forward(config, context);
     sampleStep(context, chunk, decode);
   }
+  recordSelfTest({ gpu, config, tensors, kv, ...limits, keyBias: noBias });
 }

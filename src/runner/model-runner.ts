@@ -1,7 +1,7 @@
 import type { Batch, DecodeRow, PendingStep, PrefillBatch, SlotStart, StepRunner } from '../engine/batch';
 import { allocateBuffer, readBuffer } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
-import { Recorder } from '../gpu/dispatch';
+import { pipelinesOf, Recorder } from '../gpu/dispatch';
 import { hasten } from '../gpu/hasten';
 import { type DispatchTime, profileDispatches } from '../gpu/profiler';
 import { STEP_BINDINGS } from '../kernels/step-bindings';
@@ -17,7 +17,7 @@ import { KeyBiasTables, type LayerKeyBias } from './key-bias';
 import type { ResidentParts } from './resident-layers';
 import { RopeTables } from './rope-tables';
 import { SampleReadback } from './sample-readback';
-import { type Asks, chunkOf, NO_ASKS, numSampledOf } from './step-forward';
+import { type Asks, chunkOf, NO_ASKS, numSampledOf, stepsOf } from './step-forward';
 import { StepGraphs } from './step-graphs';
 import { permutedCols, planStepMemory } from './step-memory';
 import { warmShapes } from './warm-shapes';
@@ -55,15 +55,12 @@ export class ModelRunner implements StepRunner {
   /** What ResidentLayers takes. */
   readonly residentParts: ResidentParts;
   readonly #options: RunnerParts;
-  readonly #regions: ScratchRegions;
-  readonly #maxLogitRows: number;
-  readonly #scratch: GPUBuffer;
-  readonly #state: GPUBuffer;
   readonly #recorder: Recorder;
   readonly #inputs: ForwardInputs;
   readonly #graphs: StepGraphs;
   readonly #readback: SampleReadback;
   #stepsSubmitted = 0;
+  #isDestroyed = false;
   #layersLost = () => {};
 
   static async create(options: RunnerOptions): Promise<ModelRunner> {
@@ -92,10 +89,6 @@ export class ModelRunner implements StepRunner {
     this.maxChunkTokens = maxChunkTokens;
     this.maxVerifiedRows = Math.min(MAX_VERIFIED_ROWS, maxChunkTokens);
     this.#options = parts;
-    this.#regions = parts.regions;
-    this.#maxLogitRows = parts.maxLogitRows;
-    this.#scratch = parts.scratch;
-    this.#state = parts.state;
     this.#inputs = parts.inputs;
     this.#recorder = new Recorder(gpu);
     const graphParts = { ...parts, weights: new WeightTable(tensors) };
@@ -108,16 +101,26 @@ export class ModelRunner implements StepRunner {
     return this.#stepsSubmitted;
   }
 
-  /**
-   * Compiles what the first prompt and the first tokens need, in parallel, and then begins with what others need
-   * (warmShapes).
-   */
-  async warmUp(): Promise<void> {
+  /** Compiles what the first prompt and the first tokens need, in parallel (warmShapes). */
+  warmUp(): Promise<void> {
     const { gpu } = this.#options;
-    const { first, others } = warmShapes(gpu, this.#options);
-    this.#graphs.request(first);
+    this.#graphs.request(warmShapes(gpu, this.#options).first);
+    return gpu.pipelines.ready();
+  }
+
+  /**
+   * Compiles what other steps need. It begins with one after the other, so that a request finds its way between them. Throws
+   * `shader`.
+   */
+  async compileOthers(): Promise<void> {
+    const { gpu } = this.#options;
+    for (const shapes of warmShapes(gpu, this.#options).others)
+      for (const step of stepsOf(shapes)) {
+        await new Promise((resolve) => setTimeout(resolve));
+        if (this.#isDestroyed) return;
+        this.#graphs.step(...step);
+      }
     await gpu.pipelines.ready();
-    for (const shapes of others) this.#graphs.request(shapes);
   }
 
   /** Makes a row ready whose steps are not submitted here. */
@@ -200,18 +203,18 @@ export class ModelRunner implements StepRunner {
    * and evaluation only.
    */
   async score(batch: PrefillBatch, firstRow: number): Promise<Float32Array> {
-    const { gpu, config } = this.#options;
+    const { gpu, config, regions, maxLogitRows, scratch } = this.#options;
     const { vocabSize } = config;
     this.#inputs.prepare({ rows: [], prefills: [batch] });
     const chunk = chunkOf([batch], NO_ASKS);
     const numRows = batch.tokenIds.length;
     await this.#run(this.#graphs.step(chunk, null));
     const out = new Float32Array((numRows - firstRow) * vocabSize);
-    for (let row = firstRow; row < numRows; row += this.#maxLogitRows) {
-      const rows = Math.min(this.#maxLogitRows, numRows - row);
+    for (let row = firstRow; row < numRows; row += maxLogitRows) {
+      const rows = Math.min(maxLogitRows, numRows - row);
       await this.#run(this.#graphs.head(chunk, row, rows));
-      const { at, stride } = this.#regions.logits;
-      const bytes = await readBuffer(gpu.device, this.#scratch, at * 4, rows * stride * 4);
+      const { at, stride } = regions.logits;
+      const bytes = await readBuffer(gpu.device, scratch, at * 4, rows * stride * 4);
       for (let i = 0; i < rows; i++)
         out.set(new Float32Array(bytes, i * stride * 4, vocabSize), (row - firstRow + i) * vocabSize);
     }
@@ -222,7 +225,7 @@ export class ModelRunner implements StepRunner {
   async profile(batch: Batch): Promise<readonly DispatchTime[]> {
     this.#inputs.prepare(batch);
     const graph = this.#graphOf(batch, () => NO_ASKS);
-    await this.#options.gpu.pipelines.ready();
+    await this.#options.gpu.pipelines.ready(pipelinesOf(graph.runs));
     return profileDispatches(this.#options.gpu, graph.runs);
   }
 
@@ -233,14 +236,15 @@ export class ModelRunner implements StepRunner {
   }
 
   destroy(): void {
-    this.#scratch.destroy();
-    this.#state.destroy();
+    this.#isDestroyed = true;
+    this.#options.scratch.destroy();
+    this.#options.state.destroy();
     this.#readback.destroy();
   }
 
   async #run(graph: Graph): Promise<void> {
     const { device, pipelines } = this.#options.gpu;
-    await pipelines.ready();
+    await pipelines.ready(pipelinesOf(graph.runs));
     const encoder = device.createCommandEncoder();
     this.#recorder.record(encoder, graph.runs);
     device.queue.submit([encoder.finish()]);

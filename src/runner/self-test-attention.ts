@@ -2,13 +2,7 @@ import { decodeAttention } from '../kernels/decode-attention';
 import type { KvSide } from '../kernels/kv-layout';
 import { prefillAttention } from '../kernels/prefill-attention';
 import { ropeAppend } from '../kernels/rope-append';
-import type {
-  Comparison,
-  Results,
-  SelfTestMemory,
-  SelfTestRequest,
-  SlabDispatches,
-} from './self-test-memory';
+import type { Comparison, Results, SelfTestMemory, SelfTestPlaces, SlabDispatches } from './self-test-memory';
 import { BLOCK_TABLE, PREFILL_TOKENS } from './self-test-memory';
 import { attend, cachedToken, fixedNoise, rotate } from './self-test-twin';
 
@@ -26,7 +20,7 @@ export interface AttentionRun {
 }
 
 /** A chunk of made-up queries, keys and values, then one decode row behind it. */
-export function recordAttention(request: SelfTestRequest, memory: SelfTestMemory): AttentionRun {
+export function recordAttention(request: SelfTestPlaces, memory: SelfTestMemory): AttentionRun {
   const { gpu, config } = request;
   const { numHeads, numKvHeads, headDim } = config;
   const stride = (numHeads + 2 * numKvHeads) * headDim;
@@ -79,7 +73,7 @@ export function recordAttention(request: SelfTestRequest, memory: SelfTestMemory
 
 /** What was appended against the made-up numbers; then attention over what the cache really holds. */
 export function* checkAttention(
-  request: SelfTestRequest,
+  request: SelfTestPlaces,
   memory: SelfTestMemory,
   run: AttentionRun,
   { scratch, kv }: Results,
@@ -127,7 +121,7 @@ export function* checkAttention(
 function checkAppend(
   memory: SelfTestMemory,
   run: AttentionRun,
-  config: SelfTestRequest['config'],
+  config: SelfTestPlaces['config'],
   kvHead: number,
   position: number,
   keys: readonly Float64Array[],
@@ -166,7 +160,7 @@ function headOf(run: AttentionRun, position: number, head: number, headDim: numb
 /** Made-up keys get the bias that real ones come with. */
 function addKeyBias(
   { keyBias }: SelfTestMemory,
-  { numHeads, headDim }: SelfTestRequest['config'],
+  { numHeads, headDim }: SelfTestPlaces['config'],
   qkv: Float32Array,
   stride: number,
 ): void {
@@ -176,7 +170,7 @@ function addKeyBias(
 
 function rotated(
   memory: SelfTestMemory,
-  { interleavedRope }: SelfTestRequest['config'],
+  { interleavedRope }: SelfTestPlaces['config'],
   head: Float32Array,
   position: number,
 ): Float64Array {

@@ -3,13 +3,7 @@ import { embedding } from '../kernels/embedding';
 import { gemv } from '../kernels/gemv';
 import type { LinearCall } from '../kernels/linear-call';
 import type { PlacedTensor } from '../weights/packed-tensor';
-import type {
-  Comparison,
-  Results,
-  SelfTestMemory,
-  SelfTestRequest,
-  SlabDispatches,
-} from './self-test-memory';
+import type { Comparison, Results, SelfTestMemory, SelfTestPlaces, SlabDispatches } from './self-test-memory';
 import { PREFILL_TOKENS } from './self-test-memory';
 import { CHUNK_ROWS, compareProduct, type Product, recordProducts } from './self-test-products';
 import { dot, normalise } from './self-test-twin';
@@ -25,7 +19,7 @@ import {
 export interface LinearRun {
   readonly runs: readonly SlabDispatches[];
   /** Weights that the CPU needs, in the order in which checkLinears takes them. */
-  readonly pieces: readonly Piece[];
+  readonly pieces: (slabs: readonly GPUBuffer[]) => readonly Piece[];
   readonly weight: PlacedTensor;
   readonly hasNorm: boolean;
   readonly bias: PlacedTensor | undefined;
@@ -37,7 +31,7 @@ export interface LinearRun {
 }
 
 /** The embedding of a chunk and of a decode row, and the linear kernels behind it. The decode row is the last one. */
-export function recordLinears(request: SelfTestRequest, memory: SelfTestMemory): LinearRun {
+export function recordLinears(request: SelfTestPlaces, memory: SelfTestMemory): LinearRun {
   const { gpu, config, tensors } = request;
   const table = requireTensor(request, 'embed');
   const weight = requireTensor(request, 'layers.0.qkv');
@@ -72,17 +66,17 @@ export function recordLinears(request: SelfTestRequest, memory: SelfTestMemory):
     { slab: table.slab, dispatches: embed },
     { slab: weight.slab, dispatches: linears },
   ];
-  const pieces = [
-    ...rowPieces(request, table, tokens),
-    ...rowPieces(request, weight, checkedOutputs(weight)),
-    ...[norm, bias].map((vector) => vectorPiece(request, vector, weight)),
+  const pieces = (slabs: readonly GPUBuffer[]) => [
+    ...rowPieces(slabs, table, tokens),
+    ...rowPieces(slabs, weight, checkedOutputs(weight)),
+    ...[norm, bias].map((vector) => vectorPiece(slabs, vector, weight)),
   ];
   return { runs, pieces, weight, hasNorm: norm !== undefined, bias, tokens, hiddenAt, products, decodeAt };
 }
 
 /** Named groups of comparisons. `words` are the pieces of the run. */
 export function* checkLinears(
-  request: SelfTestRequest,
+  request: SelfTestPlaces,
   run: LinearRun,
   words: readonly Uint32Array[],
   { scratch }: Results,

@@ -1,6 +1,6 @@
 import { allocateBuffer, readBuffer, type readPieces } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
-import { type BoundDispatches, type Dispatch, Recorder } from '../gpu/dispatch';
+import { type BoundDispatches, type Dispatch, pipelinesOf, Recorder } from '../gpu/dispatch';
 import { packChunk } from '../kernels/chunk-rows';
 import { type KvLayout, type KvShape, kvLayout } from '../kernels/kv-layout';
 import { STEP_BINDINGS } from '../kernels/step-bindings';
@@ -9,7 +9,7 @@ import type { ModelConfig } from '../models/config';
 import { ropeTable } from '../models/rope';
 import type { PlacedTensors } from '../weights/packed-tensor';
 import { KeyBiasTables, type LayerKeyBias } from './key-bias';
-import { planStepMemory, type StepMemory } from './step-memory';
+import { planStepMemory } from './step-memory';
 
 /** Tokens that are prefilled: one more than a block holds, so that a block table is needed. One more is decoded. */
 export const PREFILL_TOKENS = 33;
@@ -17,18 +17,22 @@ export const PREFILL_TOKENS = 33;
 export const BLOCK_TABLE = [1, 0];
 const MIN_CONTEXT = 64;
 
-export interface SelfTestRequest {
+/** What the dispatches of the self-test follow from: where everything lies, and none of it. */
+export interface SelfTestPlaces {
   readonly gpu: Gpu;
   readonly config: ModelConfig;
   /** By our names. */
   readonly tensors: PlacedTensors;
-  readonly slabs: readonly GPUBuffer[];
   readonly kv: KvShape;
   readonly contextLength: number;
   readonly maxSlots: number;
   readonly maxChunkTokens: number;
   /** What each layer of the model keeps out of its cache. */
   readonly keyBias: readonly (LayerKeyBias | null)[];
+}
+
+export interface SelfTestRequest extends SelfTestPlaces {
+  readonly slabs: readonly GPUBuffer[];
   /** How the CPU gets the weights that the GPU computes with; tests put a wrong one in. */
   readonly readWeights?: typeof readPieces;
 }
@@ -51,15 +55,13 @@ export interface SlabDispatches {
   readonly dispatches: readonly Dispatch[];
 }
 
-interface MemoryParts extends Pick<SelfTestMemory, 'keyBias'> {
-  readonly request: SelfTestRequest;
-  readonly plan: StepMemory;
-  readonly state: GPUBuffer;
-  readonly cache: KvLayout;
-  readonly kvBuffer: GPUBuffer;
+/** Numbers for a buffer, at an offset in words. */
+interface Placed {
+  readonly at: number;
+  readonly values: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 }
 
-/** Buffers of the self-test's own, laid out as the model's are, so that its programs fit. */
+/** Memory of the self-test's own, laid out as the model's is, so that its programs fit; there are buffers only while it runs. */
 export class SelfTestMemory {
   readonly state: StateLayout;
   readonly kv: KvLayout;
@@ -69,40 +71,26 @@ export class SelfTestMemory {
   readonly angles: Float32Array<ArrayBuffer> | null;
   /** K bias that a layer of the model keeps out of its cache, of the first that has terms for it; and its table. */
   readonly keyBias: { readonly layer: LayerKeyBias; readonly tables: KeyBiasTables } | null;
-  readonly #request: SelfTestRequest;
-  readonly #stateBuffer: GPUBuffer;
-  readonly #kvBuffer: GPUBuffer;
-  readonly #inputs: { readonly at: number; readonly values: Float32Array<ArrayBuffer> }[] = [];
+  readonly #stateBytes: number;
+  readonly #stateInputs: Placed[] = [];
+  readonly #inputs: Placed[] = [];
   #numFloats = 0;
 
-  static async allocate(request: SelfTestRequest): Promise<SelfTestMemory> {
-    const { gpu, config, kv } = request;
-    const layer = request.keyBias.find((bias) => bias !== null && bias.numPairs > 0) ?? null;
-    const keyBias = layer && { layer, tables: new KeyBiasTables(config, [layer]) };
+  constructor({ config, kv, ...places }: SelfTestPlaces) {
+    const layer = places.keyBias.find((bias) => bias !== null && bias.numPairs > 0) ?? null;
+    this.keyBias = layer && { layer, tables: new KeyBiasTables(config, [layer]) };
     const plan = planStepMemory(config, {
-      contextLength: Math.max(MIN_CONTEXT, request.contextLength),
-      maxChunkTokens: Math.max(MIN_CONTEXT, request.maxChunkTokens),
-      maxSlots: request.maxSlots,
+      contextLength: Math.max(MIN_CONTEXT, places.contextLength),
+      maxChunkTokens: Math.max(MIN_CONTEXT, places.maxChunkTokens),
+      maxSlots: places.maxSlots,
       blockTokens: kv.blockTokens,
-      keyBias: { tableWords: keyBias?.tables.words.length ?? 0, rowFloats: 0 },
+      keyBias: { tableWords: this.keyBias?.tables.words.length ?? 0, rowFloats: 0 },
     });
-    const cache = kvLayout({ ...kv, numLayers: 1, numBlocks: BLOCK_TABLE.length });
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-    const state = await allocateBuffer(gpu.device, 'self-test state', plan.stateBytes, usage);
-    const kvBuffer = await allocateBuffer(gpu.device, 'self-test kv', cache.layerWords * 4, usage);
-    return new SelfTestMemory({ request, keyBias, plan, state, cache, kvBuffer });
-  }
-
-  private constructor(parts: MemoryParts) {
-    const { request, plan, keyBias } = parts;
+    this.#stateBytes = plan.stateBytes;
     this.state = plan.layout;
     this.partFloats = plan.regions.partials.stride;
-    this.kv = parts.cache;
-    this.keyBias = keyBias;
-    this.#request = request;
-    this.#stateBuffer = parts.state;
-    this.#kvBuffer = parts.kvBuffer;
-    const [rope] = request.config.ropes;
+    this.kv = kvLayout({ ...kv, numLayers: 1, numBlocks: BLOCK_TABLE.length });
+    const [rope] = config.ropes;
     this.angles = rope ? ropeTable(rope, PREFILL_TOKENS + 1) : null;
   }
 
@@ -120,59 +108,53 @@ export class SelfTestMemory {
     slot[SLOT.position] = PREFILL_TOKENS;
     slot[SLOT.token] = decoded;
     const { rows, parts } = packChunk([{ slot: 0, startPosition: 0, tokenIds: chunk, sample: false }]);
-    this.#writeState(this.state.chunkAt, rows);
-    this.#writeState(this.state.partsAt, parts);
-    this.#writeState(this.state.slotsAt, slot);
-    this.#writeState(this.state.tablesAt, Uint32Array.from(BLOCK_TABLE));
-    if (this.angles) this.#writeState(this.state.ropeAt, this.angles);
-    if (this.keyBias) this.#writeState(this.state.keyBiasAt, this.keyBias.tables.words);
+    const { chunkAt, partsAt, slotsAt, tablesAt, ropeAt, keyBiasAt } = this.state;
+    this.#stateInputs.push(
+      { at: chunkAt, values: rows },
+      { at: partsAt, values: parts },
+      { at: slotsAt, values: slot },
+      { at: tablesAt, values: Uint32Array.from(BLOCK_TABLE) },
+    );
+    if (this.angles) this.#stateInputs.push({ at: ropeAt, values: this.angles });
+    if (this.keyBias) this.#stateInputs.push({ at: keyBiasAt, values: this.keyBias.tables.words });
   }
 
-  /** Runs everything in one submit. */
-  async run(runs: readonly SlabDispatches[]): Promise<Results> {
-    const { gpu } = this.#request;
-    const { device } = gpu;
-    await gpu.pipelines.ready();
+  /** Runs everything in one submit, as soon as the programs of these are compiled. */
+  async run({ gpu, slabs }: SelfTestRequest, runs: readonly SlabDispatches[]): Promise<Results> {
+    const { device, pipelines } = gpu;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-    const scratch = await allocateBuffer(device, 'self-test scratch', this.#numFloats * 4, usage);
+    const own: GPUBuffer[] = [];
+    const allocate = async (what: string, bytes: number) => {
+      const buffer = await allocateBuffer(device, `self-test ${what}`, bytes, usage);
+      own.push(buffer);
+      return buffer;
+    };
     try {
+      const scratch = await allocate('scratch', this.#numFloats * 4);
+      const kv = await allocate('kv', this.kv.layerWords * 4);
+      const state = await allocate('state', this.#stateBytes);
       // what a kernel leaves unwritten must not look right
       const poison = new Float32Array(this.#numFloats).fill(Number.NaN);
       for (const { at, values } of this.#inputs) poison.set(values, at);
       device.queue.writeBuffer(scratch, 0, poison);
+      for (const { at, values } of this.#stateInputs) device.queue.writeBuffer(state, at * 4, values);
+      const bound = runs.map(({ slab, dispatches }): BoundDispatches => {
+        const buffers = [slabs[slab], scratch, kv, state];
+        const bindGroup = device.createBindGroup({
+          label: `self-test ${slab}`,
+          layout: pipelines.bindGroupLayout(STEP_BINDINGS),
+          entries: buffers.flatMap((buffer, binding) => (buffer ? [{ binding, resource: { buffer } }] : [])),
+        });
+        return { bindGroup, dispatches };
+      });
+      await pipelines.ready(pipelinesOf(runs));
       const encoder = device.createCommandEncoder({ label: 'self-test' });
-      new Recorder(gpu).record(
-        encoder,
-        runs.map((run) => this.#bind(run, scratch)),
-      );
+      new Recorder(gpu).record(encoder, bound);
       device.queue.submit([encoder.finish()]);
-      const [floats, words] = await Promise.all([
-        readBuffer(device, scratch),
-        readBuffer(device, this.#kvBuffer),
-      ]);
+      const [floats, words] = await Promise.all([readBuffer(device, scratch), readBuffer(device, kv)]);
       return { scratch: new Float32Array(floats), kv: new Uint32Array(words) };
     } finally {
-      scratch.destroy();
+      for (const buffer of own) buffer.destroy();
     }
-  }
-
-  destroy(): void {
-    this.#stateBuffer.destroy();
-    this.#kvBuffer.destroy();
-  }
-
-  #bind({ slab, dispatches }: SlabDispatches, scratch: GPUBuffer): BoundDispatches {
-    const { gpu, slabs } = this.#request;
-    const buffers = [slabs[slab], scratch, this.#kvBuffer, this.#stateBuffer];
-    const bindGroup = gpu.device.createBindGroup({
-      label: `self-test ${slab}`,
-      layout: gpu.pipelines.bindGroupLayout(STEP_BINDINGS),
-      entries: buffers.flatMap((buffer, binding) => (buffer ? [{ binding, resource: { buffer } }] : [])),
-    });
-    return { bindGroup, dispatches };
-  }
-
-  #writeState(wordAt: number, words: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>): void {
-    this.#request.gpu.device.queue.writeBuffer(this.#stateBuffer, wordAt * 4, words);
   }
 }

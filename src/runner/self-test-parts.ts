@@ -3,13 +3,7 @@ import { integerCut } from '../kernels/gemm-integer';
 import type { LinearCall } from '../kernels/linear-call';
 import { productKernel } from '../layers/linear';
 import type { PlacedTensor } from '../weights/packed-tensor';
-import type {
-  Comparison,
-  Results,
-  SelfTestMemory,
-  SelfTestRequest,
-  SlabDispatches,
-} from './self-test-memory';
+import type { Comparison, Results, SelfTestMemory, SelfTestPlaces, SlabDispatches } from './self-test-memory';
 import { CHUNK_ROWS, compareProduct, productAs } from './self-test-products';
 import { dot, fixedNoise } from './self-test-twin';
 import {
@@ -24,7 +18,7 @@ import {
 export interface PartsRun {
   readonly runs: readonly SlabDispatches[];
   /** Weights that the CPU needs, in the order in which checkParts takes them. */
-  readonly pieces: readonly Piece[];
+  readonly pieces: (slabs: readonly GPUBuffer[]) => readonly Piece[];
   readonly call: LinearCall;
   /** f32 [CHUNK_ROWS][cols] */
   readonly input: Float32Array;
@@ -36,7 +30,7 @@ export interface PartsRun {
  * Made-up rows through the down projection of layer 0, whose K is cut into parts sooner than that of any other linear: W has
  * many columns and few rows. Null: no step cuts it.
  */
-export function recordParts(request: SelfTestRequest, memory: SelfTestMemory): PartsRun | null {
+export function recordParts(request: SelfTestPlaces, memory: SelfTestMemory): PartsRun | null {
   const { gpu, config, tensors } = request;
   const weight = requireTensor(request, 'layers.0.down');
   const bias = tensors.get('layers.0.down_bias');
@@ -55,13 +49,16 @@ export function recordParts(request: SelfTestRequest, memory: SelfTestMemory): P
     ...(residual ? { residualAt: outAt, residualScale: config.residualScale } : {}),
   };
   const dispatches = productAs(gpu, memory, call, 'gemm_integer', stepRows);
-  const pieces = [...rowPieces(request, weight, checkedOutputs(weight)), vectorPiece(request, bias, weight)];
+  const pieces = (slabs: readonly GPUBuffer[]) => [
+    ...rowPieces(slabs, weight, checkedOutputs(weight)),
+    vectorPiece(slabs, bias, weight),
+  ];
   return { runs: [{ slab: weight.slab, dispatches }], pieces, call, input, residual };
 }
 
 /** Rows of a step that cuts it. Programs of a full chunk are compiled already; with few rows there are most parts. */
 function splitRows(
-  { gpu, maxChunkTokens }: SelfTestRequest,
+  { gpu, maxChunkTokens }: SelfTestPlaces,
   { partFloats }: SelfTestMemory,
   weight: PlacedTensor,
 ): number | undefined {
@@ -73,7 +70,7 @@ function splitRows(
 
 /** Named groups of comparisons. `words` are the pieces of the run. */
 export function* checkParts(
-  { gpu }: SelfTestRequest,
+  { gpu }: SelfTestPlaces,
   { call, input, residual }: PartsRun,
   words: readonly Uint32Array[],
   { scratch }: Results,

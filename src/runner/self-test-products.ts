@@ -9,7 +9,7 @@ import { integerFloats } from '../kernels/integer-rows';
 import type { LinearCall } from '../kernels/linear-call';
 import { stagedFloats } from '../kernels/stage-rows';
 import { type ProductKernel, productKernel } from '../layers/linear';
-import type { Comparison, SelfTestMemory, SelfTestRequest } from './self-test-memory';
+import type { Comparison, SelfTestMemory, SelfTestPlaces } from './self-test-memory';
 import type { dot } from './self-test-twin';
 
 /** Rows of the chunk that is multiplied. */
@@ -39,7 +39,7 @@ export interface Product {
 
 /** The chunk by each kernel that steps of this model on this GPU multiply several rows with. */
 export function recordProducts(
-  request: SelfTestRequest,
+  request: SelfTestPlaces,
   memory: SelfTestMemory,
   chunk: LinearCall,
 ): readonly Product[] {
@@ -51,11 +51,11 @@ export function recordProducts(
 }
 
 /**
- * Each with the number of rows of a step that it is used for. A full chunk comes first: its programs are compiled already. Those
- * of the kernels for few rows are not, so a load waits for them here: steps need them soon, but the first prompt may not.
+ * Each with the number of rows of a step that it is used for. A full chunk comes first: its programs are compiled anyway. Those
+ * of the kernels for few rows a load waits for only because they are tested here: the first prompt may not need them.
  */
 function kernelsOf(
-  { gpu, maxChunkTokens, maxSlots }: SelfTestRequest,
+  { gpu, maxChunkTokens, maxSlots }: SelfTestPlaces,
   chunk: LinearCall,
 ): ReadonlyMap<ChunkKernel, number> {
   const kernels = new Map<ChunkKernel, number>();

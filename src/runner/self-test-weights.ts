@@ -1,7 +1,7 @@
 import { TabmindError } from '../errors';
 import type { Piece } from '../gpu/buffer';
 import type { PlacedTensor } from '../weights/packed-tensor';
-import type { SelfTestRequest } from './self-test-memory';
+import type { SelfTestPlaces } from './self-test-memory';
 import { unpackRow } from './self-test-twin';
 
 /** Rows of a weight that are compared. */
@@ -14,7 +14,7 @@ export function checkedOutputs({ rows }: PlacedTensor): readonly number[] {
   );
 }
 
-export function requireTensor({ tensors }: SelfTestRequest, name: string): PlacedTensor {
+export function requireTensor({ tensors }: SelfTestPlaces, name: string): PlacedTensor {
   const tensor = tensors.get(name);
   if (tensor) return tensor;
   throw new TabmindError('internal', `the self-test finds no weight ${name}`);
@@ -22,11 +22,11 @@ export function requireTensor({ tensors }: SelfTestRequest, name: string): Place
 
 /** Codes and scales of some rows, two pieces each. */
 export function rowPieces(
-  request: SelfTestRequest,
+  slabs: readonly GPUBuffer[],
   tensor: PlacedTensor,
   rows: readonly number[],
 ): readonly Piece[] {
-  const buffer = bufferOf(request, tensor);
+  const buffer = bufferOf(slabs, tensor);
   const rowBytes = tensor.codesBytes / tensor.rows;
   const scaleBytes = tensor.numGroups * 4;
   return rows.flatMap((row) => [
@@ -46,12 +46,12 @@ export function unpackPieces(
 
 /** A vector beside `weight`; an empty piece where the model has none. */
 export function vectorPiece(
-  request: SelfTestRequest,
+  slabs: readonly GPUBuffer[],
   vector: PlacedTensor | undefined,
   weight: PlacedTensor,
 ): Piece {
-  if (!vector) return { buffer: bufferOf(request, weight), offset: 0, sizeBytes: 0 };
-  return { buffer: bufferOf(request, vector), offset: vector.byteOffset, sizeBytes: vector.cols * 4 };
+  if (!vector) return { buffer: bufferOf(slabs, weight), offset: 0, sizeBytes: 0 };
+  return { buffer: bufferOf(slabs, vector), offset: vector.byteOffset, sizeBytes: vector.cols * 4 };
 }
 
 /** The vector that stands there from the end of `words`, −1 being the last. */
@@ -60,7 +60,7 @@ export function vectorAt(words: readonly Uint32Array[], fromEnd: number): Float3
   return new Float32Array(found.buffer, found.byteOffset, found.length);
 }
 
-function bufferOf({ slabs }: SelfTestRequest, { name, slab }: PlacedTensor): GPUBuffer {
+function bufferOf(slabs: readonly GPUBuffer[], { name, slab }: PlacedTensor): GPUBuffer {
   const buffer = slabs[slab];
   if (buffer) return buffer;
   throw new TabmindError('internal', `${name} lies in slab ${slab}, which is not there`);

@@ -3,7 +3,12 @@ import { readPieces } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import { checkAttention, recordAttention } from './self-test-attention';
 import { checkLinears, recordLinears } from './self-test-linear';
-import { type Comparison, SelfTestMemory, type SelfTestRequest } from './self-test-memory';
+import {
+  type Comparison,
+  SelfTestMemory,
+  type SelfTestPlaces,
+  type SelfTestRequest,
+} from './self-test-memory';
 import { checkParts, recordParts } from './self-test-parts';
 
 /**
@@ -13,24 +18,32 @@ import { checkParts, recordParts } from './self-test-parts';
  * the model uses, so next to nothing is compiled for it. Throws `wrong-arithmetic`.
  */
 export async function selfTest(request: SelfTestRequest): Promise<void> {
-  const memory = await SelfTestMemory.allocate(request);
-  try {
-    const linears = recordLinears(request, memory);
-    const parts = recordParts(request, memory);
-    const attention = recordAttention(request, memory);
-    const pieces = [...linears.pieces, ...(parts?.pieces ?? [])];
-    const words = await (request.readWeights ?? readPieces)(request.gpu.device, pieces);
-    const results = await memory.run([...linears.runs, ...(parts?.runs ?? []), ...attention.runs]);
-    const numWords = linears.pieces.length;
-    for (const [what, comparisons] of [
-      ...checkLinears(request, linears, words.slice(0, numWords), results),
-      ...(parts ? checkParts(request, parts, words.slice(numWords), results) : []),
-      ...checkAttention(request, memory, attention, results),
-    ])
-      compare(request.gpu, what, comparisons);
-  } finally {
-    memory.destroy();
-  }
+  const { memory, linears, parts, attention, runs } = recordSelfTest(request);
+  const pieces = linears.pieces(request.slabs);
+  const numWords = pieces.length;
+  const [words, results] = await Promise.all([
+    (request.readWeights ?? readPieces)(request.gpu.device, [
+      ...pieces,
+      ...(parts?.pieces(request.slabs) ?? []),
+    ]),
+    memory.run(request, runs),
+  ]);
+  for (const [what, comparisons] of [
+    ...checkLinears(request, linears, words.slice(0, numWords), results),
+    ...(parts ? checkParts(request, parts, words.slice(numWords), results) : []),
+    ...checkAttention(request, memory, attention, results),
+  ])
+    compare(request.gpu, what, comparisons);
+}
+
+/** All that it runs; the programs begin to compile. */
+export function recordSelfTest(places: SelfTestPlaces) {
+  const memory = new SelfTestMemory(places);
+  const linears = recordLinears(places, memory);
+  const parts = recordParts(places, memory);
+  const attention = recordAttention(places, memory);
+  const runs = [...linears.runs, ...(parts?.runs ?? []), ...attention.runs];
+  return { memory, linears, parts, attention, runs };
 }
 
 function compare(gpu: Gpu, what: string, comparisons: readonly Comparison[]): void {

@@ -6,7 +6,7 @@ import { WeightTable } from '../../src/layers/forward-context';
 import type { KvBits } from '../../src/model-ref';
 import type { ModelConfig } from '../../src/models/config';
 import { architectureOf, parseModelConfig } from '../../src/models/registry';
-import { KeyBiasTables } from '../../src/runner/key-bias';
+import { KeyBiasTables, type LayerKeyBias } from '../../src/runner/key-bias';
 import { RopeTables } from '../../src/runner/rope-tables';
 import { StepGraphs } from '../../src/runner/step-graphs';
 import { permutedCols, planStepMemory } from '../../src/runner/step-memory';
@@ -128,10 +128,19 @@ export function placesOf(config: ModelConfig, { kvBits = 8, weightBits = 4, perm
   };
 }
 
+export function keyBiasOf(
+  { numLayers, numKvHeads, headDim }: ModelConfig,
+  { biasPairs = [null] }: Wishes,
+): readonly (LayerKeyBias | null)[] {
+  return Array.from({ length: numLayers }, (_, layer) => {
+    const numPairs = biasPairs[layer % biasPairs.length] ?? null;
+    const pairs = Array.from({ length: numKvHeads }, () => []);
+    return numPairs === null ? null : { values: new Float32Array(numKvHeads * headDim), pairs, numPairs };
+  });
+}
+
 export function graphsOf(config: ModelConfig, gpu: Gpu, wishes: Wishes): StepGraphs {
-  const { biasPairs = [null] } = wishes;
   const { architecture, tensors, numSlabs, kv } = placesOf(config, wishes);
-  const { numLayers, numKvHeads, headDim } = config;
   const layout = kvLayout(kv);
   const pool = {
     layout,
@@ -139,14 +148,7 @@ export function graphsOf(config: ModelConfig, gpu: Gpu, wishes: Wishes): StepGra
     slabOf: () => 0,
     layerAt: (layer: number) => layer * layout.layerWords,
   } as unknown as KvPool;
-  const keyBias = new KeyBiasTables(
-    config,
-    Array.from({ length: numLayers }, (_, layer) => {
-      const numPairs = biasPairs[layer % biasPairs.length] ?? null;
-      const pairs = Array.from({ length: numKvHeads }, () => []);
-      return numPairs === null ? null : { values: new Float32Array(numKvHeads * headDim), pairs, numPairs };
-    }),
-  );
+  const keyBias = new KeyBiasTables(config, keyBiasOf(config, wishes));
   const memory = planStepMemory(config, {
     ...LIMITS,
     blockTokens: kv.blockTokens,

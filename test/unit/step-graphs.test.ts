@@ -3,6 +3,7 @@ import { idOf, PipelineCache } from '../../src/gpu/pipeline';
 import type { ModelConfig } from '../../src/models/config';
 import { compileAhead } from '../../src/runner/compile-ahead';
 import type { Graph } from '../../src/runner/graph';
+import { recordSelfTest } from '../../src/runner/self-test';
 import { type Chunk, NO_ASKS } from '../../src/runner/step-forward';
 import type { StepGraphs } from '../../src/runner/step-graphs';
 import { warmShapes } from '../../src/runner/warm-shapes';
@@ -17,6 +18,7 @@ import {
   graphsOf,
   KINDS,
   type Kind,
+  keyBiasOf,
   LIMITS,
   placesOf,
   SHAPES,
@@ -166,6 +168,7 @@ describe('while the weights are on their way', () => {
     expect(gpu.pipelines.size).toBeGreaterThan(4);
     const modules = vi.spyOn(device, 'createShaderModule').mockClear();
     graphsOf(config, gpu, wishes).request(warmShapes(gpu, LIMITS).first);
+    recordSelfTest({ ...LIMITS, ...{ gpu, config, tensors, kv }, keyBias: keyBiasOf(config, wishes) });
     const late = modules.mock.calls.map(([{ label = '' }]) => label.split(' ')[0] ?? '');
     modules.mockRestore();
     return [...new Set(late)].sort();

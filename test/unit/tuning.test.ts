@@ -134,7 +134,7 @@ describe('KeptTuning', () => {
 });
 
 /** A model as a load leaves it, on a card where `best` is fastest, and what is done with it. */
-function loadedModel(store: WeightStore | null, best: ResidentTile | null) {
+function loadedModel(store: WeightStore | null, best: ResidentTile | null, others = Promise.resolve()) {
   const did: string[] = [];
   const lost: (() => void)[] = [];
   let isClosed = false;
@@ -156,6 +156,7 @@ function loadedModel(store: WeightStore | null, best: ResidentTile | null) {
     engine,
     kept: store && new KeptTuning(store, identity, KEY),
     isClosed: () => isClosed,
+    others,
     layers: async () => {
       did.push('fetch');
       return {
@@ -255,6 +256,25 @@ describe('tune', () => {
     expect(second.did).toEqual(['fetch', 'use 132']);
     second.finishStep();
     await running;
+  });
+
+  it('takes what is known while other pipelines compile, and tries out only when none do', async () => {
+    const store = await storeWithModel();
+    let finish = () => {};
+    const others = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const first = loadedModel(store, TILE, others);
+    const tuned = tune(first.model);
+    await vi.waitFor(() => expect(first.did).toContain('compile'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(first.did).not.toContain('try out');
+    finish();
+    await tuned;
+    expect(first.did).toEqual(TRIED_OUT);
+    const second = loadedModel(store, TILE, new Promise(() => {}));
+    await tune(second.model);
+    expect(second.did).toEqual(['fetch', 'use 132']);
   });
 
   it('does nothing to a model that was closed meanwhile', async () => {
