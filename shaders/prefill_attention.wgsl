@@ -5,9 +5,13 @@
 //   over t in (position - window, position];  k^ and v^ enter as codes: scales and offsets are folded into score and p
 // q: f32 [rows][q_stride] (already scaled), out: f32 [rows][HEADS][HEAD_DIM], or where SPLIT partials
 // [rows][HEADS][num_splits][HEAD_DIM + 4] = (max, sum of p, unused, unused, sum_t p v^) for attention_merge.wgsl.
-// Thread map: workgroup (x, y, z) takes, of split z of the tokens, 32 query rows of kv head y of one prompt (chunk_part.wgsl), a query row
-// being (row of the prompt, head of the kv head), heads fastest. Tiles of 32 tokens in slices of 32 dims: thread (index / 8, index % 8) owns query rows
-// 2 (index / 8) and the next, with tokens 4 (index % 8) .. +3 for scores and dims 4 (index % 8) .. +3 of each slice for out.
+// Thread map: workgroup (x, y, z) takes, of split z of the tokens, TILE_ROWS query rows of kv head y of one prompt (chunk_part.wgsl), a
+// query row being (row of the prompt, head of the kv head), heads fastest. For scores, which come in tiles of 32 tokens, thread (ty, tx) of
+// 16 x 8 owns rows ty, ty + 16 .. with tokens 4 tx .. 4 tx + 3; for out, thread (out_y, out_x) of 8 x 16 owns rows out_y, out_y + 8 ..
+// with dims 4 out_x .. + 3 of every 64. Neighbours in the lowest bit of the index have different rows and the same tokens
+// or dims, in the next bit the other way round: so a half of a subgroup reads each operand in one go.
+// All that a thread sums up has names, because registers cannot be indexed; and what the next slice needs is on its way from
+// memory, in registers, while one is computed. Indices are of terms whose range a compiler can see, so that it need not clamp them.
 
 #params
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
@@ -15,171 +19,197 @@
 #import state
 #import kv
 #import chunk_part
+#import prefill_rows
 #import prefill_output
-#import reduce
 #import prefill_tiles
-
-const HIDDEN = -3.0e38;
-fn capped(s: vec4<f32>) -> vec4<f32> {
-#if SOFTCAP
-  return params.softcap * precise_tanh(s / params.softcap);
-#else
-  return s;
+#import prefill_scores
+#if BIAS_PAIRS > 0
+#import prefill_bias
 #endif
-}
-
-fn visible(first: u32, position: u32) -> vec4<bool> {
-  let at = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
-  return (at <= vec4<u32>(position)) & (vec4<u32>(position) - min(at, vec4<u32>(position)) < vec4<u32>(params.window));
-}
-
-fn largest(s: vec4<f32>) -> f32 {
-  return max(max(s.x, s.y), max(s.z, s.w));
-}
-
-fn dots(q: real4, k0: real4, k1: real4, k2: real4, k3: real4) -> vec4<f32> {
-  return vec4<f32>(f32(dot(q, k0)), f32(dot(q, k1)), f32(dot(q, k2)), f32(dot(q, k3)));
-}
 
 var<workgroup> shared_part: Part;
 
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-  let ty = 2u * (index / 8u);
-  let tx = index % 8u;
+  let ty = index % 2u + index / 4u % 2u * 2u + index / 32u * 4u;
+  let tx = index / 2u % 2u + index / 8u % 4u * 2u;
+  let out_y = index % 2u + index / 4u % 2u * 2u + index / 16u % 2u * 4u;
+  let out_x = index / 2u % 2u + index / 8u % 2u * 2u + index / 32u * 4u;
+  // Queries and keys are loaded by rows `line`, `line + 16` .. and four dims `column` of a slice.
+  let line = index / 8u;
+  let column = index % 8u;
   if (index == 0u) {
-    shared_part = find_part(wg.x, 32u);
+    shared_part = find_part(wg.x, TILE_ROWS);
   }
   let part = workgroupUniformLoad(&shared_part);
-  let query = part.first_query + ty;
-  let position0 = part.start_position + query / RATIO;
-  let position1 = part.start_position + (query + 1u) / RATIO;
-  let lowest = part.start_position + part.first_query / RATIO;
-  let last = part.start_position + min(part.num_rows - 1u, (part.first_query + 31u) / RATIO) + 1u;
-  let begin = lowest + 1u - min(lowest + 1u, params.window);
-#if SPLIT
-  let num_tiles = (last + 31u) / 32u - begin / 32u;
-  let share = (num_tiles + params.num_splits - 1u) / params.num_splits * 32u;
-  let first_tile = begin / 32u * 32u + wg.z * share;
-  let end = min(last, first_tile + share);
-#else
-  let first_tile = begin / 32u * 32u;
-  let end = last;
-#endif
-  var sums = vec2<f32>();
-  var top = vec2<f32>(HIDDEN);
-  var total = vec2<f32>();
-  var shift = vec2<f32>();
-  var out0: array<vec4<f32>, SLICES>;
-  var out1: array<vec4<f32>, SLICES>;
-  for (var first = first_tile; first < end; first += 32u) {
-    let num_tokens = min(32u, end - first);
-    if (index < 32u / BLOCK_TOKENS && index * BLOCK_TOKENS < num_tokens) {
-      // Blocks wholly before the window may have been given back: their tokens are masked, any block will do.
-      let block = max(first / BLOCK_TOKENS + index, begin / BLOCK_TOKENS);
-      tile_blocks[index] = params.layer_at + block_of(part.slot, block) * BLOCK_WORDS;
+  own = part;
+  let span = span_of(part, wg.z);
+#for r in SCORE_ROWS
+  let position$r = query_position(ty + 16u * $r);
+#endfor
+  let places = query_places(wg.y, index);
+  var q = Queries();
+  var words = Words();
+  if (span.first_tile < span.end && index < BLOCKS) {
+    tile_blocks[index] = block_at(span, span.first_tile + index * BLOCK_TOKENS);
+  }
+  workgroupBarrier();
+  if (span.first_tile < span.end) {
+    q = queries_of(places, 0u, column);
+    words = key_words(span, wg.y, span.first_tile, 0u, index);
+  }
+  var sums = Rows();
+  var top = Rows(HIDDEN);
+  var total = Rows();
+  var shift = Rows();
+#for j in OUT_QUADS
+#for r in OUT_ROWS
+  var o$j$r = vec4<f32>();
+#endfor
+#endfor
+  for (var first = span.first_tile; first < span.end; first += TOKENS) {
+    var next_block = 0u;
+    if (index < BLOCKS) {
+      next_block = block_at(span, first + TOKENS + index * BLOCK_TOKENS);
     }
-    workgroupBarrier();
-    load_folds(wg.y, num_tokens, index);
-#if BIAS_PAIRS > 0
-    load_bias(part, wg.y, 0u, first, num_tokens, index);
-#endif
-    var s0 = vec4<f32>();
-    var s1 = vec4<f32>();
-    var q_sums = vec2<f32>();
-    for (var slice = 0u; slice < SLICES; slice++) {
-      load_query(part, wg.y, slice, index);
-      load_tile(wg.y, 0u, slice, num_tokens, index);
-      workgroupBarrier();
-      let q0 = ty * PITCH;
 #if KV_BITS < 16
-      if (first == first_tile) {
-        q_sums += vec2<f32>(dot(vec4<f32>(q_tile[q0 + tx]), vec4<f32>(1.0)), dot(vec4<f32>(q_tile[q0 + PITCH + tx]), vec4<f32>(1.0)));
+    if (index < 2u * TOKENS) {
+      folds[index] = fold(words.fold);
+    }
+#endif
+#for r in SCORE_ROWS
+    var s$r = vec4<f32>();
+#endfor
+    for (var slice = 0u; slice < SLICES; slice++) {
+#for r in SCORE_ROWS
+      row_tile[(line + 16u * $r) * PITCH + column] = real_cell(real4(q.r$r));
+#endfor
+      // K rows stand as 0, 4, 8 .. 28, 1, 5 ..: a thread's tokens lie eight rows apart, its neighbour's in the next row.
+#for i in 2
+      kv_tile[(line % 4u * 8u + line / 4u + 4u * $i) * PITCH + column] = real_cell(quad(words.i$i, 0u));
+#endfor
+      workgroupBarrier();
+      if (slice + 1u < SLICES) {
+        q = queries_of(places, slice + 1u, column);
+        words = key_words(span, wg.y, first, slice + 1u, index);
+      } else {
+        words = value_words(span, wg.y, first, 0u, index);
+      }
+#if KV_BITS < 16
+      if (first == span.first_tile) {
+#for r in SCORE_ROWS
+        sums[$r] += dot(vec4<f32>(reals(row_tile[(ty + 16u * $r) * PITCH + tx])), vec4<f32>(1.0));
+#endfor
       }
 #endif
       for (var d4 = 0u; d4 < 8u; d4++) {
-        let at = tx * PITCH + d4;
-        let k0 = kv_tile[at];
-        let k1 = kv_tile[at + 8u * PITCH];
-        let k2 = kv_tile[at + 16u * PITCH];
-        let k3 = kv_tile[at + 24u * PITCH];
-        s0 += dots(q_tile[q0 + d4], k0, k1, k2, k3);
-        s1 += dots(q_tile[q0 + PITCH + d4], k0, k1, k2, k3);
+#for c in 4
+        let k$c = reals(kv_tile[(tx + 8u * $c) * PITCH + d4]);
+#endfor
+#for r in SCORE_ROWS
+        s$r = scores(reals(row_tile[(ty + 16u * $r) * PITCH + d4]), k0, k1, k2, k3, s$r);
+#endfor
       }
       workgroupBarrier();
     }
 #if KV_BITS < 16
-    if (first == first_tile) {
-      sums = vec2<f32>(lanes_sum(q_sums.x, index), lanes_sum(q_sums.y, index));
+    if (first == span.first_tile) {
+      sums = rows_sum(sums, ty, tx);
     }
-    let f0 = k_fold[4u * tx];
-    let f1 = k_fold[4u * tx + 1u];
-    let f2 = k_fold[4u * tx + 2u];
-    let f3 = k_fold[4u * tx + 3u];
-    s0 = s0 * vec4<f32>(f0.x, f1.x, f2.x, f3.x) + sums.x * vec4<f32>(f0.y, f1.y, f2.y, f3.y);
-    s1 = s1 * vec4<f32>(f0.x, f1.x, f2.x, f3.x) + sums.y * vec4<f32>(f0.y, f1.y, f2.y, f3.y);
+    let k_fold = folds_of(4u * tx);
+    let v_fold = folds_of(TOKENS + 4u * tx);
+#for r in SCORE_ROWS
+    s$r = s$r * k_fold.scale + sums[$r] * k_fold.offset;
+#endfor
 #endif
 #if BIAS_PAIRS > 0
     for (var slice = 0u; slice < BIAS_SLICES; slice++) {
-      if (slice > 0u) {
-        load_bias(part, wg.y, slice, first, num_tokens, index);
-        workgroupBarrier();
-      }
-      s0 += bias_terms(ty, tx);
-      s1 += bias_terms(ty + 1u, tx);
+      load_bias(wg.y, slice, span, first, index);
+      workgroupBarrier();
+#for r in SCORE_ROWS
+      s$r += bias_terms(ty + 16u * $r, tx);
+#endfor
       workgroupBarrier();
     }
 #endif
-    let seen0 = visible(first + 4u * tx, position0);
-    let seen1 = visible(first + 4u * tx, position1);
-    s0 = select(vec4<f32>(HIDDEN), capped(s0), seen0);
-    s1 = select(vec4<f32>(HIDDEN), capped(s1), seen1);
-    let new_top = max(top, vec2<f32>(lanes_max(largest(s0), index), lanes_max(largest(s1), index)));
+    var most = Rows();
+#for r in SCORE_ROWS
+    let seen$r = visible(first + 4u * tx, position$r);
+    s$r = select(vec4<f32>(HIDDEN), capped(s$r), seen$r);
+    most[$r] = largest(s$r);
+#endfor
+    let new_top = max(top, rows_max(most, ty, tx));
     let fall = exp(top - new_top);
     top = new_top;
-    var p0 = select(vec4<f32>(), exp(s0 - top.x), seen0);
-    var p1 = select(vec4<f32>(), exp(s1 - top.y), seen1);
-    total = total * fall + vec2<f32>(dot(p0, vec4<f32>(1.0)), dot(p1, vec4<f32>(1.0)));
+    total *= fall;
+    shift *= fall;
+#for r in SCORE_ROWS
+    let p$r = probabilities(s$r, top[$r], seen$r);
+    total[$r] += dot(p$r, vec4<f32>(1.0));
 #if KV_BITS < 16
-    let g0 = v_fold[4u * tx];
-    let g1 = v_fold[4u * tx + 1u];
-    let g2 = v_fold[4u * tx + 2u];
-    let g3 = v_fold[4u * tx + 3u];
-    let offsets = vec4<f32>(g0.y, g1.y, g2.y, g3.y);
-    shift = shift * fall + vec2<f32>(dot(p0, offsets), dot(p1, offsets));
-    p0 *= vec4<f32>(g0.x, g1.x, g2.x, g3.x);
-    p1 *= vec4<f32>(g0.x, g1.x, g2.x, g3.x);
+    shift[$r] += dot(p$r, v_fold.offset);
+    row_tile[(ty + 16u * $r) * PITCH + tx] = cell(p$r * v_fold.scale);
+#else
+    row_tile[(ty + 16u * $r) * PITCH + tx] = cell(p$r);
 #endif
-    p_tile[ty * PITCH + tx] = p0;
-    p_tile[(ty + 1u) * PITCH + tx] = p1;
-    for (var slice = 0u; slice < SLICES; slice++) {
-      load_tile(wg.y, 1u, slice, num_tokens, index);
-      workgroupBarrier();
-      var o0 = vec4<f32>();
-      var o1 = vec4<f32>();
-      for (var t4 = 0u; t4 < 8u; t4++) {
-        let a = p_tile[ty * PITCH + t4];
-        let b = p_tile[(ty + 1u) * PITCH + t4];
-        let at = 4u * t4 * PITCH + tx;
-        let v0 = vec4<f32>(kv_tile[at]);
-        let v1 = vec4<f32>(kv_tile[at + PITCH]);
-        let v2 = vec4<f32>(kv_tile[at + 2u * PITCH]);
-        let v3 = vec4<f32>(kv_tile[at + 3u * PITCH]);
-        o0 += a.x * v0 + a.y * v1 + a.z * v2 + a.w * v3;
-        o1 += b.x * v0 + b.y * v1 + b.z * v2 + b.w * v3;
+    if (tx == 0u) {
+      falls[ty + 16u * $r] = fall[$r];
+    }
+#endfor
+    for (var part = 0u; part < PARTS; part++) {
+#for i in V_ITEMS
+      kv_tile[index + 128u * $i] = real_cell(quad(words.i$i, 0u));
+#endfor
+      if (part + 1u == PARTS && index < BLOCKS) {
+        tile_blocks[index] = next_block;
       }
-      out0[slice] = out0[slice] * fall.x + o0;
-      out1[slice] = out1[slice] * fall.y + o1;
+      workgroupBarrier();
+      if (part + 1u < PARTS) {
+        words = value_words(span, wg.y, first, part + 1u, index);
+      } else if (first + TOKENS < span.end) {
+        q = queries_of(places, 0u, column);
+        words = key_words(span, wg.y, first + TOKENS, 0u, index);
+      }
+      if (part == 0u) {
+#for r in OUT_ROWS
+        let fall$r = falls[out_y + 8u * $r];
+#endfor
+#for j in OUT_QUADS
+#for r in OUT_ROWS
+        o$j$r *= fall$r;
+#endfor
+#endfor
+      }
+      for (var t4 = 0u; t4 < V_TOKENS / 4u; t4++) {
+#for r in OUT_ROWS
+        let p$r = floats(row_tile[(out_y + 8u * $r) * PITCH + part * (V_TOKENS / 4u) + t4]);
+#endfor
+#for c in 4
+#for j in OUT_QUADS
+        let v$c$j = vec4<f32>(reals(kv_tile[(4u * t4 + $c) * QUADS + 16u * $j + out_x]));
+#for r in OUT_ROWS
+        o$j$r = fma(vec4<f32>(p$r[$c]), v$c$j, o$j$r);
+#endfor
+#endfor
+#endfor
+      }
       workgroupBarrier();
     }
   }
-  total = vec2<f32>(lanes_sum(total.x, index), lanes_sum(total.y, index));
-#if KV_BITS < 16
-  shift = vec2<f32>(lanes_sum(shift.x, index), lanes_sum(shift.y, index));
-#endif
-  for (var slice = 0u; slice < SLICES; slice++) {
-    let d = slice * 32u + 4u * tx;
-    put(part, query, wg, d, out0[slice] + shift.x, top.x, total.x);
-    put(part, query + 1u, wg, d, out1[slice] + shift.y, top.y, total.y);
+  total = rows_sum(total, ty, tx);
+  shift = rows_sum(shift, ty, tx);
+#for r in SCORE_ROWS
+  if (tx == 0u) {
+    row_tile[ty + 16u * $r] = cell(vec4<f32>(top[$r], total[$r], shift[$r], 0.0));
   }
+#endfor
+  workgroupBarrier();
+#for r in OUT_ROWS
+  let end$r = floats(row_tile[out_y + 8u * $r]);
+#endfor
+#for j in OUT_QUADS
+#for r in OUT_ROWS
+  put(part, part.first_query + out_y + 8u * $r, wg, 64u * $j + 4u * out_x, o$j$r + end$r.z, end$r.x, end$r.y);
+#endfor
+#endfor
 }

@@ -1,107 +1,148 @@
-// The tiles of prefill_attention.wgsl in workgroup memory, loaded slice by slice of 32 dims, four dims an element. Queries of all
-// slices would not have to be loaded again for every tile of tokens, but leave a processor no room for a second workgroup.
+// The tiles of prefill_attention.wgsl in workgroup memory, which is little, so that three workgroups share a processor: queries and
+// K pass through slice by slice of 32 dims, V through kv_tile too, some tokens with all dims at a time, and probabilities take the
+// place of queries. Needs: scratch, state; `#import kv`, `prefill_rows`; defines of attendInTiles in src/kernels/prefill-attention.ts.
 
+const TOKENS = 32u;
+const BLOCKS = TOKENS / BLOCK_TOKENS;
 const SLICES = (HEAD_DIM + 31) / 32;
-// Rows of tiles are padded by one vector so that eight threads reading a column meet eight bank groups.
+// Rows of 32 floats are padded by one vector so that threads reading a column meet different banks.
 const PITCH = 9u;
+// Of the dims of V, as many as threads beside one another take four each in whole rounds; those past the head are not kept.
+const QUADS = 16u * OUT_QUADS;
+// Parts of a tile's V.
+const PARTS = TOKENS / V_TOKENS;
 
-var<workgroup> q_tile: array<real4, 32 * PITCH>;
-var<workgroup> kv_tile: array<real4, 32 * PITCH>;
-var<workgroup> p_tile: array<vec4<f32>, 32 * PITCH>;
-var<workgroup> k_fold: array<vec2<f32>, 32>;
-var<workgroup> v_fold: array<vec2<f32>, 32>;
-var<workgroup> tile_blocks: array<u32, 32 / BLOCK_TOKENS>;
+// Four floats, or where HALF four halves of twice their size: sixteen bits would need tiles of their own.
+#if HALF
+alias Cell = vec4<u32>;
+fn cell(x: vec4<f32>) -> Cell {
+  return bitcast<vec4<u32>>(x);
+}
+fn real_cell(x: real4) -> Cell {
+  return vec4<u32>(bitcast<vec2<u32>>(x), 0u, 0u);
+}
+fn floats(x: Cell) -> vec4<f32> {
+  return bitcast<vec4<f32>>(x);
+}
+fn reals(x: Cell) -> real4 {
+  return bitcast<vec4<f16>>(x.xy);
+}
+#else
+alias Cell = vec4<f32>;
+fn cell(x: vec4<f32>) -> Cell {
+  return x;
+}
+fn real_cell(x: real4) -> Cell {
+  return x;
+}
+fn floats(x: Cell) -> vec4<f32> {
+  return x;
+}
+fn reals(x: Cell) -> real4 {
+  return x;
+}
+#endif
 
-// Query rows' dims of one slice. Rows past the chunk and dims past the head are 0.
-fn load_query(part: Part, kv_head: u32, slice: u32, index: u32) {
-  for (var i = index; i < 256u; i += 128u) {
-    let query = part.first_query + i / 8u;
-    let row = query / RATIO;
-    let d = slice * 32u + (i % 8u) * 4u;
-    var q = vec4<f32>();
-    if (row < part.num_rows && d < HEAD_DIM) {
-      q = scratch[(params.q_at + step_row(part, row) * params.q_stride + (kv_head * RATIO + query % RATIO) * HEAD_DIM + d) / 4u];
-    }
-    q_tile[i / 8u * PITCH + i % 8u] = real4(q);
-  }
+var<workgroup> row_tile: array<Cell, TILE_ROWS * PITCH>;
+var<workgroup> kv_tile: array<Cell, max(TOKENS * PITCH, V_ITEMS * 128u)>;
+// By how much a tile makes what a row has summed up smaller.
+var<workgroup> falls: array<f32, TILE_ROWS>;
+var<workgroup> tile_blocks: array<u32, BLOCKS>;
+
+// What a thread has on its way to the tiles. Four dims of query rows `line`, `line + 16` ..; of dims past the head, 0.
+struct Queries {
+#for r in SCORE_ROWS
+  r$r: vec4<f32>,
+#endfor
 }
 
-// One slice of the tile's K (side 0) or V (side 1). K rows are stored as 0, 4, 8 .. 28, 1, 5 ..: a thread's tokens lie
-// eight rows apart, and the eight threads of a query row read neighbouring rows.
-fn load_tile(kv_head: u32, side: u32, slice: u32, num_tokens: u32, index: u32) {
-  for (var i = index; i < 256u; i += 128u) {
-    let token = i / 8u;
-    let d4 = slice * 8u + i % 8u;
-    var x = real4();
-    if (token < num_tokens && d4 * 4u < HEAD_DIM) {
-      let at = kv_codes_at(tile_blocks[token / BLOCK_TOKENS], kv_head, side, token % BLOCK_TOKENS);
-      x = quad(row_quad(at, d4), 0u);
-    }
-    let row = select((token % 4u) * 8u + token / 4u, token, side == 1u);
-    kv_tile[row * PITCH + i % 8u] = x;
-  }
+struct QueryPlaces {
+#for r in SCORE_ROWS
+  r$r: u32,
+#endfor
 }
 
-fn load_folds(kv_head: u32, num_tokens: u32, index: u32) {
+// Where they stand in slice 0, in vectors of scratch.
+fn query_places(kv_head: u32, index: u32) -> QueryPlaces {
+  var places = QueryPlaces();
+#for r in SCORE_ROWS
+  places.r$r = query_at(index / 8u + 16u * $r, kv_head) + index % 8u;
+#endfor
+  return places;
+}
+
+fn queries_of(places: QueryPlaces, slice: u32, column: u32) -> Queries {
+  var q = Queries();
+  if (HEAD_DIM % 32u == 0u || slice * 8u + column < HEAD_DIM / 4u) {
+#for r in SCORE_ROWS
+    q.r$r = scratch[places.r$r + slice * 8u];
+#endfor
+  }
+  return q;
+}
+
+// Words of K or V, four dims each, and with a tile's first the word of scale and offset of a token's K or V.
+struct Words {
+#for i in V_ITEMS
+  i$i: vec4<u32>,
+#endfor
+  fold: u32,
+}
+
+// Of the K (side 0) or V (side 1) of token `i` of a tile. Dims past the head meet queries of 0, or are not kept.
+fn kv_words(span: Span, kv_head: u32, side: u32, first: u32, i: u32, d4: u32) -> vec4<u32> {
+  let token = seen_token(span, first + i);
+  let row_at = kv_codes_at(tile_blocks[(token - first) / BLOCK_TOKENS], kv_head, side, token % BLOCK_TOKENS);
+  let inside = min(d4, HEAD_DIM / 4u - 1u);
+#if KV_BITS == 4
+  return row_quad(row_at, inside);
+#else
+  return kv_chunk(row_at + inside * CHUNK_WORDS);
+#endif
+}
+
 #if KV_BITS < 16
-  if (index < 64u) {
-    let token = index % 32u;
-    let side = index / 32u;
-    var pair = vec2<f32>();
-    if (token < num_tokens) {
-      pair = fold(kv_word(kv_params_at(tile_blocks[token / BLOCK_TOKENS], kv_head, side, token % BLOCK_TOKENS)));
-    }
-    if (side == 0u) {
-      k_fold[token] = pair;
-    } else {
-      v_fold[token] = pair;
-    }
-  }
-#endif
+// Of a tile's K, then of its V.
+var<workgroup> folds: array<vec2<f32>, 2u * TOKENS>;
+
+// Of four tokens.
+struct Folds {
+  scale: vec4<f32>,
+  offset: vec4<f32>,
 }
 
-#if BIAS_PAIRS > 0
-#import rotary
-#import key_bias
-#import key_bias_terms
-
-// Two pairs to a vector: (w, w') of a query row, (cos, sin, cos', sin') of a token; at most 8 vectors of each at a time.
-const BIAS_QUADS = min(BIAS_PAIRS / 2u, 8u);
-const BIAS_SLICES = BIAS_PAIRS / 2u / BIAS_QUADS;
-const ANGLE_PITCH = BIAS_QUADS + 1u;
-
-var<workgroup> angle_tile: array<vec4<f32>, 32 * ANGLE_PITCH>;
-
-// The w of a slice of pairs to p_tile, which is free until there are probabilities, and the angles in the order of K rows.
-fn load_bias(part: Part, kv_head: u32, slice: u32, first: u32, num_tokens: u32, index: u32) {
-  for (var i = index; i < 32u * BIAS_QUADS; i += 128u) {
-    let line = i / BIAS_QUADS;
-    let column = i % BIAS_QUADS;
-    let pair = 2u * (slice * BIAS_QUADS + column);
-    let query = part.first_query + line;
-    var terms = vec4<f32>();
-    if (query / RATIO < part.num_rows) {
-      terms = scratch[(terms_before(step_row(part, query / RATIO), kv_head * RATIO + query % RATIO) + 2u * pair) / 4u];
-    }
-    p_tile[line * PITCH + column] = terms;
-    var angles = vec4<f32>();
-    if (line < num_tokens) {
-      let angle = rope_angle(first + line, bias_pair(kv_head, pair));
-      angles = vec4<f32>(angle, rope_angle(first + line, bias_pair(kv_head, pair + 1u)));
-    }
-    angle_tile[((line % 4u) * 8u + line / 4u) * ANGLE_PITCH + column] = angles;
-  }
+fn folds_of(i: u32) -> Folds {
+  let a = folds[i];
+  let b = folds[i + 1u];
+  let c = folds[i + 2u];
+  let d = folds[i + 3u];
+  return Folds(vec4<f32>(a.x, b.x, c.x, d.x), vec4<f32>(a.y, b.y, c.y, d.y));
 }
 
-// The loaded slice's share of the scores of a query row and the tokens 4 tx .. 4 tx + 3.
-fn bias_terms(line: u32, tx: u32) -> vec4<f32> {
-  var sums = vec4<f32>();
-  for (var column = 0u; column < BIAS_QUADS; column++) {
-    let w = p_tile[line * PITCH + column];
-    let at = tx * ANGLE_PITCH + column;
-    const NEXT = 8u * ANGLE_PITCH;
-    sums += vec4<f32>(dot(w, angle_tile[at]), dot(w, angle_tile[at + NEXT]), dot(w, angle_tile[at + 2u * NEXT]), dot(w, angle_tile[at + 3u * NEXT]));
-  }
-  return sums;
+fn fold_word(span: Span, kv_head: u32, first: u32, i: u32) -> u32 {
+  let token = seen_token(span, first + i % TOKENS);
+  let block = tile_blocks[(token - first) / BLOCK_TOKENS];
+  return kv_word(kv_params_at(block, kv_head, i / TOKENS % 2u, token % BLOCK_TOKENS));
 }
 #endif
+
+fn key_words(span: Span, kv_head: u32, first: u32, slice: u32, index: u32) -> Words {
+  var words = Words();
+#for i in 2
+  words.i$i = kv_words(span, kv_head, 0u, first, index / 8u + 16u * $i, slice * 8u + index % 8u);
+#endfor
+#if KV_BITS < 16
+  if (slice == 0u) {
+    words.fold = fold_word(span, kv_head, first, index);
+  }
+#endif
+  return words;
+}
+
+fn value_words(span: Span, kv_head: u32, first: u32, part: u32, index: u32) -> Words {
+  var words = Words();
+#for i in V_ITEMS
+  words.i$i = kv_words(span, kv_head, 1u, first, part * V_TOKENS + (index + 128u * $i) / QUADS, (index + 128u * $i) % QUADS);
+#endfor
+  return words;
+}

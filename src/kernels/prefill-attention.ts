@@ -3,7 +3,7 @@ import matrixSource from '../../shaders/prefill_matrix.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
-import { packParams } from '../gpu/shader';
+import { type Defines, packParams } from '../gpu/shader';
 import { withMerge } from './attention-merge';
 import type { ChunkPart } from './chunk-rows';
 import { type KeyBiasTerms, keyBiasDefines, keyBiasParams } from './key-bias';
@@ -39,8 +39,12 @@ const MATRIX_PROGRAM: ShaderProgram = {
 
 const PROGRAM: ShaderProgram = { name: 'prefill_attention', source, params: PARAMS, bindings: STEP_BINDINGS };
 
-/** Query rows (chunk row × head of the kv head) of a workgroup. */
-const TILE_ROWS = 32;
+/** Query rows (chunk row × head of the kv head) of a workgroup of the tile kernel: as many as its registers hold results of. */
+function tileRows(headDim: number): 32 | 64 {
+  return headDim <= 128 ? 64 : 32;
+}
+/** Of V, groups of four dims that lie in workgroup memory at a time, by the query rows there. */
+const VALUE_CELLS = { 32: 512, 64: 256 } as const;
 /** Workgroups that fill a large GPU. */
 const FULL_WORKGROUPS = 400;
 /** Fewer tokens are not worth a part. */
@@ -109,7 +113,7 @@ export function prefillSplits(
   if (gpu.isSoftware) return 1;
   const ratio = headRatio(layout, call.numHeads);
   const onMatrices = fitsMatrices(gpu, layout, call);
-  const queries = onMatrices ? MATRIX_QUERIES : TILE_ROWS;
+  const queries = onMatrices ? MATRIX_QUERIES : tileRows(layout.headDim);
   const workgroups = queryTiles(call.parts, ratio, queries) * layout.numKvHeads;
   const numTokens = Math.max(...call.parts.map((part) => part.startPosition + part.numRows));
   const room = PREFILL_PARTIALS / (call.numRows * call.numHeads);
@@ -209,6 +213,23 @@ function commonParams(call: PrefillAttentionCall) {
   };
 }
 
+/** How the tile kernel shares its rows, and the dims of V, among 128 threads. */
+function tileDefines(headDim: number): Defines {
+  const rows = tileRows(headDim);
+  const outQuads = Math.ceil(headDim / 64);
+  // Of V, what fits beside the probabilities when three workgroups share a processor: a power of two of tokens, at least four.
+  const tokens = Math.min(32, 2 ** Math.floor(Math.log2(VALUE_CELLS[rows] / (16 * outQuads))));
+  const valueTokens = Math.max(4, tokens);
+  return {
+    TILE_ROWS: rows,
+    SCORE_ROWS: rows / 16,
+    OUT_ROWS: rows / 8,
+    OUT_QUADS: outQuads,
+    V_TOKENS: valueTokens,
+    V_ITEMS: Math.max(2, Math.ceil((valueTokens * 16 * outQuads) / 128)),
+  };
+}
+
 function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): Dispatch {
   const { parts, numHeads, numSplits, keyBias = null } = call;
   const ratio = headRatio(layout, numHeads);
@@ -219,8 +240,7 @@ function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: Pre
       ...gpu.defines,
       ...stateDefines(state),
       ...defines,
-      WG_SIZE: 128,
-      LANES: 8,
+      ...tileDefines(layout.headDim),
       PREFILL: false,
       HEADS: numHeads,
       RATIO: ratio,
@@ -233,6 +253,6 @@ function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: Pre
   return {
     pipeline,
     params,
-    workgroups: [queryTiles(parts, ratio, TILE_ROWS), layout.numKvHeads, numSplits],
+    workgroups: [queryTiles(parts, ratio, tileRows(layout.headDim)), layout.numKvHeads, numSplits],
   };
 }

@@ -53,6 +53,7 @@ const PREFILL: readonly (readonly [Shape, ...PrefillRun[]])[] = [
     chunk(0, 45),
     chunk(21, 13),
     chunk(50, 20, 20),
+    chunk(96, 64),
     chunk(150, 13, 0, 3),
     chunk(100, 30, 40, 5),
     prompts([
@@ -70,11 +71,17 @@ const PREFILL: readonly (readonly [Shape, ...PrefillRun[]])[] = [
       3,
     ),
   ],
-  [{ kvBits: 8, headDim: 128, ratio: 6, numKvHeads: 1, blockTokens: 32 }, chunk(33, 9), chunk(16, 40, 33)],
+  [
+    { kvBits: 8, headDim: 128, ratio: 6, numKvHeads: 1, blockTokens: 32 },
+    chunk(33, 9),
+    chunk(16, 40, 33),
+    chunk(64, 32, 0, 2),
+  ],
   [{ kvBits: 8, headDim: 256, ratio: 4, numKvHeads: 1, blockTokens: 16, softcap: 3 }, chunk(7, 20)],
   [{ kvBits: 4, headDim: 96, ratio: 2, numKvHeads: 2, blockTokens: 32 }, chunk(90, 5), chunk(15, 34, 5)],
   [{ kvBits: 4, headDim: 8, ratio: 3, numKvHeads: 2, blockTokens: 16 }, chunk(31, 12)],
-  [{ kvBits: 16, headDim: 80, ratio: 8, numKvHeads: 1, blockTokens: 16 }, chunk(31, 6)],
+  [{ kvBits: 4, headDim: 320, ratio: 1, numKvHeads: 1, blockTokens: 16 }, chunk(40, 35)],
+  [{ kvBits: 16, headDim: 80, ratio: 8, numKvHeads: 1, blockTokens: 16 }, chunk(31, 6), chunk(20, 9, 3)],
   [{ kvBits: 32, headDim: 32, ratio: 1, numKvHeads: 3, blockTokens: 16 }, chunk(0, 70), chunk(64, 32, 40)],
   [
     { kvBits: 8, headDim: 64, ratio: 7, numKvHeads: 2, blockTokens: 16, biasPairs: 4 },

@@ -168,7 +168,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     what: 'the key-value cache',
   },
   prefill_attention: {
-    edit: ['exp(s0 - top.x)', 'exp(0.3 * (s0 - top.x))'],
+    edit: ['exp(s - top)', 'exp(0.3 * (s - top))'],
     what: 'attention (prefill)',
     shape: 'large K bias',
   },
