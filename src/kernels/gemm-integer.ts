@@ -1,5 +1,4 @@
 import source from '../../shaders/gemm_integer.wgsl?raw';
-import sumSource from '../../shaders/sum_parts.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
@@ -7,6 +6,7 @@ import type { Defines } from '../gpu/shader';
 import { FORMAT_BITS } from '../weights/packed-tensor';
 import { integerGroupCols, integerGroups, integerRows } from './integer-rows';
 import { LINEAR_PARAMS, type LinearCall, linearDefines, linearKey, linearParams } from './linear-call';
+import { type PartSums, partStride, sumIntegerRows, sumParts } from './part-sums';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PROGRAM: ShaderProgram = {
@@ -15,17 +15,6 @@ const PROGRAM: ShaderProgram = {
   params: LINEAR_PARAMS,
   bindings: STEP_BINDINGS,
 };
-
-const SUM_PARAMS = { ...LINEAR_PARAMS, num_parts: 'u32' } as const;
-
-const SUM_PROGRAM: ShaderProgram = {
-  name: 'sum_parts',
-  source: sumSource,
-  params: SUM_PARAMS,
-  bindings: STEP_BINDINGS,
-};
-
-const SUM_THREADS = 64;
 
 /** Where the kernel puts what lies between: float offsets in scratch, multiples of 4. */
 export interface IntegerScratch {
@@ -126,11 +115,6 @@ function roundCost({ atOnce, alone, each }: TileCost, workgroups: number): numbe
   return full * Math.max(alone, atOnce * each) + (left > 0 ? Math.max(alone, left * each) : 0);
 }
 
-/** Floats of a row of a part. */
-export function partStride({ weight }: Pick<LinearCall, 'weight'>): number {
-  return Math.ceil(weight.rows / 4) * 4;
-}
-
 /** Whether the kernel can take a linear: quantised. */
 export function isIntegerLinear({ weight }: LinearCall): boolean {
   return weight.format === 'w4' || weight.format === 'w8';
@@ -141,7 +125,25 @@ export function gemmInteger(
   gpu: Gpu,
   call: LinearCall,
   scratch: IntegerScratch,
-  { tile, parts }: IntegerCut = integerCut(call, scratch.partFloats),
+  cut: IntegerCut = integerCut(call, scratch.partFloats),
+  before: PartSums | null = null,
+): Dispatch[] {
+  const sums = partSums(call, scratch, cut);
+  return [...integerProduct(gpu, call, scratch, cut, before), ...(sums ? [sumParts(gpu, sums)] : [])];
+}
+
+/** What integerProduct leaves to be finished; null: nothing. */
+export function partSums(call: LinearCall, scratch: IntegerScratch, { parts }: IntegerCut): PartSums | null {
+  return parts > 1 ? { call, partsAt: scratch.partsAt, parts } : null;
+}
+
+/** Up to the sums over parts of K. `before`: those of another linear, which are finished and normed first; null: x lies finished. */
+export function integerProduct(
+  gpu: Gpu,
+  call: LinearCall,
+  scratch: IntegerScratch,
+  { tile, parts }: IntegerCut,
+  before: PartSums | null,
 ): Dispatch[] {
   const { numRows, weight } = call;
   const { norm, ...finished } = call;
@@ -157,28 +159,16 @@ export function gemmInteger(
   }));
   const [bm, bn] = tileSize(tile);
   const workgroups = [Math.ceil(numRows / bm), Math.ceil(weight.rows / bn), parts] as const;
-  const dispatches = [
-    integerRows(gpu, call, scratch.rowsAt),
+  const { rowsAt } = scratch;
+  return [
+    before ? sumIntegerRows(gpu, before, call, rowsAt) : integerRows(gpu, call, rowsAt),
     { pipeline, params: linearParams(product), workgroups },
   ];
-  return isSplit ? [...dispatches, sumParts(gpu, finished, scratch.partsAt, parts)] : dispatches;
 }
 
 /** Without what is fused around it. */
 function plain({ weight, numRows, inAt, inStride, outAt }: LinearCall & { inStride: number }): LinearCall {
   return { weight, numRows, inAt, inStride, outAt };
-}
-
-/** What finishes the sums that workgroups have left, f32 [parts][numRows][N rounded up to 4] at `partsAt`; without the norm. */
-export function sumParts(gpu: Gpu, call: LinearCall, partsAt: number, parts: number): Dispatch {
-  const summed = { ...call, inAt: partsAt, inStride: partStride(call) };
-  const pipeline = gpu.pipelines.requestOnce(SUM_PROGRAM, linearKey(summed), () => ({
-    ...gpu.defines,
-    ...linearDefines(summed),
-    WG_SIZE: SUM_THREADS,
-  }));
-  const workgroups = [Math.ceil(summed.inStride / 4 / SUM_THREADS), call.numRows, 1] as const;
-  return { pipeline, params: Uint32Array.of(...linearParams(summed), parts), workgroups };
 }
 
 function tileSize({ tm, tn, warps: [warpsM, warpsN] }: IntegerTile): readonly [number, number] {

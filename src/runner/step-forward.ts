@@ -2,7 +2,7 @@ import type { PrefillBatch } from '../engine/batch';
 import type { Gpu } from '../gpu/device';
 import type { StateLayout } from '../kernels/step-state';
 import type { KvPool } from '../kvcache/kv-pool';
-import type { ForwardContext, ScratchRegions, WeightTable } from '../layers/forward-context';
+import type { DispatchSink, ForwardContext, ScratchRegions, WeightTable } from '../layers/forward-context';
 import { lmHead } from '../layers/lm-head';
 import { sample } from '../layers/sampler';
 import type { Architecture } from '../models/architecture';
@@ -92,12 +92,12 @@ export function numSplits({ numKvHeads }: ModelConfig, decode: DecodePart | null
   return 2 ** Math.floor(Math.log2(Math.max(1, Math.min(useful, free, MAX_SPLITS))));
 }
 
-/** What layers see of a step; its dispatches go to `push`. */
+/** What layers see of a step; its dispatches go to `sink`. */
 export function stepContext(
   parts: StepParts,
   chunk: Chunk | null,
   decode: DecodePart | null,
-  push: ForwardContext['push'],
+  sink: DispatchSink,
 ): ForwardContext {
   const { gpu, config, pool, layout, regions, weights, keyBias, ropes } = parts;
   const numDecodeRows = decode?.numRows ?? 0;
@@ -116,7 +116,9 @@ export function stepContext(
     layerAt: (layer) => pool.layerAt(layer),
     keyBias: (layer) => keyBias.call(layer, layout, regions.keyBias),
     ropeTable: (rope, rows) => ropes.tableOf(rope, rows === 'chunk' ? (chunk?.totalTokens ?? null) : null),
-    push,
+    push: (dispatches, slab, layer) => sink.push(dispatches, slab, layer),
+    leaveSums: (sums) => sink.leaveSums(sums),
+    takeSums: (canTake) => sink.takeSums(canTake),
   };
 }
 

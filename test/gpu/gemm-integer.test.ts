@@ -1,5 +1,4 @@
-import { gemm } from '../../src/kernels/gemm';
-import { gemmInteger, INTEGER_TILES, partStride, sumParts } from '../../src/kernels/gemm-integer';
+import { gemmInteger, INTEGER_TILES } from '../../src/kernels/gemm-integer';
 import { gpuTest } from './harness';
 import { checkLinear, fusedOnMatrices, type LinearCase, linearCase, MAX_PARTS } from './linear-case';
 
@@ -67,28 +66,3 @@ gpuTest(
   },
   hasByteMatrices,
 );
-
-// On every adapter: the sum, and two parts that cancel out.
-gpuTest('sum_parts', async (test) => {
-  const { gpu, random } = test;
-  const rows = random.between(5, 150);
-  for (const shape of [
-    { bias: true },
-    { residual: 'in place' },
-    { residual: 'apart', bias: true, outScale: 0.25, softcap: 3 },
-  ] as const) {
-    const numRows = random.between(1, 20);
-    const made = linearCase({ format: 'w8', rows, cols: 64, numRows, strided: true, ...shape }, random);
-    const { call, partsAt, scratch } = made;
-    const { weight, inAt, inStride = weight.cols } = call;
-    const outStride = partStride(call);
-    const noise = random.normals(numRows * outStride);
-    scratch.set(noise, partsAt + noise.length);
-    scratch.set(
-      noise.map((value) => -value),
-      partsAt + 2 * noise.length,
-    );
-    const product = gemm(gpu, { weight, numRows, inAt, inStride, outAt: partsAt, outStride });
-    await checkLinear(test, made, [...product, sumParts(gpu, call, partsAt, MAX_PARTS)]);
-  }
-});

@@ -65,7 +65,7 @@ afterAll(() => {
 
 const HALVES = ['halve', 'gemm_matrix'];
 const BYTES = ['integer_rows', 'gemm_integer'];
-const PARTS = [...BYTES, 'sum_parts'];
+const PARTS = [...BYTES, 'sum_parts', 'sum_integer_rows', 'gemm_integer'];
 
 describe('what the self-test multiplies several rows with', () => {
   it.each<[string, Wishes, readonly string[], readonly string[]]>([
@@ -93,7 +93,7 @@ describe('what the self-test multiplies several rows with', () => {
 });
 
 describe.each(Object.entries(KINDS))('with %s', (_, kind) => {
-  it('products compile nothing that steps would do without', async () => {
+  it('products compile nothing that steps would do without', { timeout: 60_000 }, async () => {
     const models = [
       ...ARCHITECTURES.map((name) => [name, fixture(name)] as const),
       ...SHAPES.map((name) => [name, configOf(RANDOM_SHAPES[name])] as const),
