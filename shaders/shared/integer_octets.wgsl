@@ -2,39 +2,15 @@
 // threads have neighbouring octets, GK / 8 of them a group.
 // Needs: scratch: array<vec4<f32>>; params.prepared_at (in vec4), num_rows; defines BITS, GK, GROUPS, PADDED_K.
 
-#import integer_bytes
+#import integer_groups
 
 const OCTETS = GROUPS * GK / 8u;
-const GROUP_LANES = GK / 8u;
 const PREPARED_STRIDE = PADDED_K / 8u;
-
-fn group_max(value: f32) -> f32 {
-  var top = value;
-  for (var step = GROUP_LANES / 2u; step > 0u; step /= 2u) {
-    top = max(top, subgroupShuffleXor(top, step));
-  }
-  return top;
-}
-
-fn group_sum(value: f32) -> f32 {
-  var sum = value;
-  for (var step = GROUP_LANES / 2u; step > 0u; step /= 2u) {
-    sum += subgroupShuffleXor(sum, step);
-  }
-  return sum;
-}
 
 // All threads call, in uniform control flow; rows and octets that there are not are left out.
 fn put_octet(row: u32, octet: u32, x: Floats8) {
-  let q = rounded(x, group_max(largest(x)));
-  let sum = group_sum(q.sum);
-#if BITS == 4
-  let mine = even_odd_bytes(q);
-#else
-  let first = bytes(q.a);
-  let other = bytes(q.b);
-  let mine = vec4<u32>(first.x, other.x, first.y, other.y);
-#endif
+  let own = integer_octet(x);
+  let mine = own.bytes;
   // Neighbours have two octets: one of them writes both h, the other both l.
   let is_low = octet % 2u == 1u;
   let given = subgroupShuffleXor(select(mine.zw, mine.xy, is_low), 1u);
@@ -50,7 +26,7 @@ fn put_octet(row: u32, octet: u32, x: Floats8) {
     }
   }
   if (octet % GROUP_LANES == 0u) {
-    put_scale(row * GROUPS + octet / GROUP_LANES, vec2<f32>(q.scale, q.scale * sum));
+    put_scale(row * GROUPS + octet / GROUP_LANES, own.scale);
   }
 }
 

@@ -29,9 +29,13 @@ fn scaled(value: f32, n: u32, m: u32) -> f32 {
   return y;
 }
 
-fn put(value: f32, n: u32, m: u32) {
+fn store(y: f32, n: u32, m: u32) {
   let to = params.out_at + m * params.out_stride + n;
-  scratch[to / 4u][to % 4u] = scaled(value, n, m);
+  scratch[to / 4u][to % 4u] = y;
+}
+
+fn put(value: f32, n: u32, m: u32) {
+  store(scaled(value, n, m), n, m);
 }
 
 // One output of an ungated linear.

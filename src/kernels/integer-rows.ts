@@ -37,6 +37,10 @@ export function integerRows(gpu: Gpu, call: LinearCall, outAt: number): Dispatch
 /** What such a row is for a weight. */
 export function integerDefines(weight: PlacedTensor): Defines {
   const [groupCols, groups] = [integerGroupCols(weight), integerGroups(weight)];
-  const isCut = weight.cols !== groups * groupCols;
-  return { ...rowDefines(weight), GK: groupCols, GROUPS: groups, K_TAIL: isCut };
+  return { ...rowDefines(weight), GK: groupCols, GROUPS: groups, K_TAIL: isCutRow(weight) };
+}
+
+/** Whether its last group is not full. */
+export function isCutRow(weight: PlacedTensor): boolean {
+  return weight.cols !== integerGroups(weight) * integerGroupCols(weight);
 }

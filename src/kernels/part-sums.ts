@@ -1,5 +1,4 @@
-import sumRowsSource from '../../shaders/sum_integer_rows.wgsl?raw';
-import sumSource from '../../shaders/sum_parts.wgsl?raw';
+import source from '../../shaders/sum_parts.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
@@ -10,7 +9,6 @@ import { rowLanes } from './prepared-rows';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PARAMS = {
-  rows: 'u32',
   num_rows: 'u32',
   parts_at: 'u32',
   part_stride: 'u32',
@@ -27,11 +25,10 @@ const PARAMS = {
   prepared_at: 'u32',
 } as const;
 
-const SUM: ShaderProgram = { name: 'sum_parts', source: sumSource, params: PARAMS, bindings: STEP_BINDINGS };
+const SUM: ShaderProgram = { name: 'sum_parts', source, params: PARAMS, bindings: STEP_BINDINGS };
 
-const SUM_ROWS: ShaderProgram = { ...SUM, name: 'sum_integer_rows', source: sumRowsSource };
-
-const SUM_THREADS = 64;
+/** The same with what comes next. */
+const SUM_ROWS: ShaderProgram = { ...SUM, name: 'sum_integer_rows' };
 
 /** What workgroups that share K have left of a linear: f32 [parts][numRows][partStride] at float `partsAt` of scratch. */
 export interface PartSums {
@@ -47,17 +44,16 @@ export function partStride({ weight }: Pick<LinearCall, 'weight'>): number {
 
 /** Finishes a linear: sums, bias, scale, softcap and residual. */
 export function sumParts(gpu: Gpu, sums: PartSums): Dispatch {
-  const { call } = sums;
-  const pipeline = gpu.pipelines.requestOnce(SUM, finishKey(call), () => ({
-    ...gpu.defines,
-    ...finishDefines(call),
-    WG_SIZE: SUM_THREADS,
+  const { rows } = sums.call.weight;
+  const pipeline = gpu.pipelines.requestOnce(SUM, `${rows} ${finishKey(sums.call)}`, () => ({
+    ...sumDefines(gpu, sums, rows),
+    K: rows,
+    NORM: false,
   }));
-  const workgroups = [Math.ceil(partStride(call) / 4 / SUM_THREADS), call.numRows, 1] as const;
-  return { pipeline, params: sumParams(sums), workgroups };
+  return { pipeline, params: sumParams(sums), workgroups: [sums.call.numRows, 1, 1] };
 }
 
-/** Whether `next` takes what these sums make, all of it and nothing else, and norms it. */
+/** Whether `next` takes what these sums make, all of it and nothing else, and norms it. If not, sum_parts and integer_rows do the same. */
 export function isNormedNext({ call }: PartSums, next: LinearCall): boolean {
   const { weight, bias, numRows, outAt, outStride = numOutputs(call) } = call;
   const { norm, inAt, inStride = next.weight.cols } = next;
@@ -77,16 +73,11 @@ export function sumIntegerRows(gpu: Gpu, sums: PartSums, next: LinearCall, prepa
   checkInput(next);
   const { weight } = next;
   const key = `${finishKey(sums.call)} ${weight.format} ${weight.cols} ${weight.groupSize}`;
-  const pipeline = gpu.pipelines.requestOnce(SUM_ROWS, key, () => {
-    const lanes = rowLanes(weight.cols);
-    return {
-      ...gpu.defines,
-      ...finishDefines(sums.call),
-      ...integerDefines(weight),
-      LANES: lanes,
-      ITEMS: Math.ceil(weight.paddedCols / 8 / lanes),
-    };
-  });
+  const pipeline = gpu.pipelines.requestOnce(SUM_ROWS, key, () => ({
+    ...sumDefines(gpu, sums, weight.paddedCols),
+    ...integerDefines(weight),
+    NORM: true,
+  }));
   return { pipeline, params: sumParams(sums, next, preparedAt), workgroups: [sums.call.numRows, 1, 1] };
 }
 
@@ -96,7 +87,6 @@ function sumParams(
   preparedAt = 0,
 ): Uint32Array<ArrayBuffer> {
   return packParams(PARAMS, {
-    rows: call.weight.rows,
     num_rows: call.numRows,
     parts_at: partsAt / 4,
     part_stride: partStride(call) / 4,
@@ -114,11 +104,22 @@ function sumParams(
   });
 }
 
-function finishDefines({ bias, residualAt, softcap = 0 }: LinearCall): Defines {
-  return { BIAS: bias !== undefined, GATE: 0, RESIDUAL: residualAt !== undefined, SOFTCAP: softcap > 0 };
+/** Of rows of so many columns. */
+function sumDefines(gpu: Gpu, { call }: PartSums, cols: number): Defines {
+  const { bias, residualAt, softcap = 0 } = call;
+  const lanes = rowLanes(cols);
+  return {
+    ...gpu.defines,
+    BIAS: bias !== undefined,
+    GATE: 0,
+    RESIDUAL: residualAt !== undefined,
+    SOFTCAP: softcap > 0,
+    LANES: lanes,
+    ITEMS: Math.ceil(cols / 8 / lanes),
+  };
 }
 
-/** What they follow from. */
+/** What fused defines follow from. */
 function finishKey({ bias, residualAt, softcap = 0 }: LinearCall): string {
   return `${bias !== undefined} ${residualAt !== undefined} ${softcap > 0}`;
 }

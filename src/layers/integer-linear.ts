@@ -1,6 +1,5 @@
 import { integerCut, integerProduct, partSums } from '../kernels/gemm-integer';
 import type { LinearCall } from '../kernels/linear-call';
-import { isNormedNext, type PartSums } from '../kernels/part-sums';
 import type { ForwardContext } from './forward-context';
 
 /**
@@ -11,13 +10,8 @@ export function integerLinear(step: ForwardContext, call: LinearCall): void {
   const { prepared, partials } = step.scratch;
   const scratch = { rowsAt: prepared.at, partsAt: partials.at, partFloats: partials.stride };
   const cut = integerCut(call, partials.stride);
-  const before = step.takeSums((sums) => takesSums(sums, call));
+  const before = step.takeSums(call);
   step.push(integerProduct(step.gpu, call, scratch, cut, before), call.weight.slab);
   const sums = partSums(call, scratch, cut);
   if (sums) step.leaveSums(sums);
-}
-
-/** Whether one kernel finishes these sums and prepares the rows of `next`. Without it, sum_parts and integer_rows make the same. */
-function takesSums(sums: PartSums, next: LinearCall): boolean {
-  return isNormedNext(sums, next);
 }

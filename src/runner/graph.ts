@@ -1,6 +1,7 @@
 import type { Gpu } from '../gpu/device';
 import type { BoundDispatches, Dispatch } from '../gpu/dispatch';
-import { type PartSums, sumParts } from '../kernels/part-sums';
+import type { LinearCall } from '../kernels/linear-call';
+import { isNormedNext, type PartSums, sumParts } from '../kernels/part-sums';
 import type { DispatchSink } from '../layers/forward-context';
 
 /** Dispatches of a step, cut into runs that share weight slab and KV slab (and so a bind group). */
@@ -52,9 +53,9 @@ export class GraphBuilder implements DispatchSink {
     this.#left = sums;
   }
 
-  takeSums(canTake: (sums: PartSums) => boolean): PartSums | null {
+  takeSums(next: LinearCall): PartSums | null {
     const left = this.#left;
-    if (left === null || !canTake(left)) return null;
+    if (left === null || !isNormedNext(left, next)) return null;
     this.#left = null;
     return left;
   }

@@ -1,7 +1,7 @@
 import type { Piece } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
-import { gemmInteger, integerCut, partSums } from '../kernels/gemm-integer';
+import { gemmInteger, integerCut, integerProduct, partSums } from '../kernels/gemm-integer';
 import type { LinearCall } from '../kernels/linear-call';
 import { isNormedNext, type PartSums } from '../kernels/part-sums';
 import { productKernel } from '../layers/linear';
@@ -46,7 +46,7 @@ interface NormedNext {
 
 /**
  * Made-up rows through the down projection of layer 0, whose K is cut into parts sooner than that of any other linear: W has
- * many columns and few rows. Then, as the next layer would, the product of layer 0 that takes them. Null: no step cuts it.
+ * many columns and few rows. What norms them in the next layer finishes them, where steps do so. Null: no step cuts it.
  */
 export function recordParts(request: SelfTestRequest, memory: SelfTestMemory): PartsRun | null {
   const { gpu, config, tensors } = request;
@@ -58,16 +58,19 @@ export function recordParts(request: SelfTestRequest, memory: SelfTestMemory): P
   const input = fixedNoise(CHUNK_ROWS * cols);
   const residual = tensors.has('layers.0.mlp_post_norm') ? null : fixedNoise(CHUNK_ROWS * rows);
   const inAt = memory.region(input.length, input);
-  const toRegion = (): LinearCall => {
-    const outAt = memory.region(CHUNK_ROWS * rows, residual ?? undefined);
-    const added = residual ? { residualAt: outAt, residualScale: config.residualScale } : {};
-    return { weight, numRows: CHUNK_ROWS, inAt, outAt, ...(bias ? { bias } : {}), ...added };
+  const outAt = memory.region(CHUNK_ROWS * rows, residual ?? undefined);
+  const call: LinearCall = {
+    weight,
+    numRows: CHUNK_ROWS,
+    inAt,
+    outAt,
+    ...(bias ? { bias } : {}),
+    ...(residual ? { residualAt: outAt, residualScale: config.residualScale } : {}),
   };
-  const call = toRegion();
   const [scratch, cut] = integerRoom(memory, call, stepRows);
-  const product = gemmInteger(gpu, call, scratch, cut);
-  const sums = residual && partSums(toRegion(), scratch, cut);
+  const sums = residual && partSums(call, scratch, cut);
   const next = sums && recordNext(request, memory, sums, stepRows);
+  const product = (next ? integerProduct : gemmInteger)(gpu, call, scratch, cut, null);
   const pieces = [...rowPieces(request, weight, checkedOutputs(weight)), vectorPiece(request, bias, weight)];
   return {
     runs: [
@@ -131,13 +134,7 @@ export function* checkParts(
   const { weight } = call;
   const numOwn = words.length - (next?.pieces.length ?? 0);
   const x = rowsOf(input, 0, weight.cols);
-  for (const outAt of [call.outAt, ...(next ? [next.call.inAt] : [])]) {
-    const product = { ...call, outAt };
-    yield [
-      'a matrix product in parts',
-      compareRows(gpu, product, x, words.slice(0, numOwn), scratch, residual),
-    ];
-  }
+  yield ['a matrix product in parts', compareRows(gpu, call, x, words.slice(0, numOwn), scratch, residual)];
   if (!next) return;
   const rest = words.slice(numOwn);
   const gain = vectorAt(rest, -2);

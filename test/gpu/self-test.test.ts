@@ -147,9 +147,9 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     onByteMatrices: true,
   },
   sum_parts: {
-    edit: ['var part = 0u;', 'var part = 1u;'],
+    edit: ['var part = 0u;', 'var part = 4u;'],
     what: IN_PARTS,
-    shape: 'w4 with a long K',
+    shape: 'w8 with a long K, bias, and a norm behind',
     onByteMatrices: true,
   },
   sum_integer_rows: {
