@@ -14,7 +14,7 @@ fn pair(x: f32, y: f32) -> u32 {
 }
 
 // Outside the range of half there would be infinities.
-fn octet_of(x: Floats8) -> vec4<u32> {
+fn halves_of(x: Floats8) -> vec4<u32> {
   let p = clamp(x.a, vec4<f32>(-65504.0), vec4<f32>(65504.0));
   let q = clamp(x.b, vec4<f32>(-65504.0), vec4<f32>(65504.0));
 #if BITS == 4
@@ -36,6 +36,6 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
     return;
   }
   for (var octet = lane; octet < OCTETS; octet += LANES) {
-    scratch[params.out_at + row * OCTETS + octet] = octet_of(normed_octet(row, octet, inverse));
+    scratch[params.prepared_at + row * OCTETS + octet] = halves_of(normed_octet(row, octet, inverse));
   }
 }

@@ -16,18 +16,26 @@ fn biased(y: f32, n: u32) -> f32 {
 #import activation
 #endif
 
-fn put(value: f32, n: u32, m: u32) {
+// What an output holds in the end.
+fn scaled(value: f32, n: u32, m: u32) -> f32 {
   var y = value * params.out_scale;
 #if SOFTCAP
   y = params.softcap * tanh(clamp(y / params.softcap, -15.0, 15.0));
 #endif
-  let offset = m * params.out_stride + n;
 #if RESIDUAL
-  let added_at = params.residual_at + offset;
+  let added_at = params.residual_at + m * params.out_stride + n;
   y = scratch[added_at / 4u][added_at % 4u] + params.residual_scale * y;
 #endif
-  let to = params.out_at + offset;
+  return y;
+}
+
+fn store(y: f32, n: u32, m: u32) {
+  let to = params.out_at + m * params.out_stride + n;
   scratch[to / 4u][to % 4u] = y;
+}
+
+fn put(value: f32, n: u32, m: u32) {
+  store(scaled(value, n, m), n, m);
 }
 
 // One output of an ungated linear.

@@ -1,12 +1,12 @@
 import source from '../../shaders/gemm_integer.wgsl?raw';
-import sumSource from '../../shaders/sum_parts.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import type { Defines } from '../gpu/shader';
 import { FORMAT_BITS } from '../weights/packed-tensor';
-import { integerGroupCols, integerGroups, integerRows } from './integer-rows';
+import { integerGroupCols, integerGroups, integerRows, isCutRow } from './integer-rows';
 import { LINEAR_PARAMS, type LinearCall, linearDefines, linearKey, linearParams } from './linear-call';
+import { type PartSums, partStride, sumIntegerRows, sumParts } from './part-sums';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PROGRAM: ShaderProgram = {
@@ -15,17 +15,6 @@ const PROGRAM: ShaderProgram = {
   params: LINEAR_PARAMS,
   bindings: STEP_BINDINGS,
 };
-
-const SUM_PARAMS = { ...LINEAR_PARAMS, num_parts: 'u32' } as const;
-
-const SUM_PROGRAM: ShaderProgram = {
-  name: 'sum_parts',
-  source: sumSource,
-  params: SUM_PARAMS,
-  bindings: STEP_BINDINGS,
-};
-
-const SUM_THREADS = 64;
 
 /** Where the kernel puts what lies between: float offsets in scratch, multiples of 4. */
 export interface IntegerScratch {
@@ -40,6 +29,8 @@ export interface IntegerScratch {
 export interface IntegerCut {
   readonly tile: IntegerTile;
   readonly parts: number;
+  /** Each workgroup rounds the activations on their way; otherwise integer_rows does, once for all. */
+  readonly readsFloats: boolean;
 }
 
 /** Matrices of 16 × 16: tm × tn of a subgroup, of warpsM × warpsN × warpsK subgroups; the last share K. */
@@ -84,6 +75,8 @@ const TILES = Object.values<IntegerTile>(INTEGER_TILES);
 const PROCESSORS = 132;
 /** Of K, ascending. */
 const PARTS = [1, 2, 3, 4, 6, 8, 10, 14];
+/** Rows that workgroups may round themselves; 0: none. */
+const MAX_FLOAT_ROWS = 16;
 /** Microseconds of what finishes the sums of parts, and of each float of them. */
 const SUM_COST = 6;
 const SUM_FLOAT_COST = 1.6e-6;
@@ -99,7 +92,9 @@ export function integerCut(call: LinearCall, partFloats: number): IntegerCut {
   const numRows = Math.ceil(call.numRows / 16) * 16;
   const floats = partStride(call) * numRows;
   const maxParts = gate ? 1 : Math.min(groups / 2, partFloats / floats);
-  let best: IntegerCut = { tile: INTEGER_TILES['64x128'], parts: 1 };
+  // With a norm, each workgroup would have to sum the squares of whole rows.
+  const readsFloats = call.norm === undefined && numRows <= MAX_FLOAT_ROWS;
+  let best: IntegerCut = { tile: INTEGER_TILES['64x128'], parts: 1, readsFloats };
   let least = Number.POSITIVE_INFINITY;
   for (const tile of TILES) {
     const [bm, bn] = tileSize(tile);
@@ -111,7 +106,7 @@ export function integerCut(call: LinearCall, partFloats: number): IntegerCut {
       const cost = rounds * roundCost(tile.cost, parts * tiles) + sums;
       if (cost < least) {
         least = cost;
-        best = { tile, parts };
+        best = { tile, parts, readsFloats };
       }
     }
   }
@@ -126,11 +121,6 @@ function roundCost({ atOnce, alone, each }: TileCost, workgroups: number): numbe
   return full * Math.max(alone, atOnce * each) + (left > 0 ? Math.max(alone, left * each) : 0);
 }
 
-/** Floats of a row of a part. */
-export function partStride({ weight }: Pick<LinearCall, 'weight'>): number {
-  return Math.ceil(weight.rows / 4) * 4;
-}
-
 /** Whether the kernel can take a linear: quantised. */
 export function isIntegerLinear({ weight }: LinearCall): boolean {
   return weight.format === 'w4' || weight.format === 'w8';
@@ -141,44 +131,54 @@ export function gemmInteger(
   gpu: Gpu,
   call: LinearCall,
   scratch: IntegerScratch,
-  { tile, parts }: IntegerCut = integerCut(call, scratch.partFloats),
+  cut: IntegerCut = integerCut(call, scratch.partFloats),
+  before: PartSums | null = null,
+): Dispatch[] {
+  const sums = partSums(call, scratch, cut);
+  return [...integerProduct(gpu, call, scratch, cut, before), ...(sums ? [sumParts(gpu, sums)] : [])];
+}
+
+/** What integerProduct leaves to be finished; null: nothing. */
+export function partSums(call: LinearCall, scratch: IntegerScratch, { parts }: IntegerCut): PartSums | null {
+  return parts > 1 ? { call, partsAt: scratch.partsAt, parts } : null;
+}
+
+/** Up to the sums over parts of K. `before`: those of another linear, which are finished and normed first; null: x lies finished. */
+export function integerProduct(
+  gpu: Gpu,
+  call: LinearCall,
+  scratch: IntegerScratch,
+  { tile, parts, readsFloats }: IntegerCut,
+  before: PartSums | null,
 ): Dispatch[] {
   const { numRows, weight } = call;
   const { norm, ...finished } = call;
-  const whole = { ...finished, inAt: scratch.rowsAt, inStride: weight.paddedCols / 2 };
+  const { rowsAt } = scratch;
+  const whole = {
+    ...finished,
+    inAt: readsFloats ? call.inAt : rowsAt,
+    inStride: readsFloats ? (call.inStride ?? weight.cols) : weight.paddedCols / 2,
+  };
   const isSplit = parts > 1;
   const product = isSplit ? { ...plain(whole), outAt: scratch.partsAt, outStride: partStride(call) } : whole;
-  const key = `${linearKey(product)} ${tile.tm} ${tile.tn} ${tile.warps} ${isSplit}`;
+  const key = `${linearKey(product)} ${tile.tm} ${tile.tn} ${tile.warps} ${isSplit} ${readsFloats}`;
   const pipeline = gpu.pipelines.requestOnce(PROGRAM, key, () => ({
     ...gpu.defines,
     ...linearDefines(product),
     ...tileDefines(product, tile),
     SPLIT: isSplit,
+    FLOATS: readsFloats,
   }));
   const [bm, bn] = tileSize(tile);
   const workgroups = [Math.ceil(numRows / bm), Math.ceil(weight.rows / bn), parts] as const;
-  const dispatches = [
-    integerRows(gpu, call, scratch.rowsAt),
-    { pipeline, params: linearParams(product), workgroups },
-  ];
-  return isSplit ? [...dispatches, sumParts(gpu, finished, scratch.partsAt, parts)] : dispatches;
+  const dispatch = { pipeline, params: linearParams(product), workgroups };
+  if (readsFloats) return [dispatch];
+  return [before ? sumIntegerRows(gpu, before, call, rowsAt) : integerRows(gpu, call, rowsAt), dispatch];
 }
 
 /** Without what is fused around it. */
 function plain({ weight, numRows, inAt, inStride, outAt }: LinearCall & { inStride: number }): LinearCall {
   return { weight, numRows, inAt, inStride, outAt };
-}
-
-/** What finishes the sums that workgroups have left, f32 [parts][numRows][N rounded up to 4] at `partsAt`; without the norm. */
-export function sumParts(gpu: Gpu, call: LinearCall, partsAt: number, parts: number): Dispatch {
-  const summed = { ...call, inAt: partsAt, inStride: partStride(call) };
-  const pipeline = gpu.pipelines.requestOnce(SUM_PROGRAM, linearKey(summed), () => ({
-    ...gpu.defines,
-    ...linearDefines(summed),
-    WG_SIZE: SUM_THREADS,
-  }));
-  const workgroups = [Math.ceil(summed.inStride / 4 / SUM_THREADS), call.numRows, 1] as const;
-  return { pipeline, params: Uint32Array.of(...linearParams(summed), parts), workgroups };
 }
 
 function tileSize({ tm, tn, warps: [warpsM, warpsN] }: IntegerTile): readonly [number, number] {
@@ -206,5 +206,6 @@ function tileDefines({ weight }: LinearCall, tile: IntegerTile): Defines {
     X_ITEMS: Math.ceil((warpsK * bm * groupCols) / 8 / numThreads),
     W_ITEMS: Math.ceil((warpsK * bn * groupCols) / vectorCols / numThreads),
     PADDED_K: weight.paddedCols,
+    K_TAIL: isCutRow(weight),
   };
 }

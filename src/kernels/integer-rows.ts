@@ -1,9 +1,10 @@
 import source from '../../shaders/integer_rows.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
+import type { Defines } from '../gpu/shader';
 import type { PlacedTensor } from '../weights/packed-tensor';
 import type { LinearCall } from './linear-call';
-import { preparation, prepareRows } from './prepared-rows';
+import { preparation, prepareRows, rowDefines } from './prepared-rows';
 
 const PROGRAM = preparation('integer_rows', source);
 
@@ -30,9 +31,16 @@ export function integerFloats(cols: number): number {
  * [numRows][2][paddedCols], then scales and scaled sums f32 [numRows][groups][2].
  */
 export function integerRows(gpu: Gpu, call: LinearCall, outAt: number): Dispatch {
-  const { weight } = call;
-  return prepareRows(gpu, PROGRAM, call, outAt, () => {
-    const [groupCols, groups] = [integerGroupCols(weight), integerGroups(weight)];
-    return { GK: groupCols, GROUPS: groups, K_TAIL: weight.cols !== groups * groupCols };
-  });
+  return prepareRows(gpu, PROGRAM, call, outAt, () => integerDefines(call.weight));
+}
+
+/** What such a row is for a weight. */
+export function integerDefines(weight: PlacedTensor): Defines {
+  const [groupCols, groups] = [integerGroupCols(weight), integerGroups(weight)];
+  return { ...rowDefines(weight), GK: groupCols, GROUPS: groups, K_TAIL: isCutRow(weight) };
+}
+
+/** Whether its last group is not full. */
+export function isCutRow(weight: PlacedTensor): boolean {
+  return weight.cols !== integerGroups(weight) * integerGroupCols(weight);
 }

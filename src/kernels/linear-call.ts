@@ -35,7 +35,7 @@ export interface LinearCall {
   readonly softcap?: number;
 }
 
-/** Scalars of every product with a weight, and but one those of sum_parts.wgsl; in_at, in_stride, codes_at and norm_at count 16-byte vectors, the rest words. */
+/** Scalars of every product with a weight; in_at, in_stride, codes_at and norm_at count 16-byte vectors, the rest words. */
 export const LINEAR_PARAMS = {
   codes_at: 'u32',
   scales_at: 'u32',

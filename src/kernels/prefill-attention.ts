@@ -39,14 +39,21 @@ const MATRIX_PROGRAM: ShaderProgram = {
 
 const PROGRAM: ShaderProgram = { name: 'prefill_attention', source, params: PARAMS, bindings: STEP_BINDINGS };
 
-/** Query rows (chunk row × head of the kv head) of a workgroup of the tile kernel: as many as its registers hold results of. */
-function tileRows(headDim: number): 32 | 64 {
-  return headDim <= 128 ? 64 : 32;
+/**
+ * Query rows (chunk row × head of the kv head) of a workgroup of the tile kernel: twice as many take a fifth less time where they
+ * still make enough workgroups, and registers hold their results (test/bench/NOTES.md, 31).
+ */
+function tileRows(gpu: Pick<Gpu, 'isSoftware'>, layout: KvLayout, { parts, numHeads }: QueryShape): 32 | 64 {
+  if (layout.headDim > 128 || gpu.isSoftware) return 32;
+  const workgroups = queryTiles(parts, headRatio(layout, numHeads), 32) * layout.numKvHeads;
+  return workgroups >= LEAST_WORKGROUPS ? 64 : 32;
 }
+/** Workgroups of 32 query rows that are enough for a large GPU when two are made one. */
+const LEAST_WORKGROUPS = 400;
 /** Of V, groups of four dims that lie in workgroup memory at a time, by the query rows there. */
 const VALUE_CELLS = { 32: 512, 64: 256 } as const;
 /** Workgroups that fill a large GPU. */
-const FULL_WORKGROUPS = 400;
+const FULL_WORKGROUPS = 520;
 /** Fewer tokens are not worth a part. */
 const LEAST_TOKENS = 128;
 /** More parts would only make the merge longer. */
@@ -113,7 +120,7 @@ export function prefillSplits(
   if (gpu.isSoftware) return 1;
   const ratio = headRatio(layout, call.numHeads);
   const onMatrices = fitsMatrices(gpu, layout, call);
-  const queries = onMatrices ? MATRIX_QUERIES : tileRows(layout.headDim);
+  const queries = onMatrices ? MATRIX_QUERIES : tileRows(gpu, layout, call);
   const workgroups = queryTiles(call.parts, ratio, queries) * layout.numKvHeads;
   const numTokens = Math.max(...call.parts.map((part) => part.startPosition + part.numRows));
   const room = PREFILL_PARTIALS / (call.numRows * call.numHeads);
@@ -214,8 +221,7 @@ function commonParams(call: PrefillAttentionCall) {
 }
 
 /** How the tile kernel shares its rows, and the dims of V, among 128 threads. */
-function tileDefines(headDim: number): Defines {
-  const rows = tileRows(headDim);
+function tileDefines(headDim: number, rows: 32 | 64): Defines {
   const outQuads = Math.ceil(headDim / 64);
   // Of V, what fits beside the probabilities when three workgroups share a processor: a power of two of tokens, at least four.
   const tokens = Math.min(32, 2 ** Math.floor(Math.log2(VALUE_CELLS[rows] / (16 * outQuads))));
@@ -233,14 +239,15 @@ function tileDefines(headDim: number): Defines {
 function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: PrefillAttentionCall): Dispatch {
   const { parts, numHeads, numSplits, keyBias = null } = call;
   const ratio = headRatio(layout, numHeads);
-  const pipeline = gpu.pipelines.requestOnce(PROGRAM, shapeKey(state, layout, call), () => {
+  const rows = tileRows(gpu, layout, call);
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${shapeKey(state, layout, call)} ${rows}`, () => {
     const chunkWords = ({ 32: 4, 16: 2, 8: 1, 4: 1 } as const)[layout.kvBits];
     const defines = kvDefines(layout, chunkWords, gpu.math === 'f16');
     return {
       ...gpu.defines,
       ...stateDefines(state),
       ...defines,
-      ...tileDefines(layout.headDim),
+      ...tileDefines(layout.headDim, rows),
       PREFILL: false,
       HEADS: numHeads,
       RATIO: ratio,
@@ -253,6 +260,6 @@ function attendInTiles(gpu: Gpu, state: StateLayout, layout: KvLayout, call: Pre
   return {
     pipeline,
     params,
-    workgroups: [queryTiles(parts, ratio, tileRows(layout.headDim)), layout.numKvHeads, numSplits],
+    workgroups: [queryTiles(parts, ratio, rows), layout.numKvHeads, numSplits],
   };
 }

@@ -2,7 +2,7 @@ import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { type Defines, packParams } from '../gpu/shader';
-import { FORMAT_BITS } from '../weights/packed-tensor';
+import { FORMAT_BITS, type PlacedTensor } from '../weights/packed-tensor';
 import { checkInput, type LinearCall } from './linear-call';
 import { STEP_BINDINGS } from './step-bindings';
 
@@ -10,7 +10,7 @@ const PARAMS = {
   num_rows: 'u32',
   in_at: 'u32',
   in_stride: 'u32',
-  out_at: 'u32',
+  prepared_at: 'u32',
   norm_at: 'u32',
   eps: 'f32',
 } as const;
@@ -20,6 +20,18 @@ const MAX_THREADS = 256;
 /** A kernel that brings activations into the form that a linear's product takes (shaders/shared/normed_row.wgsl). */
 export function preparation(name: string, source: string): ShaderProgram {
   return { name, source, params: PARAMS, bindings: STEP_BINDINGS };
+}
+
+/** What a row is in the form that the product takes. */
+export function rowDefines({ format, cols, paddedCols }: PlacedTensor): Defines {
+  return { BITS: FORMAT_BITS[format], K: cols, PADDED_K: paddedCols };
+}
+
+/** Threads that share a row. */
+export function rowLanes(cols: number): number {
+  let lanes = 32;
+  while (lanes < MAX_THREADS && lanes * 8 < cols) lanes *= 2;
+  return lanes;
 }
 
 /**
@@ -36,16 +48,13 @@ export function prepareRows(
   checkInput(call);
   const { weight, numRows, norm } = call;
   const { format, cols, groupSize } = weight;
-  let lanes = 32;
-  while (lanes < MAX_THREADS && lanes * 8 < cols) lanes *= 2;
+  const lanes = rowLanes(cols);
   const pipeline = gpu.pipelines.requestOnce(
     program,
     `${format} ${cols} ${groupSize} ${norm !== undefined}`,
     () => ({
       ...gpu.defines,
-      BITS: FORMAT_BITS[format],
-      K: cols,
-      PADDED_K: weight.paddedCols,
+      ...rowDefines(weight),
       NORM: norm !== undefined,
       LANES: lanes,
       WG_SIZE: MAX_THREADS,
@@ -56,7 +65,7 @@ export function prepareRows(
     num_rows: numRows,
     in_at: call.inAt / 4,
     in_stride: (call.inStride ?? cols) / 4,
-    out_at: outAt / 4,
+    prepared_at: outAt / 4,
     norm_at: (norm?.weight.byteOffset ?? 0) / 16,
     eps: norm?.eps ?? 0,
   });

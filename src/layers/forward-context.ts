@@ -6,6 +6,7 @@ import type { DecodeAttentionCall } from '../kernels/decode-attention';
 import type { KeyBiasCall } from '../kernels/key-bias';
 import type { KvLayout } from '../kernels/kv-layout';
 import type { LinearCall } from '../kernels/linear-call';
+import type { PartSums } from '../kernels/part-sums';
 import type { StateLayout } from '../kernels/step-state';
 import type { ModelConfig } from '../models/config';
 import type { PlacedTensor, PlacedTensors } from '../weights/packed-tensor';
@@ -79,8 +80,18 @@ export interface PhaseSink {
   attention(call: DecodeAttentionCall, slab: number | null, layer: number): void;
 }
 
+/** Where the dispatches of a step go, one after another. */
+export interface DispatchSink {
+  /** Appends dispatches that read weight slab `slab` and, where given, the KV of `layer`. */
+  push(dispatches: readonly Dispatch[], slab: number, layer?: number): void;
+  /** Leaves sums over parts of K to what comes next: whoever takes them also finishes them, and if nobody does, sum_parts comes first. */
+  leaveSums(sums: PartSums): void;
+  /** Those left right before, where `next` norms what they make: it finishes them while it prepares its rows. */
+  takeSums(next: LinearCall): PartSums | null;
+}
+
 /** What layers see of a step: where things lie, how many rows there are, and where to put the dispatches. */
-export interface ForwardContext {
+export interface ForwardContext extends DispatchSink {
   readonly gpu: Gpu;
   readonly config: ModelConfig;
   readonly state: StateLayout;
@@ -102,6 +113,4 @@ export interface ForwardContext {
   ropeTable(rope: number, rows: 'chunk' | 'decode'): number;
   /** Where linears and attentions of a decode row go; null: each is dispatched. */
   readonly phases: PhaseSink | null;
-  /** Appends dispatches that read weight slab `slab` and, where given, the KV of `layer`. */
-  push(dispatches: readonly Dispatch[], slab: number, layer?: number): void;
 }

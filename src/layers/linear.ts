@@ -1,7 +1,7 @@
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import { gemm } from '../kernels/gemm';
-import { gemmInteger, type IntegerScratch, isIntegerLinear } from '../kernels/gemm-integer';
+import { isIntegerLinear } from '../kernels/gemm-integer';
 import { gemmMatrix } from '../kernels/gemm-matrix';
 import { gemv, MAX_GEMV_ROWS } from '../kernels/gemv';
 import { gemvRows, usesGemvRows } from '../kernels/gemv-rows';
@@ -9,6 +9,7 @@ import { type LinearCall, numOutputs } from '../kernels/linear-call';
 import { permute } from '../kernels/permute';
 import { orderName } from '../weights/packed-tensor';
 import type { ForwardContext, Region } from './forward-context';
+import { integerLinear } from './integer-linear';
 
 /** Up to here gemv, four rows at a time, is faster than the tile kernel. */
 const MAX_ROWS_IN_FOURS = 12;
@@ -62,7 +63,7 @@ export function linear(step: ForwardContext, layer: LinearLayer): void {
     softcap: layer.softcap ?? 0,
   };
   if (step.phases) step.phases.linear(call);
-  else step.push(dispatches(step, call), weight.slab);
+  else multiply(step, call);
 }
 
 /** What multiplies the rows of a call. */
@@ -80,23 +81,27 @@ export function productKernel(gpu: Gpu, call: LinearCall): ProductKernel {
   return numRows <= MAX_ROWS_IN_FOURS && !gpu.isSoftware ? 'gemv' : 'gemm';
 }
 
-function dispatches({ gpu, scratch }: ForwardContext, call: LinearCall): readonly Dispatch[] {
-  switch (productKernel(gpu, call)) {
+function multiply(step: ForwardContext, call: LinearCall): void {
+  const kernel = productKernel(step.gpu, call);
+  if (kernel === 'gemm_integer') integerLinear(step, call);
+  else step.push(dispatches(step, call, kernel), call.weight.slab);
+}
+
+function dispatches(
+  { gpu, scratch }: ForwardContext,
+  call: LinearCall,
+  kernel: Exclude<ProductKernel, 'gemm_integer'>,
+): readonly Dispatch[] {
+  switch (kernel) {
     case 'gemv_rows':
       return gemvRows(gpu, call, scratch.staged.at);
     case 'gemv':
       return inFours(gpu, call);
-    case 'gemm_integer':
-      return gemmInteger(gpu, call, integerScratch(scratch));
     case 'gemm_matrix':
       return gemmMatrix(gpu, call, scratch.prepared.at);
     case 'gemm':
       return gemm(gpu, call);
   }
-}
-
-function integerScratch({ prepared, partials }: ForwardContext['scratch']): IntegerScratch {
-  return { rowsAt: prepared.at, partsAt: partials.at, partFloats: partials.stride };
 }
 
 function inFours(gpu: Gpu, call: LinearCall): readonly Dispatch[] {

@@ -4,12 +4,16 @@ import { WeightTable } from '../layers/forward-context';
 import type { Architecture } from '../models/architecture';
 import type { ModelConfig } from '../models/config';
 import type { PlacedTensors } from '../weights/packed-tensor';
+import { GraphBuilder } from './graph';
 import { KeyBiasTables } from './key-bias';
 import { RopeTables } from './rope-tables';
 import { recordSelfTest } from './self-test';
 import { sampleStep, stepContext, stepsOf } from './step-forward';
 import { permutedCols, planStepMemory } from './step-memory';
 import { type WarmLimits, warmShapes } from './warm-shapes';
+
+/** Nothing of it is submitted. */
+const NO_BINDINGS = {} as GPUBindGroup;
 
 export interface AheadOptions extends WarmLimits {
   readonly gpu: Gpu;
@@ -39,9 +43,15 @@ export function compileAhead({ gpu, config, architecture, tensors, kv, ...limits
     keyBias: new KeyBiasTables(config, noBias),
   };
   for (const [chunk, decode] of stepsOf(warmShapes(gpu, limits).first)) {
-    const context = stepContext(parts, chunk, decode, () => undefined);
+    const builder = new GraphBuilder(
+      gpu,
+      () => NO_BINDINGS,
+      () => 0,
+    );
+    const context = stepContext(parts, chunk, decode, builder);
     architecture.forward(config, context);
     sampleStep(context, chunk, decode);
+    builder.build();
   }
   recordSelfTest({ gpu, config, tensors, kv, ...limits, keyBias: noBias });
 }

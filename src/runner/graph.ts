@@ -1,4 +1,8 @@
+import type { Gpu } from '../gpu/device';
 import type { BoundDispatches, Dispatch } from '../gpu/dispatch';
+import type { LinearCall } from '../kernels/linear-call';
+import { isNormedNext, type PartSums, sumParts } from '../kernels/part-sums';
+import type { DispatchSink } from '../layers/forward-context';
 
 /** Dispatches of a step, cut into runs that share weight slab and KV slab (and so a bind group). */
 export interface Graph {
@@ -14,27 +18,65 @@ const PART_DISPATCHES = 32;
 
 /**
  * Collects dispatches in order and binds them: a new bind group only where a slab changes. With `takePart`, they leave in
- * parts, and `build` gives the last.
+ * parts, and `build` gives the last. Sums that were left are finished before anything else comes, or at the end, unless someone
+ * has taken them: all dispatches of a step pass through here.
  */
-export class GraphBuilder {
+export class GraphBuilder implements DispatchSink {
+  readonly #gpu: Gpu;
   readonly #bindGroup: (weightSlab: number, kvSlab: number) => GPUBindGroup;
   readonly #slabOfLayer: (layer: number) => number;
   readonly #takePart: TakePart | null;
   #runs: { bindGroup: GPUBindGroup; dispatches: Dispatch[] }[] = [];
   #numDispatches = 0;
   #kvSlab = 0;
+  #left: PartSums | null = null;
 
   constructor(
+    gpu: Gpu,
     bindGroup: (weightSlab: number, kvSlab: number) => GPUBindGroup,
     slabOfLayer: (layer: number) => number,
     takePart: TakePart | null = null,
   ) {
+    this.#gpu = gpu;
     this.#bindGroup = bindGroup;
     this.#slabOfLayer = slabOfLayer;
     this.#takePart = takePart;
   }
 
   push(dispatches: readonly Dispatch[], weightSlab: number, layer?: number): void {
+    this.#finishLeft();
+    this.#append(dispatches, weightSlab, layer);
+  }
+
+  leaveSums(sums: PartSums): void {
+    this.#finishLeft();
+    this.#left = sums;
+  }
+
+  takeSums(next: LinearCall): PartSums | null {
+    const left = this.#left;
+    if (left === null || !isNormedNext(left, next)) return null;
+    this.#left = null;
+    return left;
+  }
+
+  /** What has come since the last call. */
+  build(): Graph {
+    this.#finishLeft();
+    const graph = { runs: this.#runs, numDispatches: this.#numDispatches };
+    this.#runs = [];
+    this.#numDispatches = 0;
+    return graph;
+  }
+
+  #finishLeft(): void {
+    const left = this.#left;
+    if (left === null) return;
+    this.#left = null;
+    this.#append([sumParts(this.#gpu, left)], left.call.weight.slab);
+  }
+
+  #append(dispatches: readonly Dispatch[], weightSlab: number, layer?: number): void {
     if (layer !== undefined) this.#kvSlab = this.#slabOfLayer(layer);
     const bindGroup = this.#bindGroup(weightSlab, this.#kvSlab);
     const last = this.#runs.at(-1);
@@ -42,13 +84,5 @@ export class GraphBuilder {
     else this.#runs.push({ bindGroup, dispatches: [...dispatches] });
     this.#numDispatches += dispatches.length;
     if (this.#takePart && this.#numDispatches >= PART_DISPATCHES) this.#takePart(this.build());
-  }
-
-  /** What has come since the last call. */
-  build(): Graph {
-    const graph = { runs: this.#runs, numDispatches: this.#numDispatches };
-    this.#runs = [];
-    this.#numDispatches = 0;
-    return graph;
   }
 }

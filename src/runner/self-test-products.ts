@@ -1,12 +1,13 @@
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import { gemm, gemmTile } from '../kernels/gemm';
-import { gemmInteger, integerCut, partStride } from '../kernels/gemm-integer';
+import { gemmInteger, type IntegerCut, type IntegerScratch, integerCut } from '../kernels/gemm-integer';
 import { gemmMatrix, matrixTile } from '../kernels/gemm-matrix';
 import { gemvRows } from '../kernels/gemv-rows';
 import { halvesFloats } from '../kernels/halve';
 import { integerFloats } from '../kernels/integer-rows';
 import type { LinearCall } from '../kernels/linear-call';
+import { partStride } from '../kernels/part-sums';
 import { stagedFloats } from '../kernels/stage-rows';
 import { type ProductKernel, productKernel } from '../layers/linear';
 import type { Comparison, SelfTestMemory, SelfTestPlaces } from './self-test-memory';
@@ -84,14 +85,23 @@ export function productAs(
       return gemm(gpu, call, gemmTile(gpu, step));
     case 'gemm_matrix':
       return gemmMatrix(gpu, call, room(halvesFloats(weight.cols)), matrixTile(step));
-    case 'gemm_integer': {
-      const { partFloats } = memory;
-      const cut = integerCut(step, partFloats);
-      const rowsAt = room(integerFloats(weight.cols));
-      const partsAt = cut.parts > 1 ? room(cut.parts * partStride(call)) : 0;
-      return gemmInteger(gpu, call, { rowsAt, partsAt, partFloats }, cut);
-    }
+    case 'gemm_integer':
+      return gemmInteger(gpu, call, ...integerRoom(memory, call, stepRows));
   }
+}
+
+/** Room for a product on matrices of bytes, and the cut that a step of `stepRows` rows has. */
+export function integerRoom(
+  memory: SelfTestMemory,
+  call: LinearCall,
+  stepRows: number,
+): [IntegerScratch, IntegerCut] {
+  const { partFloats } = memory;
+  const { numRows, weight } = call;
+  const cut = integerCut({ ...call, numRows: stepRows }, partFloats);
+  const rowsAt = memory.region(numRows * integerFloats(weight.cols));
+  const partsAt = cut.parts > 1 ? memory.region(numRows * cut.parts * partStride(call)) : 0;
+  return [{ rowsAt, partsAt, partFloats }, cut];
 }
 
 /** What a kernel has to make of w · x: before + scale · (w · x + bias). */

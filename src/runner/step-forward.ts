@@ -2,7 +2,13 @@ import type { PrefillBatch } from '../engine/batch';
 import type { Gpu } from '../gpu/device';
 import type { StateLayout } from '../kernels/step-state';
 import type { KvPool } from '../kvcache/kv-pool';
-import type { ContextChunk, ForwardContext, ScratchRegions, WeightTable } from '../layers/forward-context';
+import type {
+  ContextChunk,
+  DispatchSink,
+  ForwardContext,
+  ScratchRegions,
+  WeightTable,
+} from '../layers/forward-context';
 import { lmHead } from '../layers/lm-head';
 import { sample } from '../layers/sampler';
 import type { Architecture } from '../models/architecture';
@@ -13,8 +19,14 @@ import type { RopeTables } from './rope-tables';
 
 /** Context up to here is attended to in one part: a merge would cost more than it saves. */
 export const UNSPLIT_TOKENS = 384;
+/** The same of a lone row: one dispatch computes all its layers, where a merge is only another phase. */
+const ALONE_UNSPLIT_TOKENS = 224;
 /** Workgroups that fill a large GPU twice; more parts than that only cost. */
 const FULL_WORKGROUPS = 264;
+/** Those of the dispatch of all layers, on a large GPU. */
+const RESIDENT_WORKGROUPS = 132;
+/** Query heads of a kv head that share a workgroup of decode attention. */
+const HEADS_A_WORKGROUP = 4;
 
 /** What slots ask for beyond a plain sampled id; it takes dispatches of its own. */
 export interface Asks {
@@ -111,20 +123,25 @@ export function* stepsOf(shapes: StepShapes): Generator<readonly [Chunk | null, 
 }
 
 /** Parts that decode attention cuts a context into. */
-export function numSplits({ numKvHeads }: ModelConfig, decode: DecodePart | null): number {
-  if (decode === null || decode.position < UNSPLIT_TOKENS) return 1;
+export function numSplits({ numHeads, numKvHeads }: ModelConfig, decode: DecodePart | null): number {
+  if (decode === null) return 1;
+  const isAlone = decode.numRows === 1;
+  if (decode.position < (isAlone ? ALONE_UNSPLIT_TOKENS : UNSPLIT_TOKENS)) return 1;
   // Parts as well as the tokens of each grow with the root of the length: 8 at 1,024 tokens, 32 at 16,384.
   const useful = Math.sqrt((decode.position + 1) / 8);
-  const free = Math.ceil(FULL_WORKGROUPS / (decode.numRows * numKvHeads));
+  // Workgroups of a lone row all run at once.
+  const free = isAlone
+    ? RESIDENT_WORKGROUPS / (numKvHeads * Math.ceil(numHeads / numKvHeads / HEADS_A_WORKGROUP))
+    : Math.ceil(FULL_WORKGROUPS / (decode.numRows * numKvHeads));
   return 2 ** Math.floor(Math.log2(Math.max(1, Math.min(useful, free, MAX_SPLITS))));
 }
 
-/** What layers see of a step; its dispatches go to `push`. */
+/** What layers see of a step; its dispatches go to `sink`. */
 export function stepContext(
   parts: StepParts,
   chunk: Chunk | null,
   decode: DecodePart | null,
-  push: ForwardContext['push'],
+  sink: DispatchSink,
 ): ForwardContext {
   const { gpu, config, pool, layout, regions, weights, keyBias, ropes } = parts;
   const numDecodeRows = decode?.numRows ?? 0;
@@ -143,7 +160,9 @@ export function stepContext(
     layerAt: (layer) => pool.layerAt(layer),
     keyBias: (layer) => keyBias.call(layer, layout, regions.keyBias),
     ropeTable: (rope, rows) => ropes.tableOf(rope, rows === 'chunk' ? (chunk?.totalTokens ?? null) : null),
-    push,
+    push: (dispatches, slab, layer) => sink.push(dispatches, slab, layer),
+    leaveSums: (sums) => sink.leaveSums(sums),
+    takeSums: (next) => sink.takeSums(next),
   };
 }
 

@@ -87,16 +87,14 @@ export class StepGraphs {
   }
 
   #context(chunk: Chunk | null, decode: DecodePart | null, takePart: TakePart | null) {
-    const { pool } = this.#parts;
+    const { gpu, pool } = this.#parts;
     const builder = new GraphBuilder(
+      gpu,
       (weightSlab, kvSlab) => this.#bindGroup(weightSlab, kvSlab),
       (layer) => pool.slabOf(layer),
       takePart,
     );
-    const context = stepContext(this.#parts, chunk, decode, (dispatches, slab, layer) =>
-      builder.push(dispatches, slab, layer),
-    );
-    return { context, builder };
+    return { context: stepContext(this.#parts, chunk, decode, builder), builder };
   }
 
   #bindGroup(weightSlab: number, kvSlab: number): GPUBindGroup {

@@ -1,5 +1,4 @@
-import { gemm } from '../../src/kernels/gemm';
-import { gemmInteger, INTEGER_TILES, partStride, sumParts } from '../../src/kernels/gemm-integer';
+import { gemmInteger, INTEGER_TILES } from '../../src/kernels/gemm-integer';
 import { gpuTest } from './harness';
 import { checkLinear, fusedOnMatrices, type LinearCase, linearCase, MAX_PARTS } from './linear-case';
 
@@ -46,11 +45,9 @@ for (const [name, tile] of Object.entries(INTEGER_TILES))
           { format: random.pick(FORMATS), integer, cols, numRows, groupSize, strided: true, ...shape },
           random,
         );
-        await checkLinear(
-          test,
-          made,
-          gemmInteger(gpu, made.call, room(made), { tile, parts: 'gate' in shape ? 1 : parts }),
-        );
+        const readsFloats = !('norm' in shape) && random.below(2) === 1;
+        const cut = { tile, parts: 'gate' in shape ? 1 : parts, readsFloats };
+        await checkLinear(test, made, gemmInteger(gpu, made.call, room(made), cut));
       }
     },
     hasByteMatrices,
@@ -67,28 +64,3 @@ gpuTest(
   },
   hasByteMatrices,
 );
-
-// On every adapter: the sum, and two parts that cancel out.
-gpuTest('sum_parts', async (test) => {
-  const { gpu, random } = test;
-  const rows = random.between(5, 150);
-  for (const shape of [
-    { bias: true },
-    { residual: 'in place' },
-    { residual: 'apart', bias: true, outScale: 0.25, softcap: 3 },
-  ] as const) {
-    const numRows = random.between(1, 20);
-    const made = linearCase({ format: 'w8', rows, cols: 64, numRows, strided: true, ...shape }, random);
-    const { call, partsAt, scratch } = made;
-    const { weight, inAt, inStride = weight.cols } = call;
-    const outStride = partStride(call);
-    const noise = random.normals(numRows * outStride);
-    scratch.set(noise, partsAt + noise.length);
-    scratch.set(
-      noise.map((value) => -value),
-      partsAt + 2 * noise.length,
-    );
-    const product = gemm(gpu, { weight, numRows, inAt, inStride, outAt: partsAt, outStride });
-    await checkLinear(test, made, [...product, sumParts(gpu, call, partsAt, MAX_PARTS)]);
-  }
-});

@@ -31,6 +31,8 @@ export interface LinearShape {
   readonly integer?: 'units' | 'groups';
   /** Zero points with a fraction, as checkpoints with float minima have. */
   readonly brokenZeros?: boolean;
+  /** The output begins at a multiple of four floats, as that of a linear does which another one takes. */
+  readonly isTaken?: boolean;
   /** Gaps between rows of the input and of the output. */
   readonly strided?: boolean;
 }
@@ -94,7 +96,7 @@ export function linearCase(shape: LinearShape, random: Random): LinearCase {
   const inStride = cols + (shape.strided ? 8 : 0);
   const outStride = outputs + (shape.strided ? 4 + random.below(4) : 0);
   const inAt = 16;
-  const outAt = inAt + numRows * inStride + 32 + random.below(4);
+  const outAt = inAt + numRows * inStride + 32 + (shape.isTaken ? 0 : random.below(4));
   const residualAt = residual === 'apart' ? outAt + numRows * outStride + 5 : outAt;
   const halvesAt = Math.ceil((residualAt + numRows * outStride + 16) / 4) * 4;
   const partsAt = Math.ceil((halvesAt + numRows * preparedFloats(cols)) / 4) * 4;
@@ -152,10 +154,12 @@ export function linearCase(shape: LinearShape, random: Random): LinearCase {
 /** Tensors one after another at multiples of 256 bytes, in random distance, with NaN between them. */
 export class Slab {
   readonly #random: Random;
-  readonly #words: number[] = [];
+  readonly #words: number[];
 
-  constructor(random: Random) {
+  /** Behind `words`. */
+  constructor(random: Random, words: Iterable<number> = []) {
     this.#random = random;
+    this.#words = [...words];
   }
 
   place(tensor: PackedTensor, data: Uint32Array | Float32Array): PlacedTensor {

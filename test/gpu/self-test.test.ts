@@ -66,6 +66,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
 const PREFILL = 'a matrix product (prefill)';
 const SEVERAL = 'a matrix product of several rows';
 const IN_PARTS = 'a matrix product in parts';
+const BEHIND_PARTS = 'a matrix product behind one in parts';
 
 for (const [name, shape] of Object.entries(SHAPES))
   gpuTest(`self-test: passes, ${name}`, async ({ gpu, random }) => {
@@ -80,7 +81,7 @@ gpuTest('self-test: finds a weight that the GPU has otherwise', async ({ gpu, ra
   const shape = SHAPES['w4 with a long K'] as Shape;
   const product = gpu.byteMatrices && !gpu.matrices ? SEVERAL : PREFILL;
   // pieces: codes and scales of nine tokens, then codes and scales of eight outputs, then norm and bias; on matrix units for
-  // bytes then codes and scales of eight outputs of the down projection
+  // bytes then codes and scales of eight outputs of the down projection and its bias, and of the product behind it
   for (const [piece, what] of [
     [0, 'the embedding'],
     [17, 'the embedding'],
@@ -88,6 +89,7 @@ gpuTest('self-test: finds a weight that the GPU has otherwise', async ({ gpu, ra
     [33, product],
     [34, product],
     ...(gpu.byteMatrices ? ([36, 51] as const).map((i) => [i, IN_PARTS] as const) : []),
+    ...(gpu.byteMatrices ? ([53, 69] as const).map((i) => [i, BEHIND_PARTS] as const) : []),
   ] as const) {
     const readWeights: typeof readPieces = async (device, pieces) => {
       const words = await readPieces(device, pieces);
@@ -145,8 +147,14 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     onByteMatrices: true,
   },
   sum_parts: {
-    edit: ['var part = 0u;', 'var part = 1u;'],
+    edit: ['var part = 0u;', 'var part = 4u;'],
     what: IN_PARTS,
+    shape: 'w8 with a long K, bias, and a norm behind',
+    onByteMatrices: true,
+  },
+  sum_integer_rows: {
+    edit: ['squares_of(y0)', '0.5 * squares_of(y0)'],
+    what: BEHIND_PARTS,
     shape: 'w4 with a long K',
     onByteMatrices: true,
   },

@@ -305,7 +305,7 @@ async function tuneRows(shape: LinearShape, only = '') {
         for (const parts of shape.gate ? [1] : [1, 3, 6])
           kernels.push([
             `cut ${name} ${parts}`,
-            (copy) => gemmInteger(gpu, callOf(shape, copy), PREPARED, { tile, parts }),
+            (copy) => gemmInteger(gpu, callOf(shape, copy), PREPARED, { tile, parts, readsFloats: false }),
           ]);
     }
   if (gpu.byteMatrices) kernels.push(['bytes', (copy) => gemmInteger(gpu, callOf(shape, copy), PREPARED)]);
@@ -329,11 +329,11 @@ async function tuneRows(shape: LinearShape, only = '') {
 /** Microseconds of one linear in integers on matrix units; `edits` are made to the kernel first. */
 async function integer(
   shape: LinearShape,
-  { tile, parts }: IntegerCut,
+  cut: IntegerCut,
   edits: readonly (readonly [string, string])[] = [],
 ): Promise<number> {
   const edited = edits.length === 0 ? gpu : withEdits(gpu, 'gemm_integer', edits);
-  return timeEach(callsOf(shape, 100).map((call) => gemmInteger(edited, call, PREPARED, { tile, parts })));
+  return timeEach(callsOf(shape, 100).map((call) => gemmInteger(edited, call, PREPARED, cut)));
 }
 
 /** Microseconds of each of these. */

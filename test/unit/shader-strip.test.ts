@@ -23,7 +23,9 @@ describe('a shader as it is shipped', () => {
     // the stripper knows line comments only
     expect(source).not.toContain('/*');
     const stripped = stripShader(source);
-    expect(tokens(stripped)).toEqual(tokens(source));
+    // vec4f is another name of vec4<f32>
+    const shortened = source.replaceAll(/\bvec([234])<([fiu])32>/g, 'vec$1$2');
+    expect(tokens(stripped)).toEqual(tokens(shortened));
     expect(stripped).not.toContain('//');
     expect(stripped.length).toBeLessThan(source.length);
   });
