@@ -33,6 +33,7 @@ const RULES: readonly Rule[] = [
     'src/worker-api',
     'src/protocol',
     'src/model-ref',
+    'src/lazy-part',
     'src/errors',
   ),
   rule('src/chat/', 'src/chat/', 'src/protocol', 'src/errors'),
@@ -69,12 +70,13 @@ const RULES: readonly Rule[] = [
       'src/models/config',
       'src/models/weight-spec',
     ],
-    ...['src/model-ref', 'src/errors'],
+    ...['src/model-ref', 'src/lazy-part', 'src/errors'],
   ),
   rule('src/gpu/', 'src/gpu/', 'type:src/protocol', 'src/errors', 'shaders/shared/'),
   rule('src/worker-api', 'type:src/protocol', 'type:src/model-ref'),
   rule('src/protocol', 'type:src/model-ref'),
   rule('src/model-ref'),
+  rule('src/lazy-part', 'src/errors'),
   rule('src/errors'),
 ];
 

@@ -1,5 +1,6 @@
 import type { Completion } from '../engine/request';
 import { TabmindError } from '../errors';
+import { lazyPart } from '../lazy-part';
 import type {
   CachedModel,
   GpuRoom,
@@ -28,7 +29,6 @@ import type { WorkerApi } from '../worker-api';
 import { ChatStream, type SendChunks } from './chat-stream';
 import { checkIds, drawSeed, placeOf, samplingParams } from './generation-defaults';
 import { measureRoom } from './gpu-room';
-import { lazyPart } from './lazy-part';
 import type { LoadedModel } from './loaded-model';
 import { NOTHING_LOADED } from './nothing-loaded';
 import { type LoadStep, ProgressMeter } from './progress-meter';

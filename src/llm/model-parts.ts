@@ -1,5 +1,6 @@
 import { type Gpu, hasMatrixUnits } from '../gpu/device';
 import { KvPool } from '../kvcache/kv-pool';
+import { lazyPart } from '../lazy-part';
 import type { LoadOptions, ModelInfo, ModelRef } from '../model-ref';
 import { type ModelConfig, parseJsonObject } from '../models/config';
 import { architectureOf, parseModelConfig } from '../models/registry';
@@ -14,7 +15,6 @@ import { type LoadedWeights, loadWeights } from '../weights/weight-loader';
 import type { WeightStore } from '../weights/weight-store';
 import { generationDefaults } from './generation-defaults';
 import { findPoolRoom } from './gpu-room';
-import { lazyPart } from './lazy-part';
 import { loadShape } from './load-shape';
 import type { LoadStep } from './progress-meter';
 import { sessionKey } from './session-key';

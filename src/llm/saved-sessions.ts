@@ -1,4 +1,4 @@
-import { lazyPart } from './lazy-part';
+import { lazyPart } from '../lazy-part';
 import type { SessionStore } from './session-store';
 
 let opened: SessionStore | null = null;

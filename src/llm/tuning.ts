@@ -1,8 +1,8 @@
 import type { Engine } from '../engine/engine';
+import { lazyPart } from '../lazy-part';
 import type { ModelRunner } from '../runner/model-runner';
 import type { ResidentLayers } from '../runner/resident-layers';
 import type { KeptTuning } from './kept-tuning';
-import { lazyPart } from './lazy-part';
 
 /** How often it looks whether nothing runs. */
 const IDLE_CHECK_MS = 250;

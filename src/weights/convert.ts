@@ -3,6 +3,7 @@ import { NOT_FINITE } from '../kernels/quantize';
 import { BufferPool } from './buffer-pool';
 import { codeLayout } from './code-block';
 import { type Job, makeJobs, type Piece, pieceBytes } from './conversion-job';
+
 import { dequantisedRows } from './dequantise';
 import { floatValues } from './float-values';
 import { prefetch } from './prefetch';
@@ -12,6 +13,8 @@ import type { ImageTensor, SlabLayout } from './slab-layout';
 import type { SlabMemory } from './slab-memory';
 import type { ModelSource } from './source';
 import type { WeightPlan } from './weight-plan';
+
+export { conversionNeeds } from './conversion-job';
 
 export interface ConversionRequest {
   readonly source: ModelSource;

@@ -1,11 +1,10 @@
 import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
+import { lazyPart } from '../lazy-part';
 import type { CacheRead, LoadProgress } from '../model-ref';
 import { parseJsonObject } from '../models/config';
 import type { WeightSpec } from '../models/weight-spec';
-import { conversionNeeds } from './conversion-job';
 import { withConversionLock } from './conversion-lock';
-import { convertWeights } from './convert';
 import { quantSettings } from './formats/checkpoint-format';
 import { ImageCache } from './image-cache';
 import type { PlacedTensors } from './packed-tensor';
@@ -216,6 +215,7 @@ async function convert(
 ): Promise<readonly string[]> {
   const { source, layout, memory, chunkBytes, onProgress, signal } = work;
   const maxBlockBytes = work.maxBlockBytes ?? DEFAULT_BLOCK_BYTES;
+  const { conversionNeeds, convertWeights } = await lazyPart(() => import('./convert'));
   await memory.startConversion(conversionNeeds(plans, layout, maxBlockBytes));
   work.onPlaced?.(placesOf(layout));
   const onBytes = (loadedBytes: number, totalBytes: number) =>

@@ -1,4 +1,4 @@
-import { TabmindError } from '../errors';
+import { TabmindError } from './errors';
 
 /** A part of the worker that lies in a file of its own, since not every visit needs it. Throws `network`. */
 export async function lazyPart<Part>(load: () => Promise<Part>): Promise<Part> {
