@@ -130,7 +130,8 @@ export function* checkParts(
   { scratch }: Results,
 ): Generator<readonly [string, readonly Comparison[]]> {
   const { weight } = call;
-  const numOwn = words.length - (next?.pieces.length ?? 0);
+  // Two pieces of each row of its weight, and its bias.
+  const numOwn = 2 * checkedOutputs(weight).length + 1;
   const x = rowsOf(input, 0, weight.cols);
   yield ['a matrix product in parts', compareRows(gpu, call, x, words.slice(0, numOwn), scratch, residual)];
   if (!next) return;
