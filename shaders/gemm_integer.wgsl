@@ -4,7 +4,6 @@
 // their largest |x|; codes u of W are bytes as they are, and every sum over GK columns is exact:
 //   y = sum over groups of xs s (256 sum u h + sum u l - z sum q),  q = 256 h + l
 // W: packed w4 | w8 [N, K] in weights; out: f32 [M, N] (gated: [M, N / 2]).
-// FLOATS: x is f32 [M, K] in scratch, rounded on the way, to the same integers.
 // Thread map: workgroup (i, j) makes a BM x BN tile of y, i along m so that neighbours share their weights, in WARPS_M x WARPS_N
 // x WARPS_K subgroups (the last share K, a group each in turn) of TM x TN matrices each. x and W pass through workgroup memory a
 // group for each of WARPS_K at a time, the next ones on their way in registers. Elements of a matrix can only be reached in
@@ -77,7 +76,7 @@ fn main(
   var next = load_pieces(wg, begin, index);
   var next_scales = load_scales(wg, begin + warp_k, warp_n, index);
   for (var round = begin; round < end; round += WARPS_K) {
-    store_pieces(wg, next, index);
+    store_pieces(next, index);
     let scales = next_scales;
     workgroupBarrier();
     if (round + WARPS_K < end) {

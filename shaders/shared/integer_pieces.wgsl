@@ -1,13 +1,8 @@
 // What a thread of gemm_integer.wgsl brings into workgroup memory, 16 bytes at a time: bytes h or l of x, and W in a byte a code, every
-// eight k in the order in which codes leave their word. x lies so in memory (shaders/integer_rows.wgsl); FLOATS: it lies there as
-// floats, and each workgroup makes the same of them, eight at a time.
+// eight k in the order in which codes leave their word. x lies so in memory (shaders/integer_rows.wgsl).
 // Needs: weights, scratch; `#import packed`; the constants of gemm_integer.wgsl.
 
 #import tile_weights
-#if FLOATS
-#import inside
-#import integer_groups
-#endif
 
 // k of a vector of W; such vectors of a row of one group, and of all rows of the tile.
 const VECTOR_K = 128u / BITS;
@@ -16,17 +11,12 @@ const W_VECTORS = WARPS_K * BN * ROW_VECTORS;
 // Vectors of 16 bytes h or l of x likewise; those of all rows h, and of h and l.
 const X_ROW_VECTORS = GK / 16u;
 const X_HALF = WARPS_K * BM * X_ROW_VECTORS;
-// Or as many octets of floats.
 const X_VECTORS = 2u * X_HALF;
 
 // What a thread has on its way.
 struct Pieces {
 #for i in X_ITEMS
-#if FLOATS
-  x$i: Floats8,
-#else
   x$i: vec4<u32>,
-#endif
 #endfor
 #for i in W_ITEMS
   w$i: vec4<u32>,
@@ -57,57 +47,25 @@ fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
 #for i in X_ITEMS
   {
     let item = $i * WG_SIZE + index;
-#if FLOATS
-    let k = (first + item / (BM * GROUP_LANES)) * GK + item % GROUP_LANES * 8u;
-    let m = wg.x * BM + item / GROUP_LANES % BM;
-    if (m < params.num_rows && k < K) {
-      let at = params.in_at + m * params.in_stride + k / 4u;
-      next.x$i = Floats8(inside4(scratch[at], k), inside4(scratch[at + 1u], k + 4u));
-    }
-#else
     let k = (first + item % X_HALF / (BM * X_ROW_VECTORS)) * GK + item % X_ROW_VECTORS * 16u;
     let m = wg.x * BM + item / X_ROW_VECTORS % BM;
     if (m < params.num_rows && k < PADDED_K) {
       next.x$i = bitcast<vec4<u32>>(scratch[params.in_at + m * params.in_stride + item / X_HALF * (PADDED_K / 16u) + k / 16u]);
     }
-#endif
   }
 #endfor
-#if !FLOATS
   let m = wg.x * BM + index % BM;
   let group = first + index / BM;
   if (index < SCALES && m < params.num_rows && group < GROUPS) {
     next.scale = x_row_scale(m, group);
   }
-#endif
   return next;
 }
 
 // Rows are padded by a vector, so that neighbouring threads write to different banks.
-fn store_pieces(wg: vec3<u32>, next: Pieces, index: u32) {
+fn store_pieces(next: Pieces, index: u32) {
   let vectors = bufferView<array<vec4<u32>, SCALES_AT / 4u>>(&memory, 0);
-  let scales = bufferView<array<f32>>(&memory, SCALES_AT * 4u);
-#if FLOATS
-  let pairs = bufferView<array<vec2<u32>, SCALES_AT / 2u>>(&memory, 0);
-#endif
 #for i in X_ITEMS
-#if FLOATS
-  // Rows that there are not keep what was there: it reaches no other row.
-  if (wg.x * BM + $i * WG_SIZE / GROUP_LANES % BM < params.num_rows) {
-    let item = $i * WG_SIZE + index;
-    let own = integer_octet(next.x$i);
-    if (X_VECTORS % WG_SIZE == 0u || item < X_VECTORS) {
-      let row = item / GROUP_LANES;
-      let at = row * (STRIDE / 2u) + item % GROUP_LANES;
-      pairs[at] = own.bytes.xy;
-      pairs[X_PLANE / 2u + at] = own.bytes.zw;
-      if (item % GROUP_LANES == 0u) {
-        scales[row] = own.scale.x;
-        scales[SCALES + row] = own.scale.y;
-      }
-    }
-  }
-#else
   {
     let item = $i * WG_SIZE + index;
     if (X_VECTORS % WG_SIZE == 0u || item < X_VECTORS) {
@@ -115,7 +73,6 @@ fn store_pieces(wg: vec3<u32>, next: Pieces, index: u32) {
       vectors[(item / X_HALF * X_PLANE + row * STRIDE) / 4u + item % X_ROW_VECTORS] = next.x$i;
     }
   }
-#endif
 #endfor
 #for i in W_ITEMS
   {
@@ -135,12 +92,11 @@ fn store_pieces(wg: vec3<u32>, next: Pieces, index: u32) {
     }
   }
 #endfor
-#if !FLOATS
   if (index < SCALES) {
+    let scales = bufferView<array<f32>>(&memory, SCALES_AT * 4u);
     scales[index] = next.scale.x;
     scales[SCALES + index] = next.scale.y;
   }
-#endif
 }
 
 // Of W: s and z of this thread's column in each matrix of its subgroup.

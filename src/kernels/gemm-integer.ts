@@ -4,7 +4,7 @@ import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import type { Defines } from '../gpu/shader';
 import { FORMAT_BITS } from '../weights/packed-tensor';
-import { integerGroupCols, integerGroups, integerRows, isCutRow } from './integer-rows';
+import { integerGroupCols, integerGroups, integerRows } from './integer-rows';
 import { LINEAR_PARAMS, type LinearCall, linearDefines, linearKey, linearParams } from './linear-call';
 import { type PartSums, partStride, sumIntegerRows, sumParts } from './part-sums';
 import { STEP_BINDINGS } from './step-bindings';
@@ -29,8 +29,6 @@ export interface IntegerScratch {
 export interface IntegerCut {
   readonly tile: IntegerTile;
   readonly parts: number;
-  /** Each workgroup rounds the activations on their way; otherwise integer_rows does, once for all. */
-  readonly readsFloats: boolean;
 }
 
 /** Matrices of 16 × 16: tm × tn of a subgroup, of warpsM × warpsN × warpsK subgroups; the last share K. */
@@ -75,10 +73,10 @@ const TILES = Object.values<IntegerTile>(INTEGER_TILES);
 const PROCESSORS = 132;
 /** Of K, ascending. */
 const PARTS = [1, 2, 3, 4, 6, 8, 10, 14];
-/** Rows that workgroups may round themselves; 0: none. */
-const MAX_FLOAT_ROWS = 16;
 /** Microseconds of what finishes the sums of parts, and of each float of them. */
 const SUM_COST = 6;
+/** Where what norms them next finishes them: what it takes longer for that. */
+const FUSED_SUM_COST = 1;
 const SUM_FLOAT_COST = 1.6e-6;
 
 /**
@@ -92,9 +90,9 @@ export function integerCut(call: LinearCall, partFloats: number): IntegerCut {
   const numRows = Math.ceil(call.numRows / 16) * 16;
   const floats = partStride(call) * numRows;
   const maxParts = gate ? 1 : Math.min(groups / 2, partFloats / floats);
-  // With a norm, each workgroup would have to sum the squares of whole rows.
-  const readsFloats = call.norm === undefined && numRows <= MAX_FLOAT_ROWS;
-  let best: IntegerCut = { tile: INTEGER_TILES['64x128'], parts: 1, readsFloats };
+  // What is added to the residual stream is normed next, but for models that norm it before.
+  const sumCost = call.residualAt === undefined ? SUM_COST : FUSED_SUM_COST;
+  let best: IntegerCut = { tile: INTEGER_TILES['64x128'], parts: 1 };
   let least = Number.POSITIVE_INFINITY;
   for (const tile of TILES) {
     const [bm, bn] = tileSize(tile);
@@ -102,11 +100,11 @@ export function integerCut(call: LinearCall, partFloats: number): IntegerCut {
     for (const parts of PARTS) {
       if (parts > 1 && parts > maxParts) break;
       const rounds = Math.ceil(groups / (parts * tile.warps[2]));
-      const sums = parts > 1 ? SUM_COST + parts * floats * SUM_FLOAT_COST : 0;
+      const sums = parts > 1 ? sumCost + parts * floats * SUM_FLOAT_COST : 0;
       const cost = rounds * roundCost(tile.cost, parts * tiles) + sums;
       if (cost < least) {
         least = cost;
-        best = { tile, parts, readsFloats };
+        best = { tile, parts };
       }
     }
   }
@@ -148,32 +146,28 @@ export function integerProduct(
   gpu: Gpu,
   call: LinearCall,
   scratch: IntegerScratch,
-  { tile, parts, readsFloats }: IntegerCut,
+  { tile, parts }: IntegerCut,
   before: PartSums | null,
 ): Dispatch[] {
   const { numRows, weight } = call;
   const { norm, ...finished } = call;
   const { rowsAt } = scratch;
-  const whole = {
-    ...finished,
-    inAt: readsFloats ? call.inAt : rowsAt,
-    inStride: readsFloats ? (call.inStride ?? weight.cols) : weight.paddedCols / 2,
-  };
+  const whole = { ...finished, inAt: rowsAt, inStride: weight.paddedCols / 2 };
   const isSplit = parts > 1;
   const product = isSplit ? { ...plain(whole), outAt: scratch.partsAt, outStride: partStride(call) } : whole;
-  const key = `${linearKey(product)} ${tile.tm} ${tile.tn} ${tile.warps} ${isSplit} ${readsFloats}`;
+  const key = `${linearKey(product)} ${tile.tm} ${tile.tn} ${tile.warps} ${isSplit}`;
   const pipeline = gpu.pipelines.requestOnce(PROGRAM, key, () => ({
     ...gpu.defines,
     ...linearDefines(product),
     ...tileDefines(product, tile),
     SPLIT: isSplit,
-    FLOATS: readsFloats,
   }));
   const [bm, bn] = tileSize(tile);
   const workgroups = [Math.ceil(numRows / bm), Math.ceil(weight.rows / bn), parts] as const;
-  const dispatch = { pipeline, params: linearParams(product), workgroups };
-  if (readsFloats) return [dispatch];
-  return [before ? sumIntegerRows(gpu, before, call, rowsAt) : integerRows(gpu, call, rowsAt), dispatch];
+  return [
+    before ? sumIntegerRows(gpu, before, call, rowsAt) : integerRows(gpu, call, rowsAt),
+    { pipeline, params: linearParams(product), workgroups },
+  ];
 }
 
 /** Without what is fused around it. */
@@ -206,6 +200,5 @@ function tileDefines({ weight }: LinearCall, tile: IntegerTile): Defines {
     X_ITEMS: Math.ceil((warpsK * bm * groupCols) / 8 / numThreads),
     W_ITEMS: Math.ceil((warpsK * bn * groupCols) / vectorCols / numThreads),
     PADDED_K: weight.paddedCols,
-    K_TAIL: isCutRow(weight),
   };
 }

@@ -41,6 +41,6 @@ export function integerDefines(weight: PlacedTensor): Defines {
 }
 
 /** Whether its last group is not full. */
-export function isCutRow(weight: PlacedTensor): boolean {
+function isCutRow(weight: PlacedTensor): boolean {
   return weight.cols !== integerGroups(weight) * integerGroupCols(weight);
 }

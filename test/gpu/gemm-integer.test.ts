@@ -45,8 +45,7 @@ for (const [name, tile] of Object.entries(INTEGER_TILES))
           { format: random.pick(FORMATS), integer, cols, numRows, groupSize, strided: true, ...shape },
           random,
         );
-        const readsFloats = !('norm' in shape) && random.below(2) === 1;
-        const cut = { tile, parts: 'gate' in shape ? 1 : parts, readsFloats };
+        const cut = { tile, parts: 'gate' in shape ? 1 : parts };
         await checkLinear(test, made, gemmInteger(gpu, made.call, room(made), cut));
       }
     },

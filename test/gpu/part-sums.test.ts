@@ -91,7 +91,7 @@ for (const bits of [4, 8] as const)
   for (const groupSize of [32, 128])
     gpuTest(
       `sum_integer_rows w${bits} g${groupSize}`,
-      async ({ gpu, random, runStep }) => {
+      async ({ gpu, random, runStep, f16 }) => {
         for (const shape of ['plain', 'residual', 'all'] as const) {
           const { made, weight, norm, gain, preparedAt, end } = sharedCase(random, bits, groupSize, shape);
           const [product, sums] = leaveParts(gpu, random, made);
@@ -107,8 +107,9 @@ for (const bits of [4, 8] as const)
           if (other >= 0)
             throw new Error(`${shape}, ${numRows} x ${cols}: word ${other} is not that of two kernels`);
           const outputs = made.expected.map(({ start }) => scratch.slice(start, start + cols));
+          // As for any product: the one that was cut is made in halves where there are some.
           for (const [m, { values }] of made.expected.entries())
-            assertClose(outputs[m] ?? [], values, { rel: 1e-5 }, `${shape}, output ${m}`);
+            assertClose(outputs[m] ?? [], values, { rel: f16 ? 5e-3 : 1e-5 }, `${shape}, output ${m}`);
           const groupCols = integerGroupCols(weight);
           const prepared = new Uint32Array(scratch.buffer).slice(preparedAt, end);
           const rows = integerRowValues({ words: prepared, bits, numRows, paddedCols, groupCols });

@@ -305,7 +305,7 @@ async function tuneRows(shape: LinearShape, only = '') {
         for (const parts of shape.gate ? [1] : [1, 3, 6])
           kernels.push([
             `cut ${name} ${parts}`,
-            (copy) => gemmInteger(gpu, callOf(shape, copy), PREPARED, { tile, parts, readsFloats: false }),
+            (copy) => gemmInteger(gpu, callOf(shape, copy), PREPARED, { tile, parts }),
           ]);
     }
   if (gpu.byteMatrices) kernels.push(['bytes', (copy) => gemmInteger(gpu, callOf(shape, copy), PREPARED)]);
