@@ -2,16 +2,13 @@ import { TabmindError } from '../errors';
 import type { BlockAllocator, BlockCopy } from '../kvcache/block-allocator';
 import type { FinishReason } from '../protocol';
 import type { DecodeRow } from './batch';
-import { cutChunk } from './chunk';
+import { canJoin, cutChunk, type JoiningLimits } from './chunk';
 import { defect } from './defect';
 import { draftStep } from './draft-step';
 import { checkRanked, insertRanked, overtakeEarlier, remove, urgencyOf } from './ranking';
 import type { ScheduledStep, SchedulerLimits, TakenPrompt } from './scheduled-step';
 import { Seating } from './seating';
 import { type Sequence, seatOf } from './sequence';
-
-/** Less than this of a prompt is not worth a place in a chunk. */
-const MIN_JOINED_TOKENS = 16;
 
 /**
  * Decides which batch runs next: pure bookkeeping, no GPU and no waiting. Every step takes one token for every running
@@ -27,7 +24,7 @@ const MIN_JOINED_TOKENS = 16;
 export class Scheduler {
   readonly #allocator: BlockAllocator;
   readonly #limits: SchedulerLimits;
-  readonly #maxSharedTokens: number;
+  readonly #joining: JoiningLimits;
   readonly #seating: Seating;
   /** By rank. */
   readonly #waiting: Sequence[] = [];
@@ -42,8 +39,9 @@ export class Scheduler {
   constructor(allocator: BlockAllocator, limits: SchedulerLimits) {
     this.#allocator = allocator;
     this.#limits = limits;
-    this.#maxSharedTokens = limits.maxSharedTokens ?? Number.POSITIVE_INFINITY;
-    this.#seating = new Seating(allocator, limits.maxSlots, this.#maxSharedTokens);
+    const { maxSlots, maxSharedTokens = Number.POSITIVE_INFINITY } = limits;
+    this.#joining = { maxSharedTokens, blockTokens: allocator.blockTokens };
+    this.#seating = new Seating(allocator, maxSlots, maxSharedTokens);
   }
 
   get numRunning(): number {
@@ -204,18 +202,24 @@ export class Scheduler {
     return Math.min(sequence.numPromptTokens + sequence.params.maxTokens, this.#maxSequenceTokens);
   }
 
-  /**
-   * May sample one more token, those in flight counted. There is no surplus past a known end but for a session's, where one step
-   * writes the keys and values of the last token: the next turn begins behind them.
-   */
+  /** May sample one more token, those in flight counted: no surplus past a known end, but for a session's last token. */
   #isDecodable(sequence: Sequence): boolean {
-    const surplus = sequence.session !== null && sequence.canShare ? 1 : 0;
-    const most = Math.min(this.#maxTokensOf(sequence) + surplus, this.#maxSequenceTokens);
+    const numTokens = sequence.tokenIds.length + sequence.numScheduled;
+    const most = this.#maxTokensOf(sequence);
     return (
       sequence.status === 'running' &&
       !sequence.isVerifying &&
-      sequence.tokenIds.length + sequence.numScheduled < most
+      (numTokens < most || (numTokens === most && this.#mayEndAhead(sequence)))
     );
+  }
+
+  /**
+   * One step more writes the keys and values of a session's last token, so that its next turn begins behind them; not where
+   * that would take a block from others.
+   */
+  #mayEndAhead({ session, canShare, seat, numComputed }: Sequence): boolean {
+    const numCovered = (seat?.blockTable.blockIds.length ?? 0) * this.#allocator.blockTokens;
+    return session !== null && canShare && numComputed < Math.min(numCovered, this.#maxSequenceTokens - 1);
   }
 
   #retireStep(sequence: Sequence, numSampled: 0 | 1): void {
@@ -304,14 +308,14 @@ export class Scheduler {
       const isFirstNext = first && (older === undefined || urgencyOf(first) > urgencyOf(older));
       const sequence = isFirstNext ? first : older;
       if (sequence === undefined) break;
-      const seated = this.#canJoin(sequence, taken, numLeft) ? this.#placeOf(sequence, nowMs) : null;
+      const seated = canJoin(sequence, taken, numLeft, this.#joining) ? this.#placeOf(sequence, nowMs) : null;
       if (seated === null) {
         if (!isFirstNext) break;
         isQueueOpen = false;
         continue;
       }
       if (!isFirstNext) begun.shift();
-      const prefill = cutChunk(sequence, numLeft, this.#maxSharedTokens);
+      const prefill = cutChunk(sequence, numLeft, this.#joining.maxSharedTokens);
       taken.push({ sequence, isNew: isFirstNext === true, copy: seated.copy, prefill });
       numLeft -= prefill.tokenIds.length;
     }
@@ -326,34 +330,9 @@ export class Scheduler {
     return seated;
   }
 
-  /** Whether a prompt may be computed in the same step as others. */
-  #canJoin(sequence: Sequence, taken: readonly TakenPrompt[], numLeft: number): boolean {
-    const [most] = taken;
-    if (most === undefined) return true;
-    // The more urgent would have to wait for it.
-    if (urgencyOf(sequence) < urgencyOf(most.sequence)) return false;
-    if (numLeft < Math.min(MIN_JOINED_TOKENS, sequence.tokenIds.length - sequence.numComputed)) return false;
-    const hasFixedKeys = (other: Sequence) => other.numPromptTokens <= this.#maxSharedTokens;
-    if (![sequence, ...taken.map((prompt) => prompt.sequence)].every(hasFixedKeys)) return false;
-    // What another prompt computes in this step can be shared in the next.
-    return (
-      sequence.seat !== null ||
-      !taken.some(({ sequence: { tokenIds }, prefill: { startPosition } }) =>
-        isAlike(sequence.tokenIds, tokenIds, startPosition + this.#allocator.blockTokens),
-      )
-    );
-  }
-
   #admit(sequence: Sequence): void {
     remove(this.#waiting, sequence);
     for (const list of [this.#waiting, this.#running]) overtakeEarlier(list, sequence);
     insertRanked(this.#running, sequence);
   }
-}
-
-/** Whether two sequences begin with the same `numTokens` tokens. */
-function isAlike(a: readonly number[], b: readonly number[], numTokens: number): boolean {
-  if (Math.min(a.length, b.length) < numTokens) return false;
-  for (let i = 0; i < numTokens; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

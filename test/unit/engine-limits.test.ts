@@ -68,6 +68,9 @@ describe('Engine, keeping sessions', () => {
     expect(one.kept).toEqual([...promptIds, ...one.ids.slice(0, -1)]);
     const two = await turn('two', 4);
     expect(two.kept).toEqual([...promptIds, ...two.ids]);
+    const three = await turn('three', 2);
+    // The last token would have taken a block of its own.
+    expect(three.kept).toEqual([...promptIds, ...three.ids.slice(0, -1)]);
   });
 
   it('finds what a turn has left that ended a moment ago, its last step in flight', async () => {
