@@ -41,7 +41,7 @@ const PROGRAM: ShaderProgram = { name: 'prefill_attention', source, params: PARA
 
 /**
  * Query rows (chunk row × head of the kv head) of a workgroup of the tile kernel: twice as many take a fifth less time where they
- * still make enough workgroups, and registers hold their results (test/bench/NOTES.md, 31).
+ * still make enough workgroups, and registers hold their results (test/bench/NOTES.md, 32).
  */
 function tileRows(gpu: Pick<Gpu, 'isSoftware'>, layout: KvLayout, { parts, numHeads }: QueryShape): 32 | 64 {
   if (layout.headDim > 128 || gpu.isSoftware) return 32;
