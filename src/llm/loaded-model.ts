@@ -61,12 +61,10 @@ export class LoadedModel {
     gate: LoadGate,
   ): Promise<LoadedModel> {
     const start = performance.now();
-    const opened = openCheckpoint(model, options, signal, gate);
-    // what is said of the GPU comes first
-    opened.catch(() => undefined);
     const gpu = await openGpu({ math: options.math ?? 'auto' });
     try {
-      const checkpoint = await opened;
+      // Not while the GPU opens, which may take a slow computer seconds: the version of a source is not waited for that long.
+      const checkpoint = await openCheckpoint(model, options, signal, gate);
       const parts = await loadParts({ gpu, ...checkpoint, options, onProgress, signal });
       await checkpoint.deleteOldVersions();
       const info = describe(model, options, parts, performance.now() - start);

@@ -107,7 +107,7 @@ async function checkMlp(test: GpuTest, shape: Mlp): Promise<void> {
   const { slab, phases, scratch, outAt, expected, tile } = mlpCase(test, shape);
   const scene = kvScene({ numKvHeads: 1, headDim: 8, kvBits: 8, blockTokens: 16, lengths: [3] }, random);
   const states = stateLayout({
-    ...{ maxSlots: 16, maxChunkTokens: 8, maxBlocksPerSequence: 16, contextLength: 256 },
+    ...{ maxSlots: 16, maxChunkTokens: 128, maxBlocksPerSequence: 16, contextLength: 256 },
     ...{ rotaryDim: 2, numRopeTables: 1, planWords: phases.length * PHASE_WORDS },
   });
   const state = new Uint32Array(states.totalWords);
