@@ -19,6 +19,7 @@
 #import state
 #import kv
 #import chunk_part
+#import prefill_span
 #import prefill_rows
 #import prefill_output
 #import prefill_tiles
@@ -43,7 +44,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   }
   let part = workgroupUniformLoad(&shared_part);
   own = part;
-  let span = span_of(part, wg.z);
+  let span = span_of(part, TILE_ROWS, wg.z);
 #for r in SCORE_ROWS
   let position$r = query_position(ty + 16u * $r);
 #endfor
@@ -134,7 +135,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #endif
     var most = Rows();
 #for r in SCORE_ROWS
-    let seen$r = visible(first + 4u * tx, position$r);
+    let seen$r = visible(vec4<u32>(first + 4u * tx) + vec4<u32>(0u, 1u, 2u, 3u), position$r);
     s$r = select(vec4<f32>(HIDDEN), capped(s$r), seen$r);
     most[$r] = largest(s$r);
 #endfor
@@ -156,21 +157,21 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
       falls[ty + 16u * $r] = fall[$r];
     }
 #endfor
-    for (var part = 0u; part < PARTS; part++) {
+    for (var piece = 0u; piece < PIECES; piece++) {
 #for i in V_ITEMS
       kv_tile[index + 128u * $i] = real_cell(quad(words.i$i, 0u));
 #endfor
-      if (part + 1u == PARTS && index < BLOCKS) {
+      if (piece + 1u == PIECES && index < BLOCKS) {
         tile_blocks[index] = next_block;
       }
       workgroupBarrier();
-      if (part + 1u < PARTS) {
-        words = value_words(span, wg.y, first, part + 1u, index);
+      if (piece + 1u < PIECES) {
+        words = value_words(span, wg.y, first, piece + 1u, index);
       } else if (first + TOKENS < span.end) {
         q = queries_of(places, 0u, column);
         words = key_words(span, wg.y, first + TOKENS, 0u, index);
       }
-      if (part == 0u) {
+      if (piece == 0u) {
 #for r in OUT_ROWS
         let fall$r = falls[out_y + 8u * $r];
 #endfor
@@ -182,7 +183,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
       }
       for (var t4 = 0u; t4 < V_TOKENS / 4u; t4++) {
 #for r in OUT_ROWS
-        let p$r = floats(row_tile[(out_y + 8u * $r) * PITCH + part * (V_TOKENS / 4u) + t4]);
+        let p$r = floats(row_tile[(out_y + 8u * $r) * PITCH + piece * (V_TOKENS / 4u) + t4]);
 #endfor
 #for c in 4
 #for j in OUT_QUADS

@@ -15,6 +15,7 @@
 #import state
 #import kv
 #import chunk_part
+#import prefill_span
 #import prefill_output
 
 const QUERIES = 64u;
@@ -70,7 +71,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   let place = workgroupUniformLoad(&part_words[0]);
   let rest = workgroupUniformLoad(&part_words[1]);
   let part = Part(place.x, place.y, place.z, place.w, rest.x, rest.y);
-  let span = span_of(part, wg.z);
+  let span = span_of(part, QUERIES, wg.z);
   // This thread's row outside the products; of its scores it takes every other two, for the sake of banks.
   let row = index / 2u;
   let side = index % 2u;

@@ -1,7 +1,6 @@
 // What a workgroup of prefill_attention.wgsl looks at: its query rows (row of a prompt, head of the kv head; heads fastest) and their
 // tokens. Nothing else there knows where a chunk's rows stand.
-// Needs: state; `#import state`, `kv`, `chunk_part`; params.q_at, q_stride, layer_at, num_splits, window;
-// TOKENS of prefill_tiles; defines TILE_ROWS, RATIO, SPLIT.
+// Needs: state; `#import state`, `kv`, `chunk_part`, `prefill_span`; params.q_at, q_stride, layer_at; defines RATIO.
 
 // Of this workgroup. For places only: what decides where all threads go is taken from a value that is known to be uniform.
 var<private> own: Part;
@@ -23,27 +22,6 @@ fn query_position(i: u32) -> u32 {
 // In vectors of scratch: the first dims of the head.
 fn query_at(i: u32, kv_head: u32) -> u32 {
   return (params.q_at + chunk_row(i) * params.q_stride + query_head(i, kv_head) * HEAD_DIM) / 4u;
-}
-
-// Tokens from `begin` to before `end` are seen by some row; this split's tiles of them start with first_tile.
-struct Span {
-  begin: u32,
-  end: u32,
-  first_tile: u32,
-}
-
-fn span_of(part: Part, split: u32) -> Span {
-  let lowest = part.start_position + part.first_query / RATIO;
-  let last = part.start_position + min(part.num_rows - 1u, (part.first_query + TILE_ROWS - 1u) / RATIO) + 1u;
-  let begin = lowest + 1u - min(lowest + 1u, params.window);
-#if SPLIT
-  let num_tiles = (last + TOKENS - 1u) / TOKENS - begin / TOKENS;
-  let share = (num_tiles + params.num_splits - 1u) / params.num_splits;
-  let first_tile = (begin / TOKENS + split * share) * TOKENS;
-  return Span(begin, min(last, first_tile + share * TOKENS), first_tile);
-#else
-  return Span(begin, last, begin / TOKENS * TOKENS);
-#endif
 }
 
 // The next token that somebody sees: blocks wholly before the window may have been given back, those behind the end not been

@@ -1,14 +1,5 @@
 // What threads of prefill_attention.wgsl make of their rows' products: scores, probabilities, and what they need from each other.
-// Needs: `#import kv`, `prefill_tiles`; params.window, softcap; defines SCORE_ROWS, SOFTCAP, SUBGROUP_SIZE.
-
-const HIDDEN = -3.0e38;
-fn capped(s: vec4<f32>) -> vec4<f32> {
-#if SOFTCAP
-  return params.softcap * precise_tanh(s / params.softcap);
-#else
-  return s;
-#endif
-}
+// Needs: `#import kv`, `prefill_tiles`; defines SCORE_ROWS, SUBGROUP_SIZE.
 
 fn largest(s: vec4<f32>) -> f32 {
   return max(max(s.x, s.y), max(s.z, s.w));
@@ -28,11 +19,6 @@ fn scores(q: real4, k0: real4, k1: real4, k2: real4, k3: real4, before: vec4<f32
   let z = fma(vec4<f32>(q.z), vec4<f32>(k0.z, k1.z, k2.z, k3.z), y);
   return fma(vec4<f32>(q.w), vec4<f32>(k0.w, k1.w, k2.w, k3.w), z);
 #endif
-}
-
-fn visible(first: u32, position: u32) -> vec4<bool> {
-  let at = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
-  return (at <= vec4<u32>(position)) & (vec4<u32>(position) - min(at, vec4<u32>(position)) < vec4<u32>(params.window));
 }
 
 #if SCORE_ROWS == 4

@@ -9,8 +9,8 @@ const SLICES = (HEAD_DIM + 31) / 32;
 const PITCH = 9u;
 // Of the dims of V, as many as threads beside one another take four each in whole rounds; those past the head are not kept.
 const QUADS = 16u * OUT_QUADS;
-// Parts of a tile's V.
-const PARTS = TOKENS / V_TOKENS;
+// Of a tile's V.
+const PIECES = TOKENS / V_TOKENS;
 
 // Four floats, or where HALF four halves of twice their size: sixteen bits would need tiles of their own.
 #if HALF
@@ -139,10 +139,10 @@ fn key_words(span: Span, kv_head: u32, first: u32, slice: u32, index: u32) -> Wo
   return words;
 }
 
-fn value_words(span: Span, kv_head: u32, first: u32, part: u32, index: u32) -> Words {
+fn value_words(span: Span, kv_head: u32, first: u32, piece: u32, index: u32) -> Words {
   var words = Words();
 #for i in V_ITEMS
-  words.i$i = kv_words(span, kv_head, 1u, first, part * V_TOKENS + (index + 128u * $i) / QUADS, (index + 128u * $i) % QUADS);
+  words.i$i = kv_words(span, kv_head, 1u, first, piece * V_TOKENS + (index + 128u * $i) / QUADS, (index + 128u * $i) % QUADS);
 #endfor
   return words;
 }

@@ -24,8 +24,8 @@ export function canJoin(
   // The more urgent would have to wait for it.
   if (urgencyOf(sequence) < urgencyOf(most.sequence)) return false;
   if (numLeft < Math.min(MIN_JOINED_TOKENS, sequence.tokenIds.length - sequence.numComputed)) return false;
-  const hasFixedKeys = (other: Sequence) => other.numPromptTokens <= maxSharedTokens;
-  if (![sequence, ...taken.map((prompt) => prompt.sequence)].every(hasFixedKeys)) return false;
+  const together = [sequence, ...taken.map((prompt) => prompt.sequence)];
+  if (!together.every((each) => hasFixedKeys(each, maxSharedTokens))) return false;
   // What another prompt computes in this step can be shared in the next.
   return (
     sequence.seat !== null ||
@@ -33,6 +33,11 @@ export function canJoin(
       isAlike(sequence.tokenIds, tokenIds, startPosition + blockTokens),
     )
   );
+}
+
+/** Keys of longer prompts depend on the length. */
+function hasFixedKeys({ numPromptTokens }: Sequence, maxFixedTokens: number): boolean {
+  return numPromptTokens <= maxFixedTokens;
 }
 
 /** Whether two sequences begin with the same `numTokens` tokens. */
@@ -50,7 +55,7 @@ function isAlike(a: readonly number[], b: readonly number[], numTokens: number):
 export function cutChunk(sequence: Sequence, maxTokens: number, maxFixedTokens: number): PrefillBatch {
   const { slot, blockTable } = seatOf(sequence);
   const { numPromptTokens, tokenIds: known, numComputed: startPosition } = sequence;
-  const isFixed = numPromptTokens <= maxFixedTokens;
+  const isFixed = hasFixedKeys(sequence, maxFixedTokens);
   const isPrompt = isFixed || startPosition < numPromptTokens;
   const end = !isFixed && isPrompt ? numPromptTokens : known.length;
   const tokenIds = Uint32Array.from(known.slice(startPosition, Math.min(end, startPosition + maxTokens)));

@@ -308,15 +308,16 @@ export class Scheduler {
       const isFirstNext = first && (older === undefined || urgencyOf(first) > urgencyOf(older));
       const sequence = isFirstNext ? first : older;
       if (sequence === undefined) break;
+      const isNew = sequence.seat === null;
       const seated = canJoin(sequence, taken, numLeft, this.#joining) ? this.#placeOf(sequence, nowMs) : null;
       if (seated === null) {
-        if (!isFirstNext) break;
+        if (!isNew) break;
         isQueueOpen = false;
         continue;
       }
-      if (!isFirstNext) begun.shift();
+      if (!isNew) begun.shift();
       const prefill = cutChunk(sequence, numLeft, this.#joining.maxSharedTokens);
-      taken.push({ sequence, isNew: isFirstNext === true, copy: seated.copy, prefill });
+      taken.push({ sequence, isNew, copy: seated.copy, prefill });
       numLeft -= prefill.tokenIds.length;
     }
     return taken;

@@ -99,7 +99,7 @@ export function decodeAttention(
 }
 
 /** Workgroups that share the query heads of one kv head. */
-function headPartsOf(layout: KvLayout, numHeads: number): number {
+export function headPartsOf(layout: Pick<KvLayout, 'numKvHeads'>, numHeads: number): number {
   return Math.ceil(headRatio(layout, numHeads) / HEADS_TOGETHER);
 }
 

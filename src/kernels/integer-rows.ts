@@ -4,7 +4,7 @@ import type { Dispatch } from '../gpu/dispatch';
 import type { Defines } from '../gpu/shader';
 import type { PlacedTensor } from '../weights/packed-tensor';
 import type { LinearCall } from './linear-call';
-import { preparation, prepareRows, rowDefines } from './prepared-rows';
+import { preparation, prepareRows } from './prepared-rows';
 
 const PROGRAM = preparation('integer_rows', source);
 
@@ -34,13 +34,8 @@ export function integerRows(gpu: Gpu, call: LinearCall, outAt: number): Dispatch
   return prepareRows(gpu, PROGRAM, call, outAt, () => integerDefines(call.weight));
 }
 
-/** What such a row is for a weight. */
+/** What such a row is for a weight, beside rowDefines. */
 export function integerDefines(weight: PlacedTensor): Defines {
   const [groupCols, groups] = [integerGroupCols(weight), integerGroups(weight)];
-  return { ...rowDefines(weight), GK: groupCols, GROUPS: groups, K_TAIL: isCutRow(weight) };
-}
-
-/** Whether its last group is not full. */
-function isCutRow(weight: PlacedTensor): boolean {
-  return weight.cols !== integerGroups(weight) * integerGroupCols(weight);
+  return { GK: groupCols, GROUPS: groups, K_TAIL: weight.cols !== groups * groupCols };
 }

@@ -96,7 +96,7 @@ export function layoutKey(state: StateLayout, layout: KvLayout): string {
 }
 
 /** Query heads per kv head. Throws `internal` when the heads do not divide. */
-export function headRatio(layout: KvLayout, numHeads: number): number {
+export function headRatio(layout: Pick<KvLayout, 'numKvHeads'>, numHeads: number): number {
   const ratio = numHeads / layout.numKvHeads;
   if (Number.isInteger(ratio) && ratio > 0) return ratio;
   throw new TabmindError('internal', `${numHeads} query heads cannot share ${layout.numKvHeads} kv heads`);

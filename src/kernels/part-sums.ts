@@ -5,7 +5,7 @@ import type { ShaderProgram } from '../gpu/pipeline';
 import { type Defines, packParams } from '../gpu/shader';
 import { integerDefines } from './integer-rows';
 import { checkInput, type LinearCall, numOutputs } from './linear-call';
-import { rowLanes } from './prepared-rows';
+import { rowDefines, rowLanes } from './prepared-rows';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PARAMS = {
@@ -75,6 +75,7 @@ export function sumIntegerRows(gpu: Gpu, sums: PartSums, next: LinearCall, prepa
   const key = `${finishKey(sums.call)} ${weight.format} ${weight.cols} ${weight.groupSize}`;
   const pipeline = gpu.pipelines.requestOnce(SUM_ROWS, key, () => ({
     ...sumDefines(gpu, sums, weight.paddedCols),
+    ...rowDefines(weight),
     ...integerDefines(weight),
     NORM: true,
   }));

@@ -1,5 +1,6 @@
 import type { PrefillBatch } from '../engine/batch';
 import type { Gpu } from '../gpu/device';
+import { headPartsOf } from '../kernels/decode-attention';
 import type { StateLayout } from '../kernels/step-state';
 import type { KvPool } from '../kvcache/kv-pool';
 import type {
@@ -25,8 +26,6 @@ const ALONE_UNSPLIT_TOKENS = 224;
 const FULL_WORKGROUPS = 264;
 /** Those of the dispatch of all layers, on a large GPU. */
 const RESIDENT_WORKGROUPS = 132;
-/** Query heads of a kv head that share a workgroup of decode attention. */
-const HEADS_A_WORKGROUP = 4;
 
 /** What slots ask for beyond a plain sampled id; it takes dispatches of its own. */
 export interface Asks {
@@ -123,15 +122,16 @@ export function* stepsOf(shapes: StepShapes): Generator<readonly [Chunk | null, 
 }
 
 /** Parts that decode attention cuts a context into. */
-export function numSplits({ numHeads, numKvHeads }: ModelConfig, decode: DecodePart | null): number {
+export function numSplits(config: ModelConfig, decode: DecodePart | null): number {
   if (decode === null) return 1;
+  const { numHeads, numKvHeads } = config;
   const isAlone = decode.numRows === 1;
   if (decode.position < (isAlone ? ALONE_UNSPLIT_TOKENS : UNSPLIT_TOKENS)) return 1;
   // Parts as well as the tokens of each grow with the root of the length: 8 at 1,024 tokens, 32 at 16,384.
   const useful = Math.sqrt((decode.position + 1) / 8);
   // Workgroups of a lone row all run at once.
   const free = isAlone
-    ? RESIDENT_WORKGROUPS / (numKvHeads * Math.ceil(numHeads / numKvHeads / HEADS_A_WORKGROUP))
+    ? RESIDENT_WORKGROUPS / (numKvHeads * headPartsOf(config, numHeads))
     : Math.ceil(FULL_WORKGROUPS / (decode.numRows * numKvHeads));
   return 2 ** Math.floor(Math.log2(Math.max(1, Math.min(useful, free, MAX_SPLITS))));
 }
