@@ -6,8 +6,10 @@
 // W: packed w4 | w8 [N, K] in weights; out: f32 [M, N] (gated: [M, N / 2]).
 // Thread map: workgroup (i, j) makes a BM x BN tile of y, i along m so that neighbours share their weights, in WARPS_M x WARPS_N
 // x WARPS_K subgroups (the last share K, a group each in turn) of TM x TN matrices each. x and W pass through workgroup memory a
-// group for each of WARPS_K at a time, the next ones on their way in registers. Elements of a matrix can only be reached in
-// memory: sums of a group go there by columns, and a thread adds eight of one column to what it keeps.
+// group for each of WARPS_K at a time, the next DEPTH of them on their way in registers; it divides how many there are. Elements of
+// a matrix can only be reached in memory: sums of a group go there by columns, and a thread adds some rows of one to what it keeps.
+// FOUR_SCALES: those of W come for four groups at a time.
+// FEW: a matrix holds h of eight rows and l of the same, BM = 8.
 // SPLIT: K is shared by workgroups (i, j, k), which leave their sums as f32 [grid.z][M, out_stride] to sum_parts.wgsl.
 // Gated: eight gate rows of W and their eight partners take turns among the columns of a tile.
 
@@ -25,13 +27,13 @@ const STRIDE = WORDS + 4u;
 const COLUMN = 20u;
 const TILE = 16u * COLUMN;
 
-// Words of workgroup memory: bytes h of x by warp_k and row, then bytes l; W likewise; in their place the sums that come from them,
-// by subgroup; scales. The less of it, the more workgroups share a processor.
-const X_PLANE = WARPS_K * BM * STRIDE;
-const W_AT = 2u * X_PLANE;
+// Words of workgroup memory: by warp_k, rows of bytes h of x and as many of bytes l; rows of W; the sums that come from them, by
+// subgroup, in their place; scales of x. The less of it, the more workgroups share a processor.
+const X_ROWS = 2u * BM;
+const W_AT = WARPS_K * X_ROWS * STRIDE;
+const PIECES_WORDS = W_AT + WARPS_K * BN * STRIDE;
 const SUMS_WORDS = WARPS * TM * TN * TILE;
-const SUMS_AT = 0u;
-const SCALES_AT = max(W_AT + WARPS_K * BN * STRIDE, SUMS_WORDS);
+const SCALES_AT = max(PIECES_WORDS, SUMS_WORDS);
 const SCALES = WARPS_K * BM;
 
 alias Left = subgroup_matrix_left<i8, 32, 16>;
@@ -55,14 +57,16 @@ fn main(
   let warp_m = warp % WARPS_M;
   let warp_n = warp / WARPS_M % WARPS_N;
   let warp_k = warp / (WARPS_M * WARPS_N);
-  let x_at = (warp_k * BM + warp_m * TM * 16u) * STRIDE;
+  let x_at = (warp_k * X_ROWS + warp_m * TM * 16u) * STRIDE;
   let high = bufferView<XRows>(&memory, x_at * 4u);
-  let low = bufferView<XRows>(&memory, (X_PLANE + x_at) * 4u);
+#if !FEW
+  let low = bufferView<XRows>(&memory, (x_at + BM * STRIDE) * 4u);
+#endif
   let w_rows = bufferView<WRows>(&memory, (W_AT + (warp_k * BN + warp_n * TN * 16u) * STRIDE) * 4u);
-  let sums = bufferView<Sums>(&memory, (SUMS_AT + warp * TM * TN * TILE) * 4u);
+  let sums = bufferView<Sums>(&memory, warp * TM * TN * TILE * 4u);
 #for i in TM
 #for j in TN
-  var y$i$j = Eight();
+  var y$i$j = Rows();
 #endfor
 #endfor
 #if SPLIT
@@ -73,68 +77,97 @@ fn main(
   const begin = 0u;
   const end = GROUPS;
 #endif
-  var next = load_pieces(wg, begin, index);
-  var next_scales = load_scales(wg, begin + warp_k, warp_n, index);
-  for (var round = begin; round < end; round += WARPS_K) {
-    store_pieces(next, index);
-    let scales = next_scales;
-    workgroupBarrier();
-    if (round + WARPS_K < end) {
-      next = load_pieces(wg, round + WARPS_K, index);
-      next_scales = load_scales(wg, round + WARPS_K + warp_k, warp_n, index);
+#for u in DEPTH
+  var next$u = load_pieces(wg, begin + $u * WARPS_K, index);
+#if !FOUR_SCALES
+  var scales$u = load_scales(wg, begin + $u * WARPS_K + warp_k, warp_n, index);
+#endif
+#endfor
+#if FOUR_SCALES
+  var next_scales = load_four_scales(wg, begin, warp_n, index);
+#endif
+  for (var round = begin; round < end; round += DEPTH * WARPS_K) {
+#if FOUR_SCALES
+    let four_scales = next_scales;
+    if (round + DEPTH < end) {
+      next_scales = load_four_scales(wg, round + DEPTH, warp_n, index);
     }
-#for i in TM
-#for j in TN
-    var s$i$j = Sum();
-#endfor
-#endfor
-#for k in STEPS
-#for j in TN
-    let w$k$j = subgroupMatrixLoad<Right, col_major>(w_rows, $j * 16u * STRIDE + $k * 8u, STRIDE);
-#endfor
-#endfor
-#for k in STEPS
-#for i in TM
+#endif
+#for u in DEPTH
     {
-      let x = subgroupMatrixLoad<Left, row_major>(high, $i * 16u * STRIDE + $k * 8u, STRIDE);
+      store_pieces(next$u, index);
+#if FOUR_SCALES
 #for j in TN
-      s$i$j = subgroupMatrixMultiplyAccumulate(x, w$k$j, s$i$j);
+      let scale$j = four_scales.s$j[$u];
 #endfor
-    }
+#else
+#for j in TN
+      let scale$j = scales$u.s$j;
 #endfor
-#endfor
+#endif
+      workgroupBarrier();
+      if (round + DEPTH * WARPS_K < end) {
+        next$u = load_pieces(wg, round + ($u + DEPTH) * WARPS_K, index);
+#if !FOUR_SCALES
+        scales$u = load_scales(wg, round + ($u + DEPTH) * WARPS_K + warp_k, warp_n, index);
+#endif
+      }
 #for i in TM
 #for j in TN
-    s$i$j = subgroupMatrixScalarMultiply(s$i$j, 256i);
+      var s$i$j = Sum();
+#endfor
+#endfor
+#for k in STEPS
+#for j in TN
+      let w$k$j = subgroupMatrixLoad<Right, col_major>(w_rows, $j * 16u * STRIDE + $k * 8u, STRIDE);
 #endfor
 #endfor
 #for k in STEPS
 #for i in TM
-    {
-      let x = subgroupMatrixLoad<Left, row_major>(low, $i * 16u * STRIDE + $k * 8u, STRIDE);
+      {
+        let x = subgroupMatrixLoad<Left, row_major>(high, $i * 16u * STRIDE + $k * 8u, STRIDE);
 #for j in TN
-      s$i$j = subgroupMatrixMultiplyAccumulate(x, w$k$j, s$i$j);
+        s$i$j = subgroupMatrixMultiplyAccumulate(x, w$k$j, s$i$j);
 #endfor
+      }
+#endfor
+#endfor
+#if !FEW
+#for i in TM
+#for j in TN
+      s$i$j = subgroupMatrixScalarMultiply(s$i$j, 256i);
+#endfor
+#endfor
+#for k in STEPS
+#for i in TM
+      {
+        let x = subgroupMatrixLoad<Left, row_major>(low, $i * 16u * STRIDE + $k * 8u, STRIDE);
+#for j in TN
+        s$i$j = subgroupMatrixMultiplyAccumulate(x, w$k$j, s$i$j);
+#endfor
+      }
+#endfor
+#endfor
+#endif
+      // Before the barrier: behind the last one the next ones may come.
+#for i in TM
+      let x$i = x_scales(warp_k, warp_m * TM + $i, index);
+#endfor
+      workgroupBarrier();
+#for i in TM
+#for j in TN
+      subgroupMatrixStore<col_major>(sums, ($i * TN + $j) * TILE, s$i$j, COLUMN);
+#endfor
+#endfor
+      workgroupBarrier();
+#for i in TM
+#for j in TN
+      y$i$j = added(y$i$j, (warp * TM + $i) * TN + $j, scale$j, x$i, index);
+#endfor
+#endfor
+      workgroupBarrier();
     }
 #endfor
-#endfor
-    // Before the barrier: behind it the next ones may come.
-#for i in TM
-    let x$i = x_scales(warp_k, warp_m * TM + $i, index);
-#endfor
-    workgroupBarrier();
-#for i in TM
-#for j in TN
-    subgroupMatrixStore<col_major>(sums, ($i * TN + $j) * TILE, s$i$j, COLUMN);
-#endfor
-#endfor
-    workgroupBarrier();
-#for i in TM
-#for j in TN
-    y$i$j = added(y$i$j, (warp * TM + $i) * TN + $j, scales.s$j, x$i, index);
-#endfor
-#endfor
-    workgroupBarrier();
   }
 #for i in TM
 #for j in TN

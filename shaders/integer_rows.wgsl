@@ -1,6 +1,6 @@
 // Activations as gemm_integer.wgsl takes them: f32 [rows, K] to 16-bit integers q = 256 h + l of one scale for GK columns,
-// x ~ xs q, |q| <= 32512. A row is bytes h and then bytes l, each [PADDED_K / 8][8], zero from K on; of eight k, the even ones come
-// first (w4), or the first four (w8), as codes leave their word. Behind all rows: (xs, xs sum q) [rows, GROUPS].
+// x ~ xs q, |q| <= 32512. First bytes h of all rows, then bytes l of all, each [plane_rows, PADDED_K / 8][8], zero from K on; of eight k,
+// the even ones come first (w4), or the first four (w8), as codes leave their word. Then xs and xs sum q, each [GROUPS, plane_rows].
 // NORM: of x[r, k] * g[k] * rsqrt(mean_k(x[r]^2) + eps)
 // Thread map: LANES threads share a row, eight consecutive k at a time, GK / 8 neighbours a group; WG_SIZE / LANES rows a workgroup.
 

@@ -9,6 +9,7 @@
 @group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
 const WG_SIZE = LANES;
+const LAST_FOUR = (K - 1u) / 4u;
 #import packed
 #import linear_epilogue
 #import floats8
@@ -19,26 +20,18 @@ const WG_SIZE = LANES;
 #import reduce
 #endif
 
-// Four neighbouring n of a row, zero from K on; four parts are on their way at a time.
-fn finished4(m: u32, four: u32) -> vec4<f32> {
-  var y = vec4<f32>();
-  if (four * 4u >= K) {
-    return y;
-  }
-  let at = params.parts_at + m * params.part_stride + four;
-  let stride = params.num_rows * params.part_stride;
-  for (var part = 0u; part < params.num_parts; part += 4u) {
+fn residual4(m: u32, four: u32) -> vec4<f32> {
+  let n = min(four, LAST_FOUR) * 4u;
+  return vec4<f32>(residual_of(n, m), residual_of(n + 1u, m), residual_of(n + 2u, m), residual_of(n + 3u, m));
+}
+
+// Four neighbouring n of a row, zero from K on.
+fn finished4(sum: vec4<f32>, residual: vec4<f32>, four: u32) -> vec4<f32> {
+  var y = sum;
 #for i in 4
-    let y$i = scratch[at + min(part + $i, params.num_parts - 1u) * stride];
+  y[$i] = scaled(biased(y[$i], four * 4u + $i), residual[$i]);
 #endfor
-#for i in 4
-    y += select(vec4<f32>(), y$i, part + $i < params.num_parts);
-#endfor
-  }
-#for i in 4
-  y[$i] = scaled(biased(y[$i], four * 4u + $i), four * 4u + $i, m);
-#endfor
-  return y;
+  return select(vec4<f32>(), y, four * 4u < K);
 }
 
 fn store4(y: vec4<f32>, m: u32, four: u32) {
@@ -52,10 +45,40 @@ fn store4(y: vec4<f32>, m: u32, four: u32) {
 @compute @workgroup_size(WG_SIZE)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let m = wg.x;
-  // Loads first: none waits behind a store.
+  // What does not depend on the parts comes first: then it need not be waited for.
 #for i in ITEMS
   let octet$i = $i * LANES + index;
-  let y$i = Floats8(finished4(m, octet$i * 2u), finished4(m, octet$i * 2u + 1u));
+  let residual$i = Floats8(residual4(m, octet$i * 2u), residual4(m, octet$i * 2u + 1u));
+#if NORM
+  let gain$i = Floats8(gain4(octet$i * 8u), gain4(octet$i * 8u + 4u));
+#endif
+#endfor
+  let row_at = params.parts_at + m * params.part_stride;
+  let stride = params.num_rows * params.part_stride;
+#for i in ITEMS
+  let a_at$i = row_at + min(octet$i * 2u, LAST_FOUR);
+  let b_at$i = row_at + min(octet$i * 2u + 1u, LAST_FOUR);
+  var sum$i = Floats8();
+#endfor
+  // Some parts of all that a thread sums are on their way at a time; none waits behind a store.
+  for (var part = 0u; part < params.num_parts; part += TOGETHER) {
+#for p in TOGETHER
+    let part_at$p = min(part + $p, params.num_parts - 1u) * stride;
+#for i in ITEMS
+    let a$p$i = scratch[a_at$i + part_at$p];
+    let b$p$i = scratch[b_at$i + part_at$p];
+#endfor
+#endfor
+#for p in TOGETHER
+    if (part + $p < params.num_parts) {
+#for i in ITEMS
+      sum$i = Floats8(sum$i.a + a$p$i, sum$i.b + b$p$i);
+#endfor
+    }
+#endfor
+  }
+#for i in ITEMS
+  let y$i = Floats8(finished4(sum$i.a, residual$i.a, octet$i * 2u), finished4(sum$i.b, residual$i.b, octet$i * 2u + 1u));
 #endfor
 #for i in ITEMS
   store4(y$i.a, m, octet$i * 2u);
@@ -68,7 +91,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #endfor
   let inverse = inverseSqrt(lanes_sum(squares, index) / f32(K) + params.eps);
 #for i in ITEMS
-  put_octet(m, octet$i, gained(y$i, octet$i, inverse));
+  put_octet(m, octet$i, scaled_octet(y$i, gain$i, inverse));
 #endfor
 #endif
 }

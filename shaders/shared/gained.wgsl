@@ -9,6 +9,10 @@ fn gain4(k: u32) -> vec4<f32> {
   return inside4(bitcast<vec4<f32>>(weights[params.norm_at + k / 4u]), k);
 }
 
+fn scaled_octet(x: Floats8, gain: Floats8, inverse: f32) -> Floats8 {
+  return Floats8(x.a * (gain.a * inverse), x.b * (gain.b * inverse));
+}
+
 fn gained(x: Floats8, octet: u32, inverse: f32) -> Floats8 {
-  return Floats8(x.a * (gain4(octet * 8u) * inverse), x.b * (gain4(octet * 8u + 4u) * inverse));
+  return scaled_octet(x, Floats8(gain4(octet * 8u), gain4(octet * 8u + 4u)), inverse);
 }

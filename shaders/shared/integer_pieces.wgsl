@@ -8,10 +8,9 @@
 const VECTOR_K = 128u / BITS;
 const ROW_VECTORS = GK / VECTOR_K;
 const W_VECTORS = WARPS_K * BN * ROW_VECTORS;
-// Vectors of 16 bytes h or l of x likewise; those of all rows h, and of h and l.
+// Vectors of 16 bytes h or l of x likewise.
 const X_ROW_VECTORS = GK / 16u;
-const X_HALF = WARPS_K * BM * X_ROW_VECTORS;
-const X_VECTORS = 2u * X_HALF;
+const X_VECTORS = WARPS_K * X_ROWS * X_ROW_VECTORS;
 
 // What a thread has on its way.
 struct Pieces {
@@ -25,13 +24,12 @@ struct Pieces {
   scale: vec2<f32>,
 }
 
-fn x_row_scale(m: u32, group: u32) -> vec2<f32> {
-  let at = params.in_at + params.num_rows * params.in_stride + (m * GROUPS + group) / 2u;
-  let two = scratch[at];
-  return select(two.xy, two.zw, (m * GROUPS + group) % 2u == 1u);
+// Rows of x that there is room for: those of whole tiles.
+fn plane_rows() -> u32 {
+  return (params.num_rows + BM - 1u) / BM * BM;
 }
 
-// Groups [first, first + WARPS_K).
+// Groups [first, first + WARPS_K), all of which exist where WHOLE.
 fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
   var next = Pieces();
 #for i in W_ITEMS
@@ -39,38 +37,47 @@ fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
     let item = $i * WG_SIZE + index;
     let k = (first + item / (BN * ROW_VECTORS)) * GK + item % ROW_VECTORS * VECTOR_K;
     let n = weight_row(wg.y, item / ROW_VECTORS % BN);
+#if WHOLE
+    next.w$i = weights[params.codes_at + (n * PADDED_K + k) / VECTOR_K];
+#else
     if (k < PADDED_K) {
       next.w$i = weights[params.codes_at + (n * PADDED_K + k) / VECTOR_K];
     }
+#endif
   }
 #endfor
 #for i in X_ITEMS
   {
     let item = $i * WG_SIZE + index;
-    let k = (first + item % X_HALF / (BM * X_ROW_VECTORS)) * GK + item % X_ROW_VECTORS * 16u;
-    let m = wg.x * BM + item / X_ROW_VECTORS % BM;
-    if (m < params.num_rows && k < PADDED_K) {
-      next.x$i = bitcast<vec4<u32>>(scratch[params.in_at + m * params.in_stride + item / X_HALF * (PADDED_K / 16u) + k / 16u]);
+    let k = (first + item / (X_ROWS * X_ROW_VECTORS)) * GK + item % X_ROW_VECTORS * 16u;
+    let row = item / X_ROW_VECTORS % X_ROWS;
+    let plane_row = row / BM * plane_rows() + wg.x * BM + row % BM;
+#if WHOLE
+    next.x$i = bitcast<vec4<u32>>(scratch[params.in_at + (plane_row * PADDED_K + k) / 16u]);
+#else
+    if (k < PADDED_K) {
+      next.x$i = bitcast<vec4<u32>>(scratch[params.in_at + (plane_row * PADDED_K + k) / 16u]);
     }
+#endif
   }
 #endfor
-  let m = wg.x * BM + index % BM;
-  let group = first + index / BM;
-  if (index < SCALES && m < params.num_rows && group < GROUPS) {
-    next.scale = x_row_scale(m, group);
-  }
+  let at = min(first + index / BM, GROUPS - 1u) * plane_rows() + wg.x * BM + index % BM;
+  next.scale = vec2<f32>(x_row_scale(at), x_row_scale(at + GROUPS * plane_rows()));
   return next;
+}
+
+fn x_row_scale(i: u32) -> f32 {
+  return scratch[params.in_at + plane_rows() * (PADDED_K / 8u) + i / 4u][i % 4u];
 }
 
 // Rows are padded by a vector, so that neighbouring threads write to different banks.
 fn store_pieces(next: Pieces, index: u32) {
-  let vectors = bufferView<array<vec4<u32>, SCALES_AT / 4u>>(&memory, 0);
+  let vectors = bufferView<array<vec4<u32>, PIECES_WORDS / 4u>>(&memory, 0);
 #for i in X_ITEMS
   {
     let item = $i * WG_SIZE + index;
     if (X_VECTORS % WG_SIZE == 0u || item < X_VECTORS) {
-      let row = item % X_HALF / X_ROW_VECTORS;
-      vectors[(item / X_HALF * X_PLANE + row * STRIDE) / 4u + item % X_ROW_VECTORS] = next.x$i;
+      vectors[item / X_ROW_VECTORS * STRIDE / 4u + item % X_ROW_VECTORS] = next.x$i;
     }
   }
 #endfor
@@ -108,13 +115,36 @@ struct Scales {
 
 fn load_scales(wg: vec3<u32>, group: u32, warp_n: u32, index: u32) -> Scales {
   var scales = Scales();
-  if (group < GROUPS) {
 #for j in TN
-    {
-      let n = weight_row(wg.y, (warp_n * TN + $j) * 16u + index % 16u);
-      scales.s$j = weight_word(params.scales_at + n * NUM_GROUPS + group * GK / GROUP_SIZE);
-    }
-#endfor
+  {
+    let n = weight_row(wg.y, (warp_n * TN + $j) * 16u + index % 16u);
+    scales.s$j = weight_word(params.scales_at + n * NUM_GROUPS + min(group, GROUPS - 1u) * GK / GROUP_SIZE);
   }
+#endfor
+#if !WHOLE
+  if (group >= GROUPS) {
+    return Scales();
+  }
+#endif
   return scales;
 }
+
+#if FOUR_SCALES
+// Of four groups.
+struct FourScales {
+#for j in TN
+  s$j: vec4<u32>,
+#endfor
+}
+
+fn load_four_scales(wg: vec3<u32>, group: u32, warp_n: u32, index: u32) -> FourScales {
+  var scales = FourScales();
+#for j in TN
+  {
+    let n = weight_row(wg.y, (warp_n * TN + $j) * 16u + index % 16u);
+    scales.s$j = weights[(params.scales_at + n * NUM_GROUPS + group) / 4u];
+  }
+#endfor
+  return scales;
+}
+#endif

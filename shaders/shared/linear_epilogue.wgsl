@@ -16,15 +16,24 @@ fn biased(y: f32, n: u32) -> f32 {
 #import activation
 #endif
 
+// What an output is added to.
+fn residual_of(n: u32, m: u32) -> f32 {
+#if RESIDUAL
+  let at = params.residual_at + m * params.out_stride + n;
+  return scratch[at / 4u][at % 4u];
+#else
+  return 0.0;
+#endif
+}
+
 // What an output holds in the end.
-fn scaled(value: f32, n: u32, m: u32) -> f32 {
+fn scaled(value: f32, residual: f32) -> f32 {
   var y = value * params.out_scale;
 #if SOFTCAP
   y = params.softcap * tanh(clamp(y / params.softcap, -15.0, 15.0));
 #endif
 #if RESIDUAL
-  let added_at = params.residual_at + m * params.out_stride + n;
-  y = scratch[added_at / 4u][added_at % 4u] + params.residual_scale * y;
+  y = residual + params.residual_scale * y;
 #endif
   return y;
 }
@@ -35,7 +44,7 @@ fn store(y: f32, n: u32, m: u32) {
 }
 
 fn put(value: f32, n: u32, m: u32) {
-  store(scaled(value, n, m), n, m);
+  store(scaled(value, residual_of(n, m)), n, m);
 }
 
 // One output of an ungated linear.

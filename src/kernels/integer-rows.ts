@@ -20,18 +20,19 @@ export function integerGroups(weight: Pick<PlacedTensor, 'groupSize' | 'paddedCo
   return Math.ceil(weight.paddedCols / integerGroupCols(weight));
 }
 
-/** Floats of scratch that a row of activations takes at most: two bytes a column, and two floats a group of 32. */
+/** Floats of scratch that a row of a plane takes at most: two bytes a column, and two floats a group of 32. */
 export function integerFloats(cols: number): number {
   const paddedCols = Math.ceil(cols / 32) * 32;
   return paddedCols / 2 + Math.ceil(paddedCols / 64) * 4;
 }
 
 /**
- * The activations of a linear, normed where it asks for that, as 16-bit integers at float `outAt` of scratch: bytes
- * [numRows][2][paddedCols], then scales and scaled sums f32 [numRows][groups][2].
+ * The activations of a linear, normed where it asks for that, as 16-bit integers q = 256 h + l at float `outAt` of scratch: bytes h
+ * [planeRows][paddedCols], bytes l likewise, then scales f32 [groups][planeRows] and scaled sums likewise. Rows from numRows on
+ * are left as they are.
  */
-export function integerRows(gpu: Gpu, call: LinearCall, outAt: number): Dispatch {
-  return prepareRows(gpu, PROGRAM, call, outAt, () => integerDefines(call.weight));
+export function integerRows(gpu: Gpu, call: LinearCall, outAt: number, planeRows: number): Dispatch {
+  return prepareRows(gpu, PROGRAM, call, outAt, () => integerDefines(call.weight), planeRows);
 }
 
 /** What such a row is for a weight, beside rowDefines. */

@@ -23,6 +23,7 @@ const PARAMS = {
   norm_at: 'u32',
   eps: 'f32',
   prepared_at: 'u32',
+  plane_rows: 'u32',
 } as const;
 
 const SUM: ShaderProgram = { name: 'sum_parts', source, params: PARAMS, bindings: STEP_BINDINGS };
@@ -36,6 +37,9 @@ export interface PartSums {
   readonly partsAt: number;
   readonly parts: number;
 }
+
+/** Octets of a thread of which four parts would take too many registers. */
+const MANY_ITEMS = 2;
 
 /** Floats of a row of a part. */
 export function partStride({ weight }: Pick<LinearCall, 'weight'>): number {
@@ -69,7 +73,13 @@ export function isNormedNext({ call }: PartSums, next: LinearCall): boolean {
 }
 
 /** sumParts, and integerRows of what it makes for `next` (isNormedNext) at float `preparedAt`, in the slab of that one's weights. */
-export function sumIntegerRows(gpu: Gpu, sums: PartSums, next: LinearCall, preparedAt: number): Dispatch {
+export function sumIntegerRows(
+  gpu: Gpu,
+  sums: PartSums,
+  next: LinearCall,
+  preparedAt: number,
+  planeRows: number,
+): Dispatch {
   checkInput(next);
   const { weight } = next;
   const key = `${finishKey(sums.call)} ${weight.format} ${weight.cols} ${weight.groupSize}`;
@@ -79,13 +89,18 @@ export function sumIntegerRows(gpu: Gpu, sums: PartSums, next: LinearCall, prepa
     ...integerDefines(weight),
     NORM: true,
   }));
-  return { pipeline, params: sumParams(sums, next, preparedAt), workgroups: [sums.call.numRows, 1, 1] };
+  return {
+    pipeline,
+    params: sumParams(sums, next, preparedAt, planeRows),
+    workgroups: [sums.call.numRows, 1, 1],
+  };
 }
 
 function sumParams(
   { call, partsAt, parts }: PartSums,
   next: LinearCall | null = null,
   preparedAt = 0,
+  planeRows = 0,
 ): Uint32Array<ArrayBuffer> {
   return packParams(PARAMS, {
     num_rows: call.numRows,
@@ -102,6 +117,7 @@ function sumParams(
     norm_at: (next?.norm?.weight.byteOffset ?? 0) / 16,
     eps: next?.norm?.eps ?? 0,
     prepared_at: preparedAt / 4,
+    plane_rows: planeRows,
   });
 }
 
@@ -109,6 +125,7 @@ function sumParams(
 function sumDefines(gpu: Gpu, { call }: PartSums, cols: number): Defines {
   const { bias, residualAt, softcap = 0 } = call;
   const lanes = rowLanes(cols);
+  const items = Math.ceil(cols / 8 / lanes);
   return {
     ...gpu.defines,
     BIAS: bias !== undefined,
@@ -116,7 +133,8 @@ function sumDefines(gpu: Gpu, { call }: PartSums, cols: number): Defines {
     RESIDUAL: residualAt !== undefined,
     SOFTCAP: softcap > 0,
     LANES: lanes,
-    ITEMS: Math.ceil(cols / 8 / lanes),
+    ITEMS: items,
+    TOGETHER: items > MANY_ITEMS ? 2 : 4,
   };
 }
 

@@ -8,6 +8,7 @@ import { STEP_BINDINGS } from './step-bindings';
 
 const PARAMS = {
   num_rows: 'u32',
+  plane_rows: 'u32',
   in_at: 'u32',
   in_stride: 'u32',
   prepared_at: 'u32',
@@ -36,7 +37,7 @@ export function rowLanes(cols: number): number {
 
 /**
  * The activations of a linear, normed where it asks for that, in another form at float `outAt` of scratch. `defines` follow from
- * the weight's columns and groups.
+ * the weight's columns and groups; `planeRows`: rows that there is room for.
  */
 export function prepareRows(
   gpu: Gpu,
@@ -44,6 +45,7 @@ export function prepareRows(
   call: LinearCall,
   outAt: number,
   defines: () => Defines,
+  planeRows = call.numRows,
 ): Dispatch {
   checkInput(call);
   const { weight, numRows, norm } = call;
@@ -63,6 +65,7 @@ export function prepareRows(
   );
   const params = packParams(PARAMS, {
     num_rows: numRows,
+    plane_rows: planeRows,
     in_at: call.inAt / 4,
     in_stride: (call.inStride ?? cols) / 4,
     prepared_at: outAt / 4,

@@ -1,4 +1,5 @@
-import { integerCut, integerProduct, partSums } from '../kernels/gemm-integer';
+import { integerProduct, partSums } from '../kernels/gemm-integer';
+import { integerCut } from '../kernels/integer-cut';
 import type { LinearCall } from '../kernels/linear-call';
 import type { ForwardContext } from './forward-context';
 

@@ -1,4 +1,5 @@
 import { MAX_STAGED_ROWS } from '../kernels/gemv-rows';
+import { MAX_TILE_ROWS } from '../kernels/integer-cut';
 import { integerFloats } from '../kernels/integer-rows';
 import { stagedFloats } from '../kernels/stage-rows';
 import type { ScratchRegions } from '../layers/forward-context';
@@ -43,7 +44,7 @@ export function planScratch(
     permuted: region(maxRows, Math.ceil((shape.permutedCols ?? 0) / 4) * 4),
     logits: region(maxLogitRows, Math.ceil(config.vocabSize / 4) * 4),
     partials: region(1, partialFloats),
-    prepared: region(maxRows, integerFloats(widest)),
+    prepared: region(Math.ceil(maxRows / MAX_TILE_ROWS) * MAX_TILE_ROWS, integerFloats(widest)),
     staged: region(Math.min(maxRows, MAX_STAGED_ROWS), stagedFloats(widest)),
     keyBias: region(maxRows, shape.keyBiasFloats ?? 0),
     exchange: region(1, exchangeFloats(config)),

@@ -1,7 +1,8 @@
 import type { Piece } from '../gpu/buffer';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
-import { gemmInteger, integerCut, integerProduct, partSums } from '../kernels/gemm-integer';
+import { gemmInteger, integerProduct, partSums } from '../kernels/gemm-integer';
+import { integerCut } from '../kernels/integer-cut';
 import type { LinearCall } from '../kernels/linear-call';
 import { isNormedNext, type PartSums } from '../kernels/part-sums';
 import { productKernel } from '../layers/linear';

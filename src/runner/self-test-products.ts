@@ -1,10 +1,11 @@
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import { gemm, gemmTile } from '../kernels/gemm';
-import { gemmInteger, type IntegerCut, type IntegerScratch, integerCut } from '../kernels/gemm-integer';
+import { gemmInteger, type IntegerScratch } from '../kernels/gemm-integer';
 import { gemmMatrix, matrixTile } from '../kernels/gemm-matrix';
 import { gemvRows } from '../kernels/gemv-rows';
 import { halvesFloats } from '../kernels/halve';
+import { type IntegerCut, integerCut, MAX_TILE_ROWS } from '../kernels/integer-cut';
 import { integerFloats } from '../kernels/integer-rows';
 import type { LinearCall } from '../kernels/linear-call';
 import { partStride } from '../kernels/part-sums';
@@ -99,7 +100,7 @@ export function integerRoom(
   const { partFloats } = memory;
   const { numRows, weight } = call;
   const cut = integerCut({ ...call, numRows: stepRows }, partFloats);
-  const rowsAt = memory.region(numRows * integerFloats(weight.cols));
+  const rowsAt = memory.region(Math.max(numRows, MAX_TILE_ROWS) * integerFloats(weight.cols));
   const partsAt = cut.parts > 1 ? memory.region(numRows * cut.parts * partStride(call)) : 0;
   return [{ rowsAt, partsAt, partFloats }, cut];
 }

@@ -19,19 +19,20 @@ export interface ActivationRows {
   readonly end: number;
 }
 
-/** For a linear over `packed`; a row in the other form takes `rowFloats`. */
+/** For a linear over `packed`; a row in the other form takes `rowFloats`, and there is room for `spareRows` more. */
 export function activationRows(
   random: Random,
   packed: PackedTensor,
   normed: boolean,
   rowFloats: number,
+  spareRows = 0,
 ): ActivationRows {
   const { cols } = packed;
   const numRows = random.between(1, 9);
   const inStride = cols + 4 * random.below(3);
   const inAt = 8;
   const outAt = inAt + numRows * inStride + 4;
-  const end = outAt + numRows * rowFloats;
+  const end = outAt + (numRows + spareRows) * rowFloats;
   const scratch = nans(end + 8);
   const gain = random.normals(cols);
   const weights = new Uint32Array(NORM_AT + cols).fill(0x7fc00000);

@@ -1,4 +1,5 @@
-import { gemmInteger, INTEGER_TILES } from '../../src/kernels/gemm-integer';
+import { gemmInteger } from '../../src/kernels/gemm-integer';
+import { FEW_ROWS, INTEGER_TILES } from '../../src/kernels/integer-cut';
 import { gpuTest } from './harness';
 import { checkLinear, fusedOnMatrices, type LinearCase, linearCase, MAX_PARTS } from './linear-case';
 
@@ -15,7 +16,7 @@ for (const format of FORMATS)
     `gemm_integer ${format}`,
     async (test) => {
       const { gpu, random } = test;
-      for (const numRows of [1, 17, random.between(18, 140), 200]) {
+      for (const numRows of [1, 8, 17, random.between(18, 140), 200]) {
         const cols = random.pick([32 * random.between(1, 20), 4 * random.between(9, 150)]);
         const groupSize = random.pick([32, 64, 96, 128, 256]);
         const rows = random.between(1, 300);
@@ -35,18 +36,54 @@ for (const [name, tile] of Object.entries(INTEGER_TILES))
     `gemm_integer tile ${name}`,
     async (test) => {
       const { gpu, random } = test;
+      const maxRows = tile.few ? FEW_ROWS : 150;
       const cols = 4 * random.between(40, 120);
       const rows = random.between(5, 150);
       const groupSize = random.pick([32, 64, 128]);
       const parts = random.between(1, MAX_PARTS);
       for (const shape of fusedOnMatrices(rows)) {
-        const numRows = random.between(1, 150);
+        const numRows = random.between(1, maxRows);
         const made = linearCase(
           { format: random.pick(FORMATS), integer, cols, numRows, groupSize, strided: true, ...shape },
           random,
         );
         const cut = { tile, parts: 'gate' in shape ? 1 : parts };
         await checkLinear(test, made, gemmInteger(gpu, made.call, room(made), cut));
+      }
+    },
+    hasByteMatrices,
+  );
+
+for (const [name, tile] of Object.entries(INTEGER_TILES))
+  gpuTest(
+    `gemm_integer tile ${name}, rounds on their way`,
+    async (test) => {
+      const { gpu, random } = test;
+      const rows = random.between(5, 90);
+      // 16, 12 and 10 groups; one part and two
+      for (const [groups, parts] of [
+        [16, 1],
+        [16, 2],
+        [12, 1],
+        [10, 1],
+      ] as const) {
+        const numRows = random.between(1, tile.few ? FEW_ROWS : 70);
+        const groupSize = random.pick([32, 64, 128]);
+        const format = random.pick(FORMATS);
+        const made = linearCase(
+          {
+            format,
+            integer,
+            rows,
+            cols: groups * groupSize,
+            numRows,
+            groupSize,
+            norm: true,
+            brokenZeros: true,
+          },
+          random,
+        );
+        await checkLinear(test, made, gemmInteger(gpu, made.call, room(made), { tile, parts }));
       }
     },
     hasByteMatrices,

@@ -13,13 +13,15 @@ for (const bits of [4, 8] as const)
         for (const normed of [false, true]) {
           const cols = 4 * random.between(1, 700);
           const packed = packedLinear('w', bits === 4 ? 'w4' : 'w8', 8, cols, groupSize);
-          const made = activationRows(random, packed, normed, integerFloats(cols));
+          const spareRows = random.below(8);
+          const made = activationRows(random, packed, normed, integerFloats(cols), spareRows);
           const { call, outAt, end, norm, rows } = made;
-          const { scratch } = await runStep(made, [integerRows(gpu, call, outAt)]);
+          const planeRows = rows.length + spareRows;
+          const { scratch } = await runStep(made, [integerRows(gpu, call, outAt, planeRows)]);
           const words = new Uint32Array(scratch.buffer).slice(outAt, end);
           const { paddedCols } = packed;
           const groupCols = integerGroupCols(packed);
-          const shape = { bits, numRows: rows.length, paddedCols, groupCols };
+          const shape = { bits, numRows: rows.length, planeRows, paddedCols, groupCols };
           const { values, sums } = integerRowValues({ words, ...shape });
           const groups = sums.length / rows.length;
           for (const [m, x] of rows.entries()) {

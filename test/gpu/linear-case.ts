@@ -1,4 +1,5 @@
 import type { Dispatch } from '../../src/gpu/dispatch';
+import { MAX_TILE_ROWS } from '../../src/kernels/integer-cut';
 import { integerFloats, integerGroupCols } from '../../src/kernels/integer-rows';
 import type { LinearCall } from '../../src/kernels/linear-call';
 import { stagedFloats } from '../../src/kernels/stage-rows';
@@ -54,8 +55,9 @@ export interface LinearCase {
 const NAN_WORD = 0x7fc00000;
 export const MAX_PARTS = 3;
 
-function preparedFloats(cols: number): number {
-  return Math.max(integerFloats(cols), stagedFloats(cols));
+function preparedFloats(numRows: number, cols: number): number {
+  const planeRows = Math.ceil(numRows / MAX_TILE_ROWS) * MAX_TILE_ROWS;
+  return Math.max(planeRows * integerFloats(cols), numRows * stagedFloats(cols));
 }
 
 /** Everything that the kernels for few rows fuse with a product. */
@@ -99,7 +101,7 @@ export function linearCase(shape: LinearShape, random: Random): LinearCase {
   const outAt = inAt + numRows * inStride + 32 + (shape.isTaken ? 0 : random.below(4));
   const residualAt = residual === 'apart' ? outAt + numRows * outStride + 5 : outAt;
   const halvesAt = Math.ceil((residualAt + numRows * outStride + 16) / 4) * 4;
-  const partsAt = Math.ceil((halvesAt + numRows * preparedFloats(cols)) / 4) * 4;
+  const partsAt = Math.ceil((halvesAt + preparedFloats(numRows, cols)) / 4) * 4;
   const scratch = new Float32Array(partsAt + MAX_PARTS * numRows * (rows + 3) + 16).fill(Number.NaN);
   const x = random.normals(numRows * cols, shape.norm ? 3 : 1);
   const added = random.normals(numRows * outputs, 2);

@@ -81,10 +81,12 @@ function sharedCase(random: Random, bits: 4 | 8, groupSize: number, shape: 'plai
   const packed = packedLinear('next', bits === 4 ? 'w4' : 'w8', 8, rows, groupSize);
   const weight = { ...packed, slab: 0, byteOffset: 0 };
   const preparedAt = Math.ceil(made.scratch.length / 4) * 4;
-  const end = preparedAt + numRows * integerFloats(rows);
+  const planeRows = numRows + random.below(8);
+  const end = preparedAt + planeRows * integerFloats(rows);
   const scratch = new Float32Array(end + 8).fill(Number.NaN);
   scratch.set(made.scratch);
-  return { made: { ...made, scratch, weights: slab.words() }, weight, norm, gain, preparedAt, end };
+  const after = { scratch, weights: slab.words() };
+  return { ...made, ...after, weight, norm, gain, preparedAt, planeRows, end };
 }
 
 for (const bits of [4, 8] as const)
@@ -93,14 +95,15 @@ for (const bits of [4, 8] as const)
       `sum_integer_rows w${bits} g${groupSize}`,
       async ({ gpu, random, runStep, f16 }) => {
         for (const shape of ['plain', 'residual', 'all'] as const) {
-          const { made, weight, norm, gain, preparedAt, end } = sharedCase(random, bits, groupSize, shape);
+          const made = sharedCase(random, bits, groupSize, shape);
+          const { weight, norm, gain, preparedAt, planeRows, end } = made;
           const [product, sums] = leaveParts(gpu, random, made);
           const { numRows, outAt } = sums.call;
           const { cols, paddedCols } = weight;
           const next: LinearCall = { weight, numRows, inAt: outAt, outAt: 0, norm };
-          const apart = [sumParts(gpu, sums), integerRows(gpu, next, preparedAt)];
+          const apart = [sumParts(gpu, sums), integerRows(gpu, next, preparedAt, planeRows)];
           const before = (await runStep(made, [...product, ...apart])).scratch;
-          const fused = [...product, sumIntegerRows(gpu, sums, next, preparedAt)];
+          const fused = [...product, sumIntegerRows(gpu, sums, next, preparedAt, planeRows)];
           const { scratch } = await runStep(made, fused);
           const [words, wanted] = [scratch, before].map((floats) => new Uint32Array(floats.buffer));
           const other = wanted?.findIndex((word, i) => word !== words?.[i]) ?? 0;
@@ -112,7 +115,8 @@ for (const bits of [4, 8] as const)
             assertClose(outputs[m] ?? [], values, { rel: f16 ? 5e-3 : 1e-5 }, `${shape}, output ${m}`);
           const groupCols = integerGroupCols(weight);
           const prepared = new Uint32Array(scratch.buffer).slice(preparedAt, end);
-          const rows = integerRowValues({ words: prepared, bits, numRows, paddedCols, groupCols });
+          const shown = { words: prepared, bits, numRows, planeRows, paddedCols, groupCols };
+          const rows = integerRowValues(shown);
           for (const [m, y] of outputs.entries()) {
             const expected = [...rmsNormTwin(y, gain, EPS)];
             while (expected.length < paddedCols) expected.push(0);

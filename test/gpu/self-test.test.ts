@@ -53,7 +53,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   },
   'w4 with a long K': {
     ...{ hidden: 96, heads: 4, kvHeads: 2, headDim: 32, weightBits: 4, kvBits: 8, contextLength: 256 },
-    intermediate: 768,
+    intermediate: 2048,
   },
   'w8 with a long K, bias, and a norm behind': {
     ...{ hidden: 64, heads: 2, kvHeads: 2, headDim: 32, weightBits: 8, kvBits: 8, contextLength: 128 },
@@ -137,7 +137,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     takenFor: PLAIN_GPU,
   },
   gemm_integer: {
-    edit: ['vec4<f32>(sz.x), y.a)', 'vec4<f32>(0.9 * sz.x), y.a)'],
+    edit: ['vec4<f32>(sz.x), sum.f0)', 'vec4<f32>(0.9 * sz.x), sum.f0)'],
     what: SEVERAL,
     onByteMatrices: true,
   },
