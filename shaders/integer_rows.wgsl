@@ -17,12 +17,13 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
   // Surplus threads do the last row again, so that all meet in the reductions.
   let from_row = min(row, params.num_rows - 1u);
   let inverse = inverse_norm(from_row, lane, index);
+  let place = PreparedPlace(params.prepared_at, params.num_rows, params.plane_rows);
   for (var start = 0u; start < OCTETS; start += LANES) {
     let octet = start + lane;
     var x = Floats8();
     if (octet < OCTETS) {
       x = normed_octet(from_row, octet, inverse);
     }
-    put_octet(row, octet, x);
+    put_octet(place, row, octet, x);
   }
 }

@@ -23,6 +23,10 @@ const HEADS_AT_ONCE = 1u;
 #endif
 #import rope_head
 
+fn raw_pair(head: Head, dims: vec2<u32>) -> vec2<f32> {
+  return vec2<f32>(scratch[head.at + dims.x], scratch[head.at + dims.y]);
+}
+
 @compute @workgroup_size(32)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let number = group.x;

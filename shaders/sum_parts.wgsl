@@ -89,9 +89,10 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) i
 #for i in ITEMS
   squares += squares_of(y$i);
 #endfor
+  let place = PreparedPlace(params.prepared_at, params.num_rows, params.plane_rows);
   let inverse = inverseSqrt(lanes_sum(squares, index) / f32(K) + params.eps);
 #for i in ITEMS
-  put_octet(m, octet$i, scaled_octet(y$i, gain$i, inverse));
+  put_octet(place, m, octet$i, scaled_octet(y$i, gain$i, inverse));
 #endfor
 #endif
 }

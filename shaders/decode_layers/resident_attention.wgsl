@@ -39,6 +39,10 @@ fn cell(i: u32) -> vec4<f32> {
   return bitcast<vec4<f32>>(staged[i / 4u][i % 4u]);
 }
 
+fn cell_float(i: u32, lane: u32) -> f32 {
+  return bitcast<f32>(staged[i / 4u][i % 4u][lane]);
+}
+
 fn put_cell(i: u32, value: vec4<f32>) {
   staged[i / 4u][i % 4u] = bitcast<vec4<u32>>(value);
 }
@@ -83,6 +87,10 @@ fn own_block(slot: u32, number: u32, index: u32) -> u32 {
 #if ROTARY_DIM > 0
 var<workgroup> angles: array<vec2<f32>, ROTARY_DIM / 2>;
 #endif
+
+fn raw_pair(head: Head, dims: vec2<u32>) -> vec2<f32> {
+  return vec2<f32>(values[head.base + dims.x], values[head.base + dims.y]);
+}
 
 // Word in scratch of float `i` of the heads q0 .. q3, k, v, or whether a query head is one too many.
 struct HeadWord {

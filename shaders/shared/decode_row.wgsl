@@ -1,15 +1,20 @@
 // One row, one split of its tokens, up to four query heads of one kv head: decode_attention.wgsl, where the sums are.
-// Needs: cell and put_cell (of 2 WG_SIZE vectors), put_output; what rope_head, decode_scores and decode_output need.
+// Every program of a step runs its code once a layer, long after the instruction cache has forgotten it, and many processors fetch
+// it at a time: what is written out here costs more than what it computes. So loops stay loops.
+// Needs: cell, cell_float and put_cell (of 2 WG_SIZE vectors), put_output; what rope_head, decode_scores and decode_output need.
 
-var<workgroup> q_tile: array<real4, HEAD_DIM>;
 var<workgroup> tile_blocks: array<u32, WG_SIZE / BLOCK_TOKENS>;
 var<workgroup> shared_row: Row;
+// Codes of k and of v of the row's own token, and their scales and offsets: nobody has to wait for what goes into the cache.
+var<workgroup> own_row: array<u32, 2 * ROW_WORDS + 2>;
 
 const HEADS_AT_ONCE = 6u;
+// Of them, k and v.
+const FIRST_STORED = 4u;
 const DIM_LANES = HEAD_DIM / 4;
 const TOKEN_GROUPS = WG_SIZE / DIM_LANES;
 // Tokens whose scores are computed at a time.
-const TILE = WG_SIZE / KEY_LANES;
+const TILE = WG_SIZE;
 const HIDDEN = -3.0e38;
 
 struct Row {
@@ -37,6 +42,10 @@ fn load_row(row: u32, split: u32) -> Row {
   return Row(slot, position, max(begin, start), min(end, start + share * BLOCK_TOKENS));
 }
 
+fn tile_start(row: Row) -> u32 {
+  return row.begin - row.begin % BLOCK_TOKENS;
+}
+
 fn load_blocks(row: Row, first: u32, index: u32) {
   if (index < WG_SIZE / BLOCK_TOKENS && first + index * BLOCK_TOKENS < row.end) {
     tile_blocks[index] = params.layer_at + own_block(row.slot, first / BLOCK_TOKENS + index, index) * BLOCK_WORDS;
@@ -57,7 +66,7 @@ fn load_heads(row: Row, wg: vec3<u32>, index: u32) {
 #endif
   var head = Head(QUERY, kv_head, qkv_at + (kv_head * RATIO + first_head + number) * HEAD_DIM, number * HEAD_DIM, first_head + number < RATIO);
   if (number >= 4u) {
-    head.kind = select(VALUE, KEY, number == 4u);
+    head.kind = select(VALUE, KEY, number == FIRST_STORED);
     head.at = qkv_at + (HEADS + kv_head + select(KV_HEADS, 0u, number == 4u)) * HEAD_DIM;
     head.exists = true;
   }
@@ -76,50 +85,52 @@ fn load_heads(row: Row, wg: vec3<u32>, index: u32) {
 
 // `wg`: split, kv head and part of its heads, row. All threads call, in uniform control flow.
 fn attend(wg: vec3<u32>, index: u32) {
-  if (index == 0u) {
-    shared_row = load_row(wg.z, wg.x);
+  {
+    let row = load_row(wg.z, wg.x);
+    if (index == 0u) {
+      shared_row = row;
+    }
+    load_blocks(row, tile_start(row), index);
   }
   let row = workgroupUniformLoad(&shared_row);
   let kv_head = wg.y / HEAD_PARTS;
   let dims = index % DIM_LANES;
   let group = index / DIM_LANES;
-  let start = row.begin - row.begin % BLOCK_TOKENS;
-  load_blocks(row, start, index);
-  workgroupBarrier();
-  // Keys are on their way while the heads are prepared.
-  let part = index % KEY_LANES;
-  let own = start + index / KEY_LANES;
-  var key = Key();
-  if (own >= row.begin && own < row.end) {
-    key = load_key(tile_blocks[index / KEY_LANES / BLOCK_TOKENS], kv_head, own, part);
-  }
+  let start = tile_start(row);
+  // Keys and values are on their way while the heads are prepared.
+#for h in HELD
+  var key$h = load_key(row, kv_head, start, $h, index);
+#endfor
+  var folds = load_folds(row, kv_head, start, index);
+#for v in VALUES
+  var value$v = value_words(kv_head, min(group + $v * TOKEN_GROUPS, row.end - 1u - start), dims);
+#endfor
   load_heads(row, wg, index);
-  storageBarrier();
   workgroupBarrier();
-  if (own == row.position && row.position < row.end) {
-    // It has just been stored.
-    key = load_key(tile_blocks[index / KEY_LANES / BLOCK_TOKENS], kv_head, own, part);
-  }
+  hold_query(index);
+  let own_words = own_value(dims);
   var top = vec4<f32>(HIDDEN);
   var total = vec4<f32>();
   var shift = vec4<f32>();
   var acc = mat4x4<f32>();
   for (var first = start; first < row.end; first += TILE) {
-    let token = first + index / KEY_LANES;
+    let token = first + own_token(index);
     let seen = token >= row.begin && token < row.end;
-    let block_at = tile_blocks[index / KEY_LANES / BLOCK_TOKENS];
     let count = min(TILE, row.end - first);
-    // The first values are on their way while their weights are computed.
-    var values0 = load_values(kv_head, group, count, dims);
-    var values1 = load_values(kv_head, group + 8u * TOKEN_GROUPS, count, dims);
     var parts = vec4<f32>();
-    if (seen) {
-      parts = part_score(key, block_at, kv_head, token, part);
+    for (var i = 0u; i * KEY_GROUPS < count; i += HELD) {
+#for h in HELD
+      let parts$h = key_sum(part_score(key$h, row, kv_head, first, i + $h, index));
+      parts = select(parts, parts$h, index % KEY_LANES == i + $h);
+      key$h = load_key(row, kv_head, first, i + HELD + $h, index);
+#endfor
     }
-    parts = key_sum(parts);
     var s = vec4<f32>(HIDDEN);
+    if (token == row.position) {
+      folds = own_folds();
+    }
     if (seen) {
-      s = score(key, parts, token);
+      s = score(folds, parts, token);
     }
     let new_top = max(top, all_max4(s, index));
     let fall = exp(top - new_top);
@@ -128,34 +139,32 @@ fn attend(wg: vec3<u32>, index: u32) {
     if (seen) {
       p = exp(s - top);
     }
-    // One of the threads of a key speaks for all.
-    let counts = seen && part == 0u;
-    total = total * fall + select(vec4<f32>(), p, counts);
+    total = total * fall + p;
 #if KV_BITS < 16
-    shift = shift * fall;
-    if (seen) {
-      let so = plain_fold(key.value_fold);
-      shift += select(vec4<f32>(), p * so.y, counts);
-      p *= so.x;
-    }
+    let so = plain_fold(folds.value);
+    shift = shift * fall + p * select(0.0, so.y, seen);
+    p *= select(0.0, so.x, seen);
 #endif
-    if (part == 0u) {
-      put_cell(index / KEY_LANES, p);
-    }
+    put_cell(own_token(index), p);
     workgroupBarrier();
     acc = decayed(acc, fall);
-    for (var t = group; t < select(0u, count, group < TOKEN_GROUPS); t += 8u * TOKEN_GROUPS) {
-      acc = weigh_batch(acc, t, values0);
-      values0 = values1;
-      values1 = load_values(kv_head, t + 16u * TOKEN_GROUPS, count, dims);
+    for (var t = group; t < select(0u, count, group < TOKEN_GROUPS); t += VALUES * TOKEN_GROUPS) {
+#for v in VALUES
+      acc += weighed(t + $v * TOKEN_GROUPS, select(value$v, own_words, first + t + $v * TOKEN_GROUPS >= row.position));
+      value$v = value_words(kv_head, min(t + (VALUES + $v) * TOKEN_GROUPS, count - 1u), dims);
+#endfor
     }
     workgroupBarrier();
     if (first + TILE < row.end) {
       load_blocks(row, first + TILE, index);
       workgroupBarrier();
-      if (token + TILE < row.end) {
-        key = load_key(tile_blocks[index / KEY_LANES / BLOCK_TOKENS], kv_head, token + TILE, part);
-      }
+#for h in HELD
+      key$h = load_key(row, kv_head, first + TILE, $h, index);
+#endfor
+      folds = load_folds(row, kv_head, first + TILE, index);
+#for v in VALUES
+      value$v = value_words(kv_head, min(group + $v * TOKEN_GROUPS, row.end - 1u - first - TILE), dims);
+#endfor
     }
   }
   let sums = all_sums4(total, shift, index);

@@ -4,8 +4,8 @@
 //   rope: pair i -> (a cos - b sin, b cos + a sin); pairs (i, i + ROTARY_DIM / 2), or (2i, 2i + 1) where INTERLEAVED
 //   append: codes with the scale and offset already rounded to half: scale = (max - min) / (2^b - 1), offset = min,
 //   code = round_even((x - offset) / scale), clamped
-// STAGED_HEADS: the heads lie in `values` already and the position's angles in `angles`; otherwise in scratch and state.
-// Needs: reduce, rotary and kv; scratch; HEADS_AT_ONCE; the params named below; NORM: weights; KEY_BIAS: key_bias.
+// STAGED_HEADS: the position's angles lie in `angles`. KEEPS_ROW: append leaves what it stores in `own_row` as well.
+// Needs: reduce, rotary and kv; raw_pair(head, dims), two floats of a head as the linear left it; HEADS_AT_ONCE; the params named below; NORM: weights; KEY_BIAS: key_bias.
 
 const QUERY = 0u;
 const KEY = 1u;
@@ -15,7 +15,7 @@ const MAX_HALF = 65504.0;
 struct Head {
   kind: u32,
   kv_head: u32,
-  // First float in scratch.
+  // What raw_pair knows it by.
   at: u32,
   // First float in `values`.
   base: u32,
@@ -54,21 +54,14 @@ fn rotate(pair: vec2<f32>, i: u32, position: u32) -> vec2<f32> {
   return pair;
 }
 
-fn raw_float(head: Head, d: u32) -> f32 {
-#if STAGED_HEADS
-  return values[head.base + d];
-#else
-  return scratch[head.at + d];
-#endif
-}
-
 // Every thread of the workgroup must call, in uniform control flow; a barrier has to follow.
 fn prepare_head(head: Head, position: u32, lane: u32, index: u32) {
   let turned = head.kind != VALUE && head.exists;
 #if NORM == 1
   var raw_squares = 0.0;
-  for (var d = lane; turned && d < HEAD_DIM; d += LANES) {
-    raw_squares += raw_float(head, d) * raw_float(head, d);
+  for (var i = lane; turned && i < HEAD_DIM / 2u; i += LANES) {
+    let pair = raw_pair(head, pair_dims(i));
+    raw_squares += dot(pair, pair);
   }
   let norm = inverseSqrt(lanes_sum(raw_squares, index) / HEAD_DIM + params.eps);
 #endif
@@ -77,7 +70,7 @@ fn prepare_head(head: Head, position: u32, lane: u32, index: u32) {
     let dims = pair_dims(i);
     var pair = vec2<f32>();
     if (head.exists) {
-      pair = vec2<f32>(raw_float(head, dims.x), raw_float(head, dims.y));
+      pair = raw_pair(head, dims);
     }
     if (turned) {
 #if KEY_BIAS
@@ -129,24 +122,32 @@ fn append_row(stores: bool, base: u32, codes_at: u32, params_at: u32, lane: u32,
   let stored = pack2x16float(pair);
   if (stores && lane == 0u) {
     kv_store(params_at, stored);
+#if KEEPS_ROW
+    own_row[2u * ROW_WORDS + base / HEAD_DIM - FIRST_STORED] = stored;
+#endif
   }
   let rounded = unpack2x16float(stored);
   // A scale that rounds to 0 (all values equal, or nearly so) leaves code 0: every value reads as the offset.
   let inverse = select(0.0, 1.0 / max(rounded.x, 1.0e-8), rounded.x > 0.0);
 #endif
   for (var word = lane; stores && word < ROW_WORDS; word += LANES) {
+    var kept = 0u;
 #if KV_BITS < 16
     var codes = 0u;
     for (var i = 0u; i < 32u / KV_BITS; i++) {
       let level = round((values[base + word * (32u / KV_BITS) + i] - rounded.y) * inverse);
       codes |= u32(clamp(level, 0.0, LEVELS)) << (i * KV_BITS);
     }
-    kv_store(codes_at + word, codes);
+    kept = codes;
 #elif KV_BITS == 16
     let halves = vec2<f32>(values[base + 2u * word], values[base + 2u * word + 1u]);
-    kv_store(codes_at + word, pack2x16float(clamp(halves, vec2<f32>(-MAX_HALF), vec2<f32>(MAX_HALF))));
+    kept = pack2x16float(clamp(halves, vec2<f32>(-MAX_HALF), vec2<f32>(MAX_HALF)));
 #else
-    kv_store(codes_at + word, bitcast<u32>(values[base + word]));
+    kept = bitcast<u32>(values[base + word]);
+#endif
+    kv_store(codes_at + word, kept);
+#if KEEPS_ROW
+    own_row[(base / HEAD_DIM - FIRST_STORED) * ROW_WORDS + word] = kept;
 #endif
   }
 }

@@ -3,8 +3,13 @@ import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { type Defines, packParams } from '../gpu/shader';
+import type { PlacedTensor } from '../weights/packed-tensor';
 import { withMerge } from './attention-merge';
+import { integerDefines, integerGroupCols } from './integer-rows';
 import { headRatio, type KvLayout, kvChunkWords, kvDefines, layoutKey } from './kv-layout';
+import type { LinearCall } from './linear-call';
+import type { PartSums } from './part-sums';
+import { rowDefines } from './prepared-rows';
 import {
   ROPE_HEAD_PARAMS,
   type RopeHeadCall,
@@ -23,6 +28,8 @@ const PARAMS = {
   num_splits: 'u32',
   window: 'u32',
   softcap: 'f32',
+  bias_at: 'u32',
+  planes_and_parts: 'u32',
 } as const;
 
 const PROGRAM: ShaderProgram = { name: 'decode_attention', source, params: PARAMS, bindings: STEP_BINDINGS };
@@ -46,10 +53,30 @@ export interface DecodeAttentionCall extends RopeHeadCall {
   readonly layerAt: number;
 }
 
-/** With more threads than that two share a key: a context is seldom long enough for a key each. */
-const SINGLE_KEYS = 256;
-/** Chunks of a key that fit into the registers of a thread, a multiple of every batch. */
-const MAX_HELD = 8;
+/** What decode attention does of the work of its neighbours. */
+export interface AttentionNeighbours {
+  /** What the linear before has left to be finished: q ‖ k ‖ v, in the place of `qkvAt`. */
+  readonly sums?: PartSums | null;
+  /** Leaves, in the place of the output, what integerRows makes of it; for one split. */
+  readonly prepares?: PreparedOutput | null;
+}
+
+/** Activations in integers for `weight`, at float `rowsAt` of scratch. */
+export interface PreparedOutput {
+  readonly weight: PlacedTensor;
+  readonly rowsAt: number;
+  readonly planeRows: number;
+}
+
+/** Threads of a subgroup that share a key at most. */
+const MAX_KEY_LANES = 16;
+/** Chunks of a thread's share of a key that fit into its registers, a multiple of every batch. */
+const MAX_AHEAD = 8;
+/** Dims of the queries that do. */
+const MAX_HELD_DIMS = 16;
+/** Keys that a thread has on their way, and values. */
+const KEYS_HELD = 2;
+const VALUES_HELD = 8;
 
 /** Query heads that a workgroup takes: the lanes of a vector. */
 const HEADS_TOGETHER = 4;
@@ -76,26 +103,63 @@ export function decodeAttention(
   state: StateLayout,
   layout: KvLayout,
   call: DecodeAttentionCall,
+  { sums = null, prepares = null }: AttentionNeighbours = {},
   threads = attentionThreads(gpu),
 ): Dispatch[] {
-  const { numRows, numHeads, numSplits, outAt, partialsAt } = call;
+  const { numRows, numHeads, numSplits, partialsAt } = call;
+  const outAt = numSplits === 1 && prepares ? prepares.rowsAt : call.outAt;
   const { headDim, numKvHeads } = layout;
   const headParts = headPartsOf(layout, numHeads);
-  const shape = `${numHeads} ${ropeHeadKey(call)} ${call.softcap > 0} ${threads}`;
-  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${layoutKey(state, layout)} ${shape}`, () =>
-    attentionDefines(gpu, state, layout, call, threads),
-  );
+  const shape = `${numHeads} ${ropeHeadKey(call)} ${call.softcap > 0} ${threads} ${neighboursKey(sums, prepares)}`;
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${layoutKey(state, layout)} ${shape}`, () => ({
+    ...attentionDefines(gpu, state, layout, call, threads),
+    ...neighbourDefines(sums, prepares),
+  }));
   const params = packParams(PARAMS, {
     ...ropeHeadParams(state, call),
-    qkv_at: call.qkvAt,
+    qkv_at: sums?.partsAt ?? call.qkvAt,
     out_at: numSplits > 1 ? partialsAt : outAt,
     layer_at: call.layerAt,
     num_splits: numSplits,
     window: call.window === 0 ? 0xffffffff : call.window,
     softcap: call.softcap,
+    bias_at: (sums?.call.bias?.byteOffset ?? 0) / 4,
+    planes_and_parts: (prepares?.planeRows ?? 0) | ((sums?.parts ?? 0) << 16),
   });
   const attention: Dispatch = { pipeline, params, workgroups: [numSplits, numKvHeads * headParts, numRows] };
   return withMerge(gpu, attention, { numRows, numHeads, headDim, numSplits, partialsAt, outAt });
+}
+
+/** Whether attention can finish what a linear has left: q ‖ k ‖ v of these rows, and a bias at most, in the slab of the norms of its heads. */
+export function isHeadsOf(call: DecodeAttentionCall, { call: before }: PartSums): boolean {
+  const { bias, outAt, numRows, residualAt, outScale = 1, softcap = 0 } = before;
+  return (
+    outAt === call.qkvAt &&
+    numRows === call.numRows &&
+    residualAt === undefined &&
+    outScale === 1 &&
+    softcap === 0 &&
+    (!bias || !call.qkNorm || bias.slab === call.qkNorm.q.slab)
+  );
+}
+
+/** Whether attention can prepare its output for a linear: groups of it lie within a head. */
+export function preparesFor(layout: Pick<KvLayout, 'headDim'>, { weight, norm }: LinearCall): boolean {
+  return norm === undefined && layout.headDim % integerGroupCols(weight) === 0;
+}
+
+function neighboursKey(sums: PartSums | null, prepares: PreparedOutput | null): string {
+  const { format, groupSize } = prepares?.weight ?? {};
+  return `${sums !== null} ${sums?.call.bias !== undefined} ${format} ${groupSize}`;
+}
+
+function neighbourDefines(sums: PartSums | null, prepares: PreparedOutput | null): Defines {
+  return {
+    PARTS: sums !== null,
+    BIAS: sums?.call.bias !== undefined,
+    PREPARES: prepares !== null,
+    ...(prepares ? { ...rowDefines(prepares.weight), ...integerDefines(prepares.weight) } : {}),
+  };
 }
 
 /** Workgroups that share the query heads of one kv head. */
@@ -113,8 +177,9 @@ export function attentionDefines(
 ): Defines {
   const chunkWords = kvChunkWords(layout);
   const allChunks = layout.rowWords / chunkWords;
-  const keyLanes = gpu.subgroupSize > 1 && threads > SINGLE_KEYS && allChunks % 2 === 0 ? 2 : 1;
+  const keyLanes = keyLanesOf(allChunks, gpu.subgroupSize);
   const numChunks = allChunks / keyLanes;
+  const chunkDims = (chunkWords * 32) / layout.kvBits;
   return {
     ...gpu.defines,
     ...stateDefines(state),
@@ -123,15 +188,27 @@ export function attentionDefines(
     WG_SIZE: threads,
     // of q0 … q3, k and v
     LANES: Math.min(32, threads / 8),
-    CHUNK_DIMS: (chunkWords * 32) / layout.kvBits,
+    CHUNK_DIMS: chunkDims,
     KEY_LANES: keyLanes,
     CHUNKS: numChunks,
-    HELD: Math.min(MAX_HELD, numChunks),
+    AHEAD: Math.min(MAX_AHEAD, numChunks),
     BATCH: [4, 2, 1].find((batch) => numChunks % batch === 0) ?? 1,
+    HELD: Math.min(KEYS_HELD, keyLanes),
+    HOLDS_QUERY: numChunks * chunkDims <= MAX_HELD_DIMS,
+    VALUES: VALUES_HELD,
     PREFILL: false,
     HEADS: call.numHeads,
     RATIO: headRatio(layout, call.numHeads),
     HEAD_PARTS: headPartsOf(layout, call.numHeads),
     SOFTCAP: call.softcap > 0,
+    KEEPS_ROW: true,
+    PREPARES: false,
   };
+}
+
+/** A power of two that divides the chunks of a key. */
+function keyLanesOf(numChunks: number, subgroupSize: number): number {
+  let lanes = 1;
+  while (2 * lanes <= Math.min(MAX_KEY_LANES, subgroupSize) && numChunks % (2 * lanes) === 0) lanes *= 2;
+  return lanes;
 }

@@ -4,7 +4,14 @@ import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import type { Defines } from '../gpu/shader';
 import { FORMAT_BITS } from '../weights/packed-tensor';
-import { type IntegerCut, type IntegerTile, integerCut, roundsAhead, tileSize } from './integer-cut';
+import {
+  type IntegerCut,
+  type IntegerTile,
+  integerCut,
+  planeRows,
+  roundsAhead,
+  tileSize,
+} from './integer-cut';
 import { integerGroupCols, integerGroups, integerRows } from './integer-rows';
 import { LINEAR_PARAMS, type LinearCall, linearDefines, linearKey, linearParams } from './linear-call';
 import { type PartSums, partStride, sumIntegerRows, sumParts } from './part-sums';
@@ -48,20 +55,22 @@ export function partSums(call: LinearCall, scratch: IntegerScratch, { parts }: I
   return parts > 1 ? { call, partsAt: scratch.partsAt, parts } : null;
 }
 
-/** Up to the sums over parts of K. `before`: those of another linear, which are finished and normed first; null: x lies finished. */
+/**
+ * Up to the sums over parts of K. `before`: those of another linear, which are finished and normed first; null: x lies finished;
+ * `prepared`: it is in integers already.
+ */
 export function integerProduct(
   gpu: Gpu,
   call: LinearCall,
   scratch: IntegerScratch,
   cut: IntegerCut,
-  before: PartSums | null,
+  before: PartSums | 'prepared' | null,
 ): Dispatch[] {
   const { tile, parts } = cut;
   const { numRows, weight } = call;
   const { norm, ...finished } = call;
   const { rowsAt } = scratch;
   const [bm, bn] = tileSize(tile);
-  const planeRows = Math.ceil(numRows / bm) * bm;
   const whole = { ...finished, inAt: rowsAt, inStride: weight.paddedCols / 2 };
   const isSplit = parts > 1;
   const product = isSplit ? { ...plain(whole), outAt: scratch.partsAt, outStride: partStride(call) } : whole;
@@ -80,9 +89,12 @@ export function integerProduct(
     SPLIT: isSplit,
   }));
   const workgroups = [Math.ceil(numRows / bm), Math.ceil(weight.rows / bn), parts] as const;
+  const dispatch = { pipeline, params: linearParams(product), workgroups };
+  if (before === 'prepared') return [dispatch];
+  const planes = planeRows(numRows, tile);
   return [
-    before ? sumIntegerRows(gpu, before, call, rowsAt, planeRows) : integerRows(gpu, call, rowsAt, planeRows),
-    { pipeline, params: linearParams(product), workgroups },
+    before ? sumIntegerRows(gpu, before, call, rowsAt, planes) : integerRows(gpu, call, rowsAt, planes),
+    dispatch,
   ];
 }
 

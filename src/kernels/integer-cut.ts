@@ -125,6 +125,12 @@ export function tileSize({ few, tm, tn, warps: [warpsM, warpsN] }: IntegerTile):
   return [few ? FEW_ROWS : tm * warpsM * 16, tn * warpsN * 16];
 }
 
+/** Rows of activations in whole tiles. */
+export function planeRows(numRows: number, tile: IntegerTile): number {
+  const [bm] = tileSize(tile);
+  return Math.ceil(numRows / bm) * bm;
+}
+
 /** Rounds that are on their way: as many as the tile has at best, or fewer, such that they divide those of every workgroup. */
 export function roundsAhead(groups: number, { tile, parts }: IntegerCut): number {
   const rounds = groups / (parts * tile.warps[2]);

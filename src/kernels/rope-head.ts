@@ -45,6 +45,7 @@ export function ropeHeadDefines({ rope, qkNorm, queryGrowth, keyBias }: RopeHead
     KEY_BIAS: Boolean(keyBias),
     BIAS_PAIRS: keyBias?.numPairs ?? 0,
     STAGED_HEADS: false,
+    KEEPS_ROW: false,
     LAYERS_DIFFER: false,
   };
 }

@@ -1,9 +1,10 @@
 import type { Dispatch } from '../gpu/dispatch';
-import { type DecodeAttentionCall, decodeAttention } from '../kernels/decode-attention';
+import { type DecodeAttentionCall, decodeAttention, isHeadsOf } from '../kernels/decode-attention';
 import { prefillAttention, prefillSplits } from '../kernels/prefill-attention';
 import { ropeAppend } from '../kernels/rope-append';
 import type { RopeHeadCall } from '../kernels/rope-head';
 import type { ContextChunk, ForwardContext } from './forward-context';
+import { type LinearLayer, preparedFor } from './linear';
 import { rmsNormInPlace } from './norm';
 
 export interface AttentionHeads {
@@ -14,8 +15,16 @@ export interface AttentionHeads {
   readonly qkNorm?: 'before rope' | 'after rope' | 'all heads';
 }
 
-/** attended = softmax(scale · q Kᵀ) V over the paged cache, after q and k were rotated and k, v appended to it. */
-export function attention(step: ForwardContext, layer: number, heads: AttentionHeads): void {
+/**
+ * attended = softmax(scale · q Kᵀ) V over the paged cache, after q and k were rotated and k, v appended to it. True: it lies
+ * prepared for `next`, the linear that takes it.
+ */
+export function attention(
+  step: ForwardContext,
+  layer: number,
+  heads: AttentionHeads,
+  next: LinearLayer,
+): boolean {
   const { config, scratch } = step;
   const { numHeads, numKvHeads, headDim } = config;
   if (heads.qkNorm === 'all heads') {
@@ -24,7 +33,7 @@ export function attention(step: ForwardContext, layer: number, heads: AttentionH
     rmsNormInPlace(step, `layers.${layer}.q_norm`, { at, stride }, qCols);
     rmsNormInPlace(step, `layers.${layer}.k_norm`, { at: at + qCols, stride }, kCols);
   }
-  attend(step, layer, heads);
+  return attend(step, layer, heads, next);
 }
 
 /** Where rope_append norms each head; null: nowhere (the norm over all heads comes before it). */
@@ -112,13 +121,22 @@ function decodeCall(step: ForwardContext, layer: number, heads: AttentionHeads):
   return { ...call, ...head, numRows, numSplits };
 }
 
-function attend(step: ForwardContext, layer: number, heads: AttentionHeads): void {
+function attend(step: ForwardContext, layer: number, heads: AttentionHeads, next: LinearLayer): boolean {
   const { gpu, state, kv, phases } = step;
   const isNormed = heads.qkNorm && heads.qkNorm !== 'all heads';
   const slab = isNormed ? step.weights.get(`layers.${layer}.q_norm`).slab : null;
   if (step.chunk) step.push(attendChunk(step, layer, heads, step.chunk), slab ?? 0, layer);
-  if (step.numDecodeRows === 0) return;
+  if (step.numDecodeRows === 0) return false;
   const call = decodeCall(step, layer, heads);
-  if (phases) phases.attention(call, slab, layer);
-  else step.push(decodeAttention(gpu, state, kv, call), slab ?? 0, layer);
+  if (phases) {
+    phases.attention(call, slab, layer);
+    return false;
+  }
+  // Several splits leave partials where a linear leaves its sums, and are merged before anybody takes them.
+  const isWhole = step.chunk === null && call.numSplits === 1;
+  const sums = isWhole ? step.takeSums((sums) => isHeadsOf(call, sums)) : null;
+  const prepares = isWhole ? preparedFor(step, next) : null;
+  const weightSlab = slab ?? sums?.call.bias?.slab ?? 0;
+  step.push(decodeAttention(gpu, state, kv, call, { sums, prepares }), weightSlab, layer);
+  return prepares !== null;
 }

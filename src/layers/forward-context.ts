@@ -86,8 +86,8 @@ export interface DispatchSink {
   push(dispatches: readonly Dispatch[], slab: number, layer?: number): void;
   /** Leaves sums over parts of K to what comes next: whoever takes them also finishes them, and if nobody does, sum_parts comes first. */
   leaveSums(sums: PartSums): void;
-  /** Those left right before, where `next` norms what they make: it finishes them while it prepares its rows. */
-  takeSums(next: LinearCall): PartSums | null;
+  /** Those left right before, if they are wanted: who takes them finishes them. */
+  takeSums(wanted: (sums: PartSums) => boolean): PartSums | null;
 }
 
 /** What layers see of a step: where things lie, how many rows there are, and where to put the dispatches. */

@@ -1,18 +1,27 @@
+import type { PreparedOutput } from '../kernels/decode-attention';
 import { integerProduct, partSums } from '../kernels/gemm-integer';
-import { integerCut } from '../kernels/integer-cut';
+import { integerCut, planeRows } from '../kernels/integer-cut';
 import type { LinearCall } from '../kernels/linear-call';
+import { isNormedNext } from '../kernels/part-sums';
 import type { ForwardContext } from './forward-context';
 
 /**
  * A linear on matrices of bytes. Where workgroups share its K, it leaves their sums to what comes next: a linear that norms the
- * same rows finishes them while it prepares its own.
+ * same rows finishes them while it prepares its own, and attention while it takes its heads. `isPrepared`: the rows are there already.
  */
-export function integerLinear(step: ForwardContext, call: LinearCall): void {
+export function integerLinear(step: ForwardContext, call: LinearCall, isPrepared = false): void {
   const { prepared, partials } = step.scratch;
   const scratch = { rowsAt: prepared.at, partsAt: partials.at, partFloats: partials.stride };
   const cut = integerCut(call, partials.stride);
-  const before = step.takeSums(call);
+  const before = isPrepared ? 'prepared' : step.takeSums((sums) => isNormedNext(sums, call));
   step.push(integerProduct(step.gpu, call, scratch, cut, before), call.weight.slab);
   const sums = partSums(call, scratch, cut);
   if (sums) step.leaveSums(sums);
+}
+
+/** Where the rows of such a linear are prepared. */
+export function preparedOutput(step: ForwardContext, call: LinearCall): PreparedOutput {
+  const { prepared, partials } = step.scratch;
+  const { tile } = integerCut(call, partials.stride);
+  return { weight: call.weight, rowsAt: prepared.at, planeRows: planeRows(call.numRows, tile) };
 }

@@ -1,5 +1,6 @@
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
+import { type PreparedOutput, preparesFor } from '../kernels/decode-attention';
 import { gemm } from '../kernels/gemm';
 import { isIntegerLinear } from '../kernels/gemm-integer';
 import { gemmMatrix } from '../kernels/gemm-matrix';
@@ -9,7 +10,7 @@ import { type LinearCall, numOutputs } from '../kernels/linear-call';
 import { permute } from '../kernels/permute';
 import { orderName } from '../weights/packed-tensor';
 import type { ForwardContext, Region } from './forward-context';
-import { integerLinear } from './integer-linear';
+import { integerLinear, preparedOutput } from './integer-linear';
 
 /** Up to here gemv, four rows at a time, is faster than the tile kernel. */
 const MAX_ROWS_IN_FOURS = 12;
@@ -39,15 +40,31 @@ export interface LinearLayer {
   readonly firstRow?: number;
   /** Default: all rows of the step. */
   readonly numRows?: number;
+  /** The rows lie where and as `preparedFor` says. */
+  readonly isPrepared?: boolean;
 }
 
 /** out = W · norm(in) + bias (+ residual), whatever the weight is packed as and however many rows there are. */
 export function linear(step: ForwardContext, layer: LinearLayer): void {
+  const call = linearCall(step, layer);
+  if (step.phases) step.phases.linear(call);
+  else multiply(step, call, layer.isPrepared);
+}
+
+/** Where attention may leave what a linear takes, in integers; null: it takes floats. */
+export function preparedFor(step: ForwardContext, layer: LinearLayer): PreparedOutput | null {
+  if (step.phases || step.weights.find(orderName(layer.weight))) return null;
+  const call = linearCall(step, layer);
+  const isInteger = productKernel(step.gpu, call) === 'gemm_integer';
+  return isInteger && preparesFor(step.kv, call) ? preparedOutput(step, call) : null;
+}
+
+function linearCall(step: ForwardContext, layer: LinearLayer): LinearCall {
   const weight = step.weights.get(layer.weight);
   const bias = layer.bias === undefined ? undefined : step.weights.find(layer.bias);
   const numRows = layer.numRows ?? step.numRows;
   const input = linearInput(step, layer, numRows);
-  const call: LinearCall = {
+  return {
     weight,
     numRows,
     inAt: input.at,
@@ -62,8 +79,6 @@ export function linear(step: ForwardContext, layer: LinearLayer): void {
     outScale: layer.outScale ?? 1,
     softcap: layer.softcap ?? 0,
   };
-  if (step.phases) step.phases.linear(call);
-  else multiply(step, call);
 }
 
 /** What multiplies the rows of a call. */
@@ -81,9 +96,9 @@ export function productKernel(gpu: Gpu, call: LinearCall): ProductKernel {
   return numRows <= MAX_ROWS_IN_FOURS && !gpu.isSoftware ? 'gemv' : 'gemm';
 }
 
-function multiply(step: ForwardContext, call: LinearCall): void {
+function multiply(step: ForwardContext, call: LinearCall, isPrepared = false): void {
   const kernel = productKernel(step.gpu, call);
-  if (kernel === 'gemm_integer') integerLinear(step, call);
+  if (kernel === 'gemm_integer') integerLinear(step, call, isPrepared);
   else step.push(dispatches(step, call, kernel), call.weight.slab);
 }
 

@@ -1,4 +1,4 @@
-import { addBranch } from './branch';
+import { addBranch, branchOf } from './branch';
 import type { ForwardContext } from './forward-context';
 import { linear } from './linear';
 
@@ -21,5 +21,5 @@ export function mlp(step: ForwardContext, layer: number, call: MlpLayer): void {
     out: inner,
     gate: step.config.activation,
   });
-  addBranch(step, `${at}.down`, inner, call.postNorm && `${at}.${call.postNorm}`);
+  addBranch(step, branchOf(step, `${at}.down`, inner, call.postNorm && `${at}.${call.postNorm}`));
 }

@@ -1,5 +1,5 @@
 import { type AttentionHeads, attention } from './attention';
-import { addBranch } from './branch';
+import { addBranch, branchOf } from './branch';
 import type { ForwardContext } from './forward-context';
 import { linear } from './linear';
 
@@ -21,6 +21,7 @@ export function selfAttention(step: ForwardContext, layer: number, call: SelfAtt
     in: hidden,
     out: qkv,
   });
-  attention(step, layer, call);
-  addBranch(step, `${at}.o`, attended, call.postNorm && `${at}.${call.postNorm}`);
+  const branch = branchOf(step, `${at}.o`, attended, call.postNorm && `${at}.${call.postNorm}`);
+  const isPrepared = attention(step, layer, call, branch.linear);
+  addBranch(step, branch, isPrepared);
 }

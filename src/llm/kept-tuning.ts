@@ -4,7 +4,7 @@ import type { WeightIdentity } from '../weights/weight-identity';
 import type { WeightStore } from '../weights/weight-store';
 
 /** To be raised whenever another choice may be right for the same card: kernels of a decode step, or what is tried out. */
-const KERNELS_VERSION = 1;
+const KERNELS_VERSION = 2;
 
 /** What was found out about a model on a graphics card. */
 export interface Tuning {

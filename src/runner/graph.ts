@@ -1,7 +1,6 @@
 import type { Gpu } from '../gpu/device';
 import type { BoundDispatches, Dispatch } from '../gpu/dispatch';
-import type { LinearCall } from '../kernels/linear-call';
-import { isNormedNext, type PartSums, sumParts } from '../kernels/part-sums';
+import { type PartSums, sumParts } from '../kernels/part-sums';
 import type { DispatchSink } from '../layers/forward-context';
 
 /** Dispatches of a step, cut into runs that share weight slab and KV slab (and so a bind group). */
@@ -53,9 +52,9 @@ export class GraphBuilder implements DispatchSink {
     this.#left = sums;
   }
 
-  takeSums(next: LinearCall): PartSums | null {
+  takeSums(wanted: (sums: PartSums) => boolean): PartSums | null {
     const left = this.#left;
-    if (left === null || !isNormedNext(left, next)) return null;
+    if (left === null || !wanted(left)) return null;
     this.#left = null;
     return left;
   }

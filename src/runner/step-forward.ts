@@ -162,7 +162,7 @@ export function stepContext(
     ropeTable: (rope, rows) => ropes.tableOf(rope, rows === 'chunk' ? (chunk?.totalTokens ?? null) : null),
     push: (dispatches, slab, layer) => sink.push(dispatches, slab, layer),
     leaveSums: (sums) => sink.leaveSums(sums),
-    takeSums: (next) => sink.takeSums(next),
+    takeSums: (wanted) => sink.takeSums(wanted),
   };
 }
 

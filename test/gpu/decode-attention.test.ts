@@ -7,9 +7,12 @@ import {
   plainPlace,
   residentDefines,
 } from '../../src/kernels/decode-layers';
+import { integerFloats, integerGroupCols } from '../../src/kernels/integer-rows';
 import type { KvBits } from '../../src/kernels/kv-layout';
-import { packedVector } from '../../src/weights/packed-tensor';
+import type { LinearCall } from '../../src/kernels/linear-call';
+import { type PlacedTensor, packedLinear, packedVector } from '../../src/weights/packed-tensor';
 import { attentionTwin } from '../reference/attention';
+import { integerRowValues } from '../reference/integer-rows';
 import { PagedKv } from '../reference/paged-kv';
 import { type HeadTwin, rotateTwin } from '../reference/rope-append';
 import { compareToken } from './appended-token';
@@ -103,6 +106,9 @@ for (const [i, [shape, ...runs]] of SHAPES.entries()) {
   });
   // The same functions, on other workgroups: some shapes show that.
   if (i % 3 !== 1) continue;
+  gpuTest(`${nameOf(shape)}, and work of its neighbours`, async (test) => {
+    for (const each of runs) await checkDecode(test, shape, each, 'neighbours');
+  });
   if (!shape.norm)
     gpuTest(`decode_layers of unlike layers, ${nameOf(shape)}`, async (test) => {
       for (const { lengths, numSplits, window } of runs.slice(0, 1))
@@ -119,9 +125,29 @@ function nameOf({ kvBits, headDim, ratio, blockTokens, biasPairs, norm }: Shape)
   return `decode_attention kv${kvBits} d${headDim} ratio ${ratio} T${blockTokens}${more}`;
 }
 
+/** The linear that takes the output; null: it has to prepare that itself. */
+function outputWeight({ gpu, random }: GpuTest, { headDim, numKvHeads, ratio }: Shape): PlacedTensor | null {
+  const sizes = ([32, 64, 128] as const).filter(
+    (size) => headDim % size === 0 && 8 * gpu.subgroupSize >= size,
+  );
+  if (sizes.length === 0) return null;
+  const format = random.pick(['w4', 'w8'] as const);
+  const packed = packedLinear('o', format, 8, numKvHeads * ratio * headDim, random.pick(sizes));
+  return { ...packed, slab: 0, byteOffset: 0 };
+}
+
+/** That which left the heads. */
+function headsCall({ numRows, qkvAt }: DecodeAttentionCall, rowFloats: number, hasBias: boolean): LinearCall {
+  const weight = { ...packedLinear('qkv', 'w4', rowFloats, 64), slab: 0, byteOffset: 0 };
+  const bias = { ...packedVector('bias', rowFloats), slab: 0, byteOffset: BIAS_AT };
+  return { weight, numRows, inAt: 0, outAt: qkvAt, ...(hasBias ? { bias } : {}) };
+}
+
 /** Softmax scale of queries of size 3, so that scores spread over a few units. */
 const queryScale = ({ headDim }: Shape) => 0.7 / Math.sqrt(headDim);
 const NORM_EPS = 1e-3;
+/** Byte of the weights where the bias of q‖k‖v lies. */
+const BIAS_AT = 256 + 2048;
 
 /**
  * As a phase of decode_layers, whose workgroups take the parts in turn. With `others`: in a program for layers that have more
@@ -160,7 +186,7 @@ async function checkDecode(
   test: GpuTest,
   shape: Shape,
   { lengths, numSplits, window }: Run,
-  kernel: 'apart' | 'layers' | 'unlike layers' = 'apart',
+  kernel: 'apart' | 'neighbours' | 'layers' | 'unlike layers' = 'apart',
 ): Promise<void> {
   const { random, gpu, runStep } = test;
   const { headDim, ratio, numKvHeads, softcap = 0, growth } = shape;
@@ -182,18 +208,32 @@ async function checkDecode(
   const vector = packedVector('norm', headDim);
   const [q, k] = [256, 256 + 1024].map((byteOffset) => ({ ...vector, slab: 0, byteOffset }));
   if (!q || !k) throw new Error('two norms');
-  const weights = random.normals((256 + 2048) / 4);
+  const weights = random.normals(BIAS_AT / 4 + (numKvHeads * ratio + 2 * numKvHeads) * headDim);
 
   const rowFloats = (numHeads + 2 * numKvHeads) * headDim;
   const qkvAt = 4;
-  const outAt = qkvAt + numRows * rowFloats + 4;
+  const numParts = kernel === 'neighbours' ? random.between(2, 6) : 1;
+  const outAt = qkvAt + numParts * numRows * rowFloats + 4;
   const outEnd = outAt + numRows * numHeads * headDim;
   const partialsAt = outEnd + 8;
-  const end = partialsAt + partialFloats({ numRows, numHeads, headDim, numSplits });
+  const preparedAt = partialsAt + partialFloats({ numRows, numHeads, headDim, numSplits });
+  const output = kernel === 'neighbours' ? outputWeight(test, shape) : null;
+  const planeRows = numRows + random.below(8);
+  const end = preparedAt + (output ? planeRows * integerFloats(output.cols) : 0);
   const scratch = nans(end + 8);
   const isQuery = (i: number) => i % rowFloats < numHeads * headDim;
-  const qkv = random.normals(numRows * rowFloats).map((value, i) => (isQuery(i) ? 3 * value : value));
-  scratch.set(qkv, qkvAt);
+  // Of the same size together, however many parts there are.
+  const size = 1 / Math.sqrt(numParts);
+  const normals = () => random.normals(numRows * rowFloats).map((x, i) => size * (isQuery(i) ? 3 * x : x));
+  const parts = Array.from({ length: numParts }, normals);
+  for (const [i, part] of parts.entries()) scratch.set(part, qkvAt + i * numRows * rowFloats);
+  const qkvBias = weights.subarray(BIAS_AT / 4);
+  const hasBias = numParts > 1 && random.below(2) === 0;
+  const qkv = Float32Array.from({ length: numRows * rowFloats }, (_, i) =>
+    [...parts.map((part) => part[i] ?? 0), hasBias ? (qkvBias[i % rowFloats] ?? 0) : 0].reduce((a, b) =>
+      Math.fround(a + b),
+    ),
+  );
   const call: DecodeAttentionCall = {
     ...{ numRows, numHeads, numSplits, qkvAt, outAt, partialsAt, window, softcap, keyBias },
     rope: rotaryDim === 0 ? null : { table: 1, rotaryDim, interleaved },
@@ -210,7 +250,12 @@ async function checkDecode(
   const dispatches =
     kernel === 'apart'
       ? decodeAttention(gpu, stateLayout, scene.layout, call)
-      : residentAttention(test, scene, call, kernel === 'layers' ? [] : [other]);
+      : kernel === 'neighbours'
+        ? decodeAttention(gpu, stateLayout, scene.layout, call, {
+            sums: { call: headsCall(call, rowFloats, hasBias), partsAt: qkvAt, parts: numParts },
+            prepares: output && { weight: output, rowsAt: preparedAt, planeRows },
+          })
+        : residentAttention(test, scene, call, kernel === 'layers' ? [] : [other]);
   const memory = { weights: new Uint32Array(weights.buffer), scratch, kv: scene.kv.words, state };
   const result = await runStep(memory, dispatches);
 
@@ -238,21 +283,31 @@ async function checkDecode(
   const touched = got.words.findIndex((word, i) => scene.kv.words[i] === POISON && word !== POISON);
   assertEqual(touched, -1, 'first word written outside the appended tokens');
 
+  const isPrepared = output !== null && numSplits === 1;
+  const outputs =
+    output && isPrepared
+      ? integerRowValues({
+          words: new Uint32Array(result.scratch.buffer.slice(preparedAt * 4, end * 4)),
+          ...{ bits: output.format === 'w4' ? 4 : 8, numRows, planeRows, paddedCols: output.paddedCols },
+          groupCols: integerGroupCols(output),
+        }).values
+      : result.scratch.subarray(outAt, outEnd);
   for (const [row, position] of before.entries()) {
     const { beta, span } = growth ?? { beta: 0, span: 1 };
     const scale = queryScale(shape) * (1 + beta * Math.log(1 + Math.floor(position / span)));
     const queries = Array.from({ length: numHeads }, (_, head) => rotated(head, row).map((x) => x * scale));
-    const at = outAt + row * numHeads * headDim;
+    const rowOutputs = outputs.length / numRows;
     assertClose(
-      result.scratch.subarray(at, at + numHeads * headDim),
+      outputs.slice(row * rowOutputs, row * rowOutputs + numHeads * headDim),
       attentionTwin(queries.flat(), {
         ...{ kv: got, table: scene.tables[row] ?? [], position, numHeads, window, softcap },
         ...bias?.twin(scene),
       }),
-      tolerance(test, shape),
+      { rel: tolerance(test, shape) + (isPrepared ? 2 ** -16 : 0) },
       `${numSplits} splits, window ${window}, row ${row} of ${lengths[row]} tokens`,
     );
   }
+  if (isPrepared) assertPoison(result.scratch, outAt, outEnd);
   assertPoison(result.scratch, outEnd, partialsAt);
   assertPoison(result.scratch, end, end + 8);
 }
@@ -261,8 +316,8 @@ async function checkDecode(
  * f32: sums of some hundred products and the folded offset, whose terms are several times larger than their sum.
  * f16: queries rounded by 2^-11 shift scores of about 2 by about 2e-3, and probabilities by as much.
  */
-function tolerance(test: GpuTest, shape: Shape): { rel: number } {
-  return { rel: test.f16 && shape.kvBits < 16 ? 5e-3 : 1e-5 };
+function tolerance(test: GpuTest, shape: Shape): number {
+  return test.f16 && shape.kvBits < 16 ? 5e-3 : 1e-5;
 }
 
 function assertPoison(values: Float32Array, from: number, to: number): void {

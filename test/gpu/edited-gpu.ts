@@ -1,19 +1,23 @@
 import type { Gpu } from '../../src/gpu/device';
 import { PipelineCache, type ShaderProgram } from '../../src/gpu/pipeline';
+import type { Defines } from '../../src/gpu/shader';
 
 type Edits = readonly (readonly [string, string])[];
 
 /**
  * The same GPU with one kernel edited, imports and all: [text, what takes its place] each. Asking for that kernel throws when
- * a text is not there.
+ * a text is not there. `defines` take the place of its own.
  */
-export function withEdits(gpu: Gpu, kernel: string, edits: Edits): Gpu {
+export function withEdits(gpu: Gpu, kernel: string, edits: Edits, defines: Defines = {}): Gpu {
   const { pipelines } = gpu;
   const own = new PipelineCache(editing(gpu.device, kernel, edits), gpu.immediates);
   const of = ({ name }: ShaderProgram) => (name === kernel ? own : pipelines);
+  const changedDefines = ({ name }: ShaderProgram, given: Defines) =>
+    name === kernel ? { ...given, ...defines } : given;
   const changed: Partial<PipelineCache> = {
-    request: (program, defines) => of(program).request(program, defines),
-    requestOnce: (program, key, defines) => of(program).requestOnce(program, key, defines),
+    request: (program, given) => of(program).request(program, changedDefines(program, given)),
+    requestOnce: (program, key, given) =>
+      of(program).requestOnce(program, key, () => changedDefines(program, given())),
     ready: async () => void (await Promise.all([pipelines.ready(), own.ready()])),
   };
   return { ...gpu, pipelines: overlaid(pipelines, changed) };

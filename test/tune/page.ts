@@ -2,6 +2,7 @@
 
 import { type Gpu, openGpu } from '../../src/gpu/device';
 import { type Dispatch, Recorder } from '../../src/gpu/dispatch';
+import type { Defines } from '../../src/gpu/shader';
 import { packChunk } from '../../src/kernels/chunk-rows';
 import { attentionThreads, decodeAttention, partialFloats } from '../../src/kernels/decode-attention';
 import { gemm } from '../../src/kernels/gemm';
@@ -18,6 +19,7 @@ import { STEP_BINDINGS } from '../../src/kernels/step-bindings';
 import { SLOT, stateLayout } from '../../src/kernels/step-state';
 import { type PlacedTensor, packedLinear, packedVector } from '../../src/weights/packed-tensor';
 import { withEdits } from '../gpu/edited-gpu';
+import { type BatchShape, batchCase } from './batch';
 import { type LayersShape, layersCase } from './layers';
 import { rowsTiles } from './rows';
 
@@ -214,6 +216,7 @@ async function attention(shape: AttentionShape): Promise<number> {
         queryScale: 1,
         layerAt: layer * layout.layerWords,
       },
+      {},
       shape.threads ?? attentionThreads(gpu),
     ),
   ).flat();
@@ -389,6 +392,36 @@ async function layers(shape: LayersShape, edits: readonly (readonly [string, str
   return { microseconds, terabytesPerSecond: weightBytesPerLayer / microseconds / 1e6 };
 }
 
+/** GPU microseconds a layer of decode steps of several rows, in turn; the edits and defines are those of decode_attention. */
+async function batches(items: readonly (readonly [BatchShape, Edits?, Defines?])[]): Promise<number[]> {
+  const { device } = gpu;
+  const copy = withEdits(gpu, 'decode_attention', [['HIDDEN = -3.0e38', 'HIDDEN = -3.1e38']]);
+  const cases = items.map(([shape, edits = [], defines = {}]) =>
+    batchCase(gpu, withEdits(gpu, 'decode_attention', edits, defines), copy, shape),
+  );
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+  const largest = (words: (item: (typeof cases)[number]) => number) => Math.max(...cases.map(words)) * 4;
+  const sizes = [largest(({ scratchWords }) => scratchWords), largest(({ kvWords }) => kvWords)];
+  const shared = sizes.map((size) => device.createBuffer({ size, usage }));
+  const groups = cases.map(({ state }) => {
+    const own = device.createBuffer({ size: state.byteLength, usage });
+    device.queue.writeBuffer(own, 0, state);
+    return device.createBindGroup({
+      layout: gpu.pipelines.bindGroupLayout(STEP_BINDINGS),
+      entries: [weightBuffer, ...shared, own].map((buffer, binding) => ({ binding, resource: { buffer } })),
+    });
+  });
+  await Promise.all(cases.flatMap(({ list }) => list.map(({ pipeline }) => pipeline.compiled)));
+  const times = cases.map(() => Number.POSITIVE_INFINITY);
+  const startMs = performance.now();
+  for (let round = 0; round < 4 || performance.now() - startMs < WARM_MS; round++)
+    for (const [i, { list }] of cases.entries()) {
+      const group = groups[i];
+      if (group) times[i] = Math.min(times[i] ?? 0, await timeDispatches(list, group));
+    }
+  return times.map((time, i) => time / 1000 / (items[i]?.[0].numLayers ?? 1));
+}
+
 Object.assign(globalThis, {
-  tabmindTune: { open, tune, layers, attention, prefill, tuneRows, integer, integers, matrix },
+  tabmindTune: { open, tune, layers, batches, attention, prefill, tuneRows, integer, integers, matrix },
 });
