@@ -77,19 +77,23 @@ const TILES = Object.values<IntegerTile>(INTEGER_TILES);
 const PROCESSORS = 132;
 /** Of K, ascending. */
 const PARTS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 14];
-/** Microseconds of what finishes the sums of parts, and of each float of them. */
-const SUM_COST = 6;
-/** Where what norms them next finishes them: what it takes longer for that. */
-const FUSED_SUM_COST = 1.5;
+/** Microseconds of who finishes the sums of parts: a kernel of its own, or what norms them or takes them as heads, which takes so much longer. */
+const SUM_COSTS = { sums: 6, norm: 1.5, attention: 0.8 } as const;
+/** Of each float of them. */
 const SUM_FLOAT_COST = 1.6e-6;
 /** With half of a tile's rounds on their way, a round takes so much longer. */
 const SHALLOW = 1.18;
 
 /**
  * The cut that should be done first. A chunk asks for that of every linear, each time: so next to nothing is made on the
- * way.
+ * way. `finishes`: who finishes sums over parts of K; what is added to the residual stream is normed next, but for models that norm
+ * it before.
  */
-export function integerCut(call: LinearCall, partFloats: number): IntegerCut {
+export function integerCut(
+  call: LinearCall,
+  partFloats: number,
+  finishes: 'sums' | 'norm' | 'attention' = call.residualAt === undefined ? 'sums' : 'norm',
+): IntegerCut {
   const { weight, gate } = call;
   const groups = integerGroups(weight);
   const isFew = call.numRows <= FEW_ROWS;
@@ -97,8 +101,7 @@ export function integerCut(call: LinearCall, partFloats: number): IntegerCut {
   const numRows = isFew ? FEW_ROWS : Math.ceil(call.numRows / 16) * 16;
   const floats = partStride(call) * numRows;
   const maxParts = gate ? 1 : Math.min(groups / 2, partFloats / floats);
-  // What is added to the residual stream is normed next, but for models that norm it before.
-  const sumCost = call.residualAt === undefined ? SUM_COST : FUSED_SUM_COST;
+  const sumCost = SUM_COSTS[finishes];
   let best: IntegerCut = { tile: INTEGER_TILES['64x128'], parts: 1 };
   let least = Number.POSITIVE_INFINITY;
   for (const tile of TILES) {

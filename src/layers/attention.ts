@@ -77,6 +77,14 @@ function ropeHead(
   };
 }
 
+/**
+ * Whether attention takes all rows as decode rows of one split. Several leave partials where a linear leaves its sums, and are
+ * merged before anybody takes them.
+ */
+export function attendsWhole({ chunk, numSplits }: ForwardContext): boolean {
+  return chunk === null && numSplits === 1;
+}
+
 /** What both kinds of rows ask for, of the rows from `firstRow` on. */
 function attentionCall(step: ForwardContext, layer: number, firstRow: number) {
   const { config, scratch } = step;
@@ -132,8 +140,7 @@ function attend(step: ForwardContext, layer: number, heads: AttentionHeads, next
     phases.attention(call, slab, layer);
     return false;
   }
-  // Several splits leave partials where a linear leaves its sums, and are merged before anybody takes them.
-  const isWhole = step.chunk === null && call.numSplits === 1;
+  const isWhole = attendsWhole(step);
   const sums = isWhole ? step.takeSums((sums) => isHeadsOf(call, sums)) : null;
   const prepares = isWhole ? preparedFor(step, next) : null;
   const weightSlab = slab ?? sums?.call.bias?.slab ?? 0;

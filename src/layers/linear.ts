@@ -10,15 +10,18 @@ import { type LinearCall, numOutputs } from '../kernels/linear-call';
 import { permute } from '../kernels/permute';
 import { orderName } from '../weights/packed-tensor';
 import type { ForwardContext, Region } from './forward-context';
-import { integerLinear, preparedOutput } from './integer-linear';
+import { type IntegerNeighbours, integerLinear, preparedOutput } from './integer-linear';
 
 /** Up to here gemv, four rows at a time, is faster than the tile kernel. */
 const MAX_ROWS_IN_FOURS = 12;
 
+/** Up to so many rows, gemv is faster than matrices of bytes. */
+const MAX_ROWS_BEFORE_BYTES = 2;
+
 /** Up to so many rows, matrices of bytes are faster than those of f16 as well. */
 const MAX_BYTE_ROWS = 128;
 
-export interface LinearLayer {
+export interface LinearLayer extends IntegerNeighbours {
   readonly weight: string;
   /** Used where the model has it. */
   readonly bias?: string;
@@ -40,15 +43,13 @@ export interface LinearLayer {
   readonly firstRow?: number;
   /** Default: all rows of the step. */
   readonly numRows?: number;
-  /** The rows lie where and as `preparedFor` says. */
-  readonly isPrepared?: boolean;
 }
 
 /** out = W · norm(in) + bias (+ residual), whatever the weight is packed as and however many rows there are. */
 export function linear(step: ForwardContext, layer: LinearLayer): void {
   const call = linearCall(step, layer);
   if (step.phases) step.phases.linear(call);
-  else multiply(step, call, layer.isPrepared);
+  else multiply(step, call, layer);
 }
 
 /** Where attention may leave what a linear takes, in integers; null: it takes floats. */
@@ -88,17 +89,17 @@ export type ProductKernel = 'gemv' | 'gemv_rows' | 'gemm' | 'gemm_matrix' | 'gem
 export function productKernel(gpu: Gpu, call: LinearCall): ProductKernel {
   const { numRows } = call;
   if (usesGemvRows(gpu, call)) return 'gemv_rows';
-  if (numRows <= MAX_GEMV_ROWS) return 'gemv';
   const inBytes = gpu.byteMatrices && isIntegerLinear(call);
+  if (numRows <= (inBytes ? MAX_ROWS_BEFORE_BYTES : MAX_GEMV_ROWS)) return 'gemv';
   if (inBytes && (!gpu.matrices || numRows <= MAX_BYTE_ROWS)) return 'gemm_integer';
   if (gpu.matrices) return 'gemm_matrix';
   // In software, programs for more numbers of rows cost more to compile than they save.
   return numRows <= MAX_ROWS_IN_FOURS && !gpu.isSoftware ? 'gemv' : 'gemm';
 }
 
-function multiply(step: ForwardContext, call: LinearCall, isPrepared = false): void {
+function multiply(step: ForwardContext, call: LinearCall, neighbours: IntegerNeighbours): void {
   const kernel = productKernel(step.gpu, call);
-  if (kernel === 'gemm_integer') integerLinear(step, call, isPrepared);
+  if (kernel === 'gemm_integer') integerLinear(step, call, neighbours);
   else step.push(dispatches(step, call, kernel), call.weight.slab);
 }
 

@@ -1,4 +1,4 @@
-import { type AttentionHeads, attention } from './attention';
+import { type AttentionHeads, attendsWhole, attention } from './attention';
 import { addBranch, branchOf } from './branch';
 import type { ForwardContext } from './forward-context';
 import { linear } from './linear';
@@ -20,6 +20,7 @@ export function selfAttention(step: ForwardContext, layer: number, call: SelfAtt
     ...(call.norm ? { norm: `${at}.${call.norm}` } : {}),
     in: hidden,
     out: qkv,
+    isAttended: attendsWhole(step),
   });
   const branch = branchOf(step, `${at}.o`, attended, call.postNorm && `${at}.${call.postNorm}`);
   const isPrepared = attention(step, layer, call, branch.linear);

@@ -69,7 +69,7 @@ describe('gzipped, with all static imports', () => {
     expect(kib).toBeLessThanOrEqual(60);
   });
 
-  it('the worker with all that a visit needs to answer has at most 146 KiB', () => {
+  it('the worker with all that a visit needs to answer has at most 149 KiB', () => {
     const lazy = read(workerEntry()).matchAll(
       /import\(["'`]\.\/((?:loaded-model|inspection)[^"'`]+)["'`]\)/g,
     );
@@ -85,6 +85,6 @@ describe('gzipped, with all static imports', () => {
       ...parts,
       ...texts.flatMap((path) => [...closure(path)]),
     ]);
-    expect(total(all)).toBeLessThanOrEqual(146);
+    expect(total(all)).toBeLessThanOrEqual(149);
   });
 });
