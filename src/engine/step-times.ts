@@ -34,6 +34,8 @@ const FIRST_PLAIN_ROWS = 8;
 const MIN_BUDGET_MS = 6.5;
 /** However many prompts wait. */
 const MAX_STEP_MS = 100;
+/** Longest chunk whose time need not be known, where nobody waits for the next token. */
+const UNTIMED_CHUNK_TOKENS = 512;
 /** Of so many steps one is larger than chosen: a size that was slow once would not be measured again. */
 const PROBE_STEPS = 24;
 
@@ -103,7 +105,7 @@ export class StepTimes {
 
   /** Longest chunk that may join a step of `numRows` decode rows while `numPrompts` wait; 0: none, for this step is to be measured. */
   maxChunkFor(numRows: number, numPrompts = 1): number {
-    if (numRows === 0) return this.#maxChunkTokens;
+    if (numRows === 0) return this.#longestChunk();
     if (this.#wantsPlainStep(rounded(numRows))) return 0;
     const chosen = chooseStepRows({
       decodeMs: this.#decodeMsOf(numRows),
@@ -115,6 +117,19 @@ export class StepTimes {
     const larger = stepSizes(this.#maxChunkTokens).find((rows) => rows > chosen);
     const stepRows = ++this.#numChosen % PROBE_STEPS === 0 ? (larger ?? chosen) : chosen;
     return stepRows - numRows >= MIN_CHUNK_TOKENS ? stepRows - numRows : stepRows;
+  }
+
+  /** With no decode rows: whoever comes next waits for this step, so it should not last either. */
+  #longestChunk(): number {
+    const sizes = stepSizes(this.#maxChunkTokens);
+    let longest = Math.min(UNTIMED_CHUNK_TOKENS, this.#maxChunkTokens);
+    for (const size of sizes.filter((each) => each > longest)) {
+      const shorterMs = this.#stepMs.get(longest);
+      const ms = this.#stepMs.get(size) ?? (shorterMs && (shorterMs * size) / longest);
+      if (ms === undefined || ms > MAX_STEP_MS) break;
+      longest = size;
+    }
+    return longest;
   }
 
   record({ numRows, numChunkTokens, ms }: MeasuredStep): void {

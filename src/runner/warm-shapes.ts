@@ -3,7 +3,9 @@ import { MAX_VERIFIED_ROWS } from '../kernels/step-state';
 import { type StepShapes, UNSPLIT_TOKENS } from './step-forward';
 
 /** Lengths of chunks for which the kernels differ. */
-const CHUNKS = [2, 8, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 192, 256, 272, 320, 336];
+const CHUNKS = [
+  2, 8, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 192, 256, 272, 320, 336, 400, 528, 592, 800, 1088,
+];
 /** Numbers of decode rows for which they differ. */
 const ROWS = [2, 3, 4, 8, 16, 32, 64];
 /** Without matrix units, W4 has a program for each of these as well. */

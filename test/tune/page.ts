@@ -164,7 +164,7 @@ async function timeStep(
     layout: gpu.pipelines.bindGroupLayout(STEP_BINDINGS),
     entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
   });
-  await gpu.pipelines.ready();
+  await Promise.all(list.map(({ pipeline }) => pipeline.compiled));
   await warm(list, group);
   const times = [];
   for (let round = 0; round < 12; round++) times.push(await timeDispatches(list, group));
@@ -235,11 +235,11 @@ export interface PrefillShape {
   readonly numSplits?: number;
 }
 
-/** GPU microseconds a layer of a chunk's attention; `edits` are made to the matrix kernel first, to see what each part costs. */
-async function prefill(
-  shape: PrefillShape,
-  edits: readonly (readonly [string, string])[] = [],
-): Promise<number> {
+/**
+ * GPU microseconds a layer of a chunk's attention; `edits` are made to the matrix kernel first, to see what each part costs. With
+ * several `programs` of the same text, layers take turns among them: none finds its code where the last one left it.
+ */
+async function prefill(shape: PrefillShape, edits: Edits = [], programs = 1): Promise<number> {
   const { numHeads, numKvHeads, headDim, kvBits, startPosition, numRows } = shape;
   const length = startPosition + numRows;
   const blocks = Math.ceil(length / 32);
@@ -257,11 +257,13 @@ async function prefill(
   const outAt = numRows * qStride;
   const partialsAt = outAt + numRows * numHeads * headDim;
   const floats = partialsAt + PREFILL_PARTIALS * (headDim + 4);
-  const edited = edits.length === 0 ? gpu : withEdits(gpu, 'prefill_matrix', edits);
+  const edited = Array.from({ length: programs }, (_, i) =>
+    withEdits(gpu, 'prefill_matrix', [...edits, ['HIDDEN = -3.0e38', `HIDDEN = -3.${i}e38`]]),
+  );
   const list = Array.from({ length: numLayers }, (_, layer) => {
     const parts = [{ numRows, startPosition }];
     const call = { parts, numRows, numHeads, outAt, partialsAt, qAt: 0, qStride, window: 0, softcap: 0 };
-    return prefillAttention(edited, state, layout, {
+    return prefillAttention(edited[layer % programs] ?? gpu, state, layout, {
       ...call,
       numSplits: shape.numSplits ?? prefillSplits(gpu, layout, call),
       layerAt: layer * layout.layerWords,

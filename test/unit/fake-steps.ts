@@ -34,7 +34,7 @@ export const ARCHITECTURES = [
 /** Whose linears are large enough for every kernel. */
 export const SHAPES = ['qwen2.5-1.5b', 'qwen3-0.6b', 'llama-3.1-8b'] as const;
 export const CONTEXT_LENGTH = 4096;
-export const LIMITS = { contextLength: CONTEXT_LENGTH, maxSlots: 32, maxChunkTokens: 512 };
+export const LIMITS = { contextLength: CONTEXT_LENGTH, maxSlots: 32, maxChunkTokens: 2048 };
 const MAX_LAYERS = 3;
 /** A device that compiles nothing and keeps nothing. */
 export const device = {

@@ -26,10 +26,10 @@ import {
 } from './fake-steps';
 
 const TIMEOUT_MS = 60_000;
-const CHUNK_ROWS = [2, 4, 8, 16, 40, 64, 128, 300];
+const CHUNK_ROWS = [2, 4, 8, 16, 40, 64, 128, 300, 2048];
 const DECODE_ROWS = [1, 4, 20];
 /** At every number of rows at which a kernel may change, and one behind it. */
-const LENGTHS = Array.from({ length: 512 }, (_, i) => i + 1).filter((rows) => rows <= 24 || rows % 16 <= 1);
+const LENGTHS = Array.from({ length: 2048 }, (_, i) => i + 1).filter((rows) => rows <= 24 || rows % 16 <= 1);
 
 function chunkOf(numRows: number, startPosition: number): Chunk {
   const parts = [{ numRows, startPosition }];
