@@ -70,12 +70,12 @@ fn main(
 #endfor
 #endfor
 #if SPLIT
-  let share = (GROUPS + grid.z * WARPS_K - 1u) / (grid.z * WARPS_K) * WARPS_K;
+  let share = (num_rounds() + grid.z * WARPS_K - 1u) / (grid.z * WARPS_K) * WARPS_K;
   let begin = wg.z * share;
-  let end = min(GROUPS, begin + share);
+  let end = min(num_rounds(), begin + share);
 #else
   const begin = 0u;
-  const end = GROUPS;
+  let end = num_rounds();
 #endif
 #for u in DEPTH
   var next$u = load_pieces(wg, begin + $u * WARPS_K, index);

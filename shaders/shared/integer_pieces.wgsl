@@ -24,6 +24,20 @@ struct Pieces {
   scale: vec2<f32>,
 }
 
+// K of the weight, padded: a parameter, so that linears of different K share a program, whose code they find in the cache.
+fn padded_k() -> u32 {
+  return params.in_stride * 8u;
+}
+
+// Groups of GK, and scales of a row of W.
+fn num_rounds() -> u32 {
+  return (padded_k() + GK - 1u) / GK;
+}
+
+fn num_scales() -> u32 {
+  return (padded_k() + GROUP_SIZE - 1u) / GROUP_SIZE;
+}
+
 // Rows of x that there is room for: those of whole tiles.
 fn plane_rows() -> u32 {
   return (params.num_rows + BM - 1u) / BM * BM;
@@ -38,10 +52,10 @@ fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
     let k = (first + item / (BN * ROW_VECTORS)) * GK + item % ROW_VECTORS * VECTOR_K;
     let n = weight_row(wg.y, item / ROW_VECTORS % BN);
 #if WHOLE
-    next.w$i = weights[params.codes_at + (n * PADDED_K + k) / VECTOR_K];
+    next.w$i = weights[params.codes_at + (n * padded_k() + k) / VECTOR_K];
 #else
-    if (k < PADDED_K) {
-      next.w$i = weights[params.codes_at + (n * PADDED_K + k) / VECTOR_K];
+    if (k < padded_k()) {
+      next.w$i = weights[params.codes_at + (n * padded_k() + k) / VECTOR_K];
     }
 #endif
   }
@@ -53,21 +67,21 @@ fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
     let row = item / X_ROW_VECTORS % X_ROWS;
     let plane_row = row / BM * plane_rows() + wg.x * BM + row % BM;
 #if WHOLE
-    next.x$i = bitcast<vec4<u32>>(scratch[params.in_at + (plane_row * PADDED_K + k) / 16u]);
+    next.x$i = bitcast<vec4<u32>>(scratch[params.in_at + (plane_row * padded_k() + k) / 16u]);
 #else
-    if (k < PADDED_K) {
-      next.x$i = bitcast<vec4<u32>>(scratch[params.in_at + (plane_row * PADDED_K + k) / 16u]);
+    if (k < padded_k()) {
+      next.x$i = bitcast<vec4<u32>>(scratch[params.in_at + (plane_row * padded_k() + k) / 16u]);
     }
 #endif
   }
 #endfor
-  let at = min(first + index / BM, GROUPS - 1u) * plane_rows() + wg.x * BM + index % BM;
-  next.scale = vec2<f32>(x_row_scale(at), x_row_scale(at + GROUPS * plane_rows()));
+  let at = min(first + index / BM, num_rounds() - 1u) * plane_rows() + wg.x * BM + index % BM;
+  next.scale = vec2<f32>(x_row_scale(at), x_row_scale(at + num_rounds() * plane_rows()));
   return next;
 }
 
 fn x_row_scale(i: u32) -> f32 {
-  return scratch[params.in_at + plane_rows() * (PADDED_K / 8u) + i / 4u][i % 4u];
+  return scratch[params.in_at + plane_rows() * (padded_k() / 8u) + i / 4u][i % 4u];
 }
 
 // Rows are padded by a vector, so that neighbouring threads write to different banks.
@@ -118,11 +132,11 @@ fn load_scales(wg: vec3<u32>, group: u32, warp_n: u32, index: u32) -> Scales {
 #for j in TN
   {
     let n = weight_row(wg.y, (warp_n * TN + $j) * 16u + index % 16u);
-    scales.s$j = weight_word(params.scales_at + n * NUM_GROUPS + min(group, GROUPS - 1u) * GK / GROUP_SIZE);
+    scales.s$j = weight_word(params.scales_at + n * num_scales() + min(group, num_rounds() - 1u) * GK / GROUP_SIZE);
   }
 #endfor
 #if !WHOLE
-  if (group >= GROUPS) {
+  if (group >= num_rounds()) {
     return Scales();
   }
 #endif
@@ -142,7 +156,7 @@ fn load_four_scales(wg: vec3<u32>, group: u32, warp_n: u32, index: u32) -> FourS
 #for j in TN
   {
     let n = weight_row(wg.y, (warp_n * TN + $j) * 16u + index % 16u);
-    scales.s$j = weights[(params.scales_at + n * NUM_GROUPS + group) / 4u];
+    scales.s$j = weights[(params.scales_at + n * num_scales() + group) / 4u];
   }
 #endfor
   return scales;

@@ -13,7 +13,7 @@ import {
   tileSize,
 } from './integer-cut';
 import { integerGroupCols, integerGroups, integerRows } from './integer-rows';
-import { LINEAR_PARAMS, type LinearCall, linearDefines, linearKey, linearParams } from './linear-call';
+import { fusedDefines, fusedKey, LINEAR_PARAMS, type LinearCall, linearParams } from './linear-call';
 import { type PartSums, partStride, sumIntegerRows, sumParts } from './part-sums';
 import { STEP_BINDINGS } from './step-bindings';
 
@@ -75,17 +75,20 @@ export function integerProduct(
   const isSplit = parts > 1;
   const product = isSplit ? { ...plain(whole), outAt: scratch.partsAt, outStride: partStride(call) } : whole;
   const depth = roundsAhead(integerGroups(weight), cut);
-  const key = `${linearKey(product)} ${tile.few} ${tile.tm} ${tile.tn} ${tile.warps} ${depth} ${isSplit}`;
-  const pipeline = gpu.pipelines.requestOnce(PROGRAM, key, () => ({
+  const hasFourScales =
+    depth === 4 &&
+    tile.warps[2] === 1 &&
+    weight.numGroups === integerGroups(weight) &&
+    weight.numGroups % 4 === 0;
+  const isWhole = weight.paddedCols % (integerGroupCols(weight) * tile.warps[2]) === 0;
+  const shape = `${tile.few} ${tile.tm} ${tile.tn} ${tile.warps} ${depth} ${hasFourScales} ${isWhole} ${isSplit}`;
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${fusedKey(product)} ${shape}`, () => ({
     ...gpu.defines,
-    ...linearDefines(product),
+    ...fusedDefines(product),
     ...tileDefines(product, tile),
     DEPTH: depth,
-    FOUR_SCALES:
-      depth === 4 &&
-      tile.warps[2] === 1 &&
-      weight.numGroups === integerGroups(weight) &&
-      weight.numGroups % 4 === 0,
+    FOUR_SCALES: hasFourScales,
+    WHOLE: isWhole,
     SPLIT: isSplit,
   }));
   const workgroups = [Math.ceil(numRows / bm), Math.ceil(weight.rows / bn), parts] as const;
@@ -121,11 +124,8 @@ function tileDefines({ weight }: LinearCall, tile: IntegerTile): Defines {
     WARPS_N: warpsN,
     WARPS_K: warpsK,
     GK: groupCols,
-    GROUPS: integerGroups(weight),
     STEPS: groupCols / 32,
     X_ITEMS: Math.ceil((warpsK * bm * groupCols) / 8 / numThreads),
     W_ITEMS: Math.ceil((warpsK * bn * groupCols) / vectorCols / numThreads),
-    PADDED_K: weight.paddedCols,
-    WHOLE: weight.paddedCols % (groupCols * warpsK) === 0,
   };
 }

@@ -82,12 +82,16 @@ export function linearParams(call: LinearCall): Uint32Array<ArrayBuffer> {
 /** Defines common to them: the shape along K and what is fused. */
 export function linearDefines(call: LinearCall): Defines {
   const { weight } = call;
+  return { ...fusedDefines(call), K: weight.cols, NUM_GROUPS: weight.numGroups };
+}
+
+/** Those that do not depend on K where the weight is quantised. */
+export function fusedDefines(call: LinearCall): Defines {
+  const { weight } = call;
   return {
     BITS: FORMAT_BITS[weight.format],
-    K: weight.cols,
     // w16 has no groups; a group as long as the row keeps the arithmetic defined.
     GROUP_SIZE: weight.groupSize || weight.paddedCols,
-    NUM_GROUPS: weight.numGroups,
     NORM: call.norm !== undefined,
     BIAS: call.bias !== undefined,
     GATE: call.gate === undefined ? 0 : call.gate === 'silu' ? 1 : 2,
@@ -103,10 +107,14 @@ export function checkInput({ weight, norm, inAt, inStride = weight.cols }: Linea
 }
 
 /** What linearDefines follow from. */
-export function linearKey({ weight, norm, bias, gate, residualAt, softcap = 0 }: LinearCall): string {
-  const { format, cols, groupSize } = weight;
-  const fused = `${norm !== undefined} ${bias !== undefined} ${gate} ${residualAt !== undefined} ${softcap > 0}`;
-  return `${format} ${cols} ${groupSize} ${fused}`;
+export function linearKey(call: LinearCall): string {
+  return `${fusedKey(call)} ${call.weight.cols}`;
+}
+
+/** What fusedDefines follow from. */
+export function fusedKey({ weight, norm, bias, gate, residualAt, softcap = 0 }: LinearCall): string {
+  const { format, groupSize } = weight;
+  return `${format} ${groupSize} ${norm !== undefined} ${bias !== undefined} ${gate} ${residualAt !== undefined} ${softcap > 0}`;
 }
 
 /** Columns of the output: N, or N / 2 with a gate. */

@@ -9,7 +9,7 @@ import {
   partialFloats,
 } from '../../src/kernels/decode-attention';
 import { integerProduct, partSums } from '../../src/kernels/gemm-integer';
-import { integerCut, planeRows } from '../../src/kernels/integer-cut';
+import { type IntegerCut, integerCut, planeRows } from '../../src/kernels/integer-cut';
 import { integerFloats } from '../../src/kernels/integer-rows';
 import { kvLayout } from '../../src/kernels/kv-layout';
 import type { LinearCall } from '../../src/kernels/linear-call';
@@ -39,6 +39,8 @@ export interface BatchShape {
   readonly prepares?: boolean;
   /** Rounds on their way at most. */
   readonly depth?: number;
+  /** In place of those that are chosen. */
+  readonly cuts?: Readonly<Partial<Record<PhaseKind, IntegerCut>>>;
   /** All layers have the same weights, which the L2 cache holds. */
   readonly oneLayer?: boolean;
 }
@@ -91,11 +93,17 @@ export function batchCase(gpu: Gpu, edited: Gpu, copy: Gpu, shape: BatchShape): 
   let isPrepared = false;
   let weightAt = NORM_BYTES;
   const norm: PlacedTensor = { ...packedVector('g', hidden), slab: 0, byteOffset: 0 };
-  const linear = (rows: number, cols: number, rest: Omit<LinearCall, 'weight' | 'numRows'>) => {
+  const linear = (
+    kind: PhaseKind,
+    rows: number,
+    cols: number,
+    rest: Omit<LinearCall, 'weight' | 'numRows'>,
+  ) => {
     const packed = packedLinear('w', 'w4', rows, cols);
     const call: LinearCall = { weight: { ...packed, slab: 0, byteOffset: weightAt }, numRows, ...rest };
     weightAt += packed.totalBytes;
-    const chosen = integerCut(call, partFloats);
+    const finishes = kind === 'qkv' && shape.takes ? 'attention' : undefined;
+    const chosen = shape.cuts?.[kind] ?? integerCut(call, partFloats, finishes);
     const depth = Math.min(shape.depth ?? 8, chosen.tile.depth);
     const cut = { ...chosen, tile: { ...chosen.tile, depth } };
     const before = isPrepared ? 'prepared' : left && isNormedNext(left, call) ? left : null;
@@ -109,11 +117,11 @@ export function batchCase(gpu: Gpu, edited: Gpu, copy: Gpu, shape: BatchShape): 
     if (shape.oneLayer) weightAt = NORM_BYTES;
     for (const kind of kinds) {
       if (kind === 'qkv')
-        linear(qkvCols, hidden, { inAt: hiddenAt, inStride: hidden, outAt: qkvAt, ...normed });
+        linear(kind, qkvCols, hidden, { inAt: hiddenAt, inStride: hidden, outAt: qkvAt, ...normed });
       else if (kind === 'o')
-        linear(hidden, numHeads * headDim, { inAt: attendedAt, outAt: hiddenAt, residualAt: hiddenAt });
+        linear(kind, hidden, numHeads * headDim, { inAt: attendedAt, outAt: hiddenAt, residualAt: hiddenAt });
       else if (kind === 'gateUp')
-        linear(2 * inner, hidden, {
+        linear(kind, 2 * inner, hidden, {
           inAt: hiddenAt,
           inStride: hidden,
           outAt: innerAt,
@@ -121,7 +129,7 @@ export function batchCase(gpu: Gpu, edited: Gpu, copy: Gpu, shape: BatchShape): 
           ...normed,
         });
       else if (kind === 'down')
-        linear(hidden, inner, { inAt: innerAt, outAt: hiddenAt, residualAt: hiddenAt });
+        linear(kind, hidden, inner, { inAt: innerAt, outAt: hiddenAt, residualAt: hiddenAt });
       else {
         const call = {
           ...{ numRows, numHeads, numSplits, qkvAt, outAt: attendedAt, partialsAt, window: 0, softcap: 0 },

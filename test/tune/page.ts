@@ -258,7 +258,7 @@ async function prefill(shape: PrefillShape, edits: Edits = [], programs = 1): Pr
   const partialsAt = outAt + numRows * numHeads * headDim;
   const floats = partialsAt + PREFILL_PARTIALS * (headDim + 4);
   const edited = Array.from({ length: programs }, (_, i) =>
-    withEdits(gpu, 'prefill_matrix', [...edits, ['HIDDEN = -3.0e38', `HIDDEN = -3.${i}e38`]]),
+    withEdits(gpu, 'prefill_matrix', [...edits, ['HIDDEN = -3.0e38', `HIDDEN = -3.0${i}e38`]]),
   );
   const list = Array.from({ length: numLayers }, (_, layer) => {
     const parts = [{ numRows, startPosition }];
