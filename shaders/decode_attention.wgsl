@@ -72,12 +72,12 @@ fn raw_pair(head: Head, dims: vec2<u32>) -> vec2<f32> {
   let num_parts = params.planes_and_parts >> 16u;
   let part_floats = num_rows * QKV_COLS;
   var sum = vec2<f32>();
-  // Four at a time, so that their loads do not wait for each other.
-  for (var part = 0u; part < num_parts; part += 4u) {
-#for p in 4
+  // Many at a time, so that their loads do not wait for each other.
+  for (var part = 0u; part < num_parts; part += TOGETHER) {
+#for p in TOGETHER
     let part$p = scratch_pair(head.at + min(part + $p, num_parts - 1u) * part_floats, dims);
 #endfor
-#for p in 4
+#for p in TOGETHER
     sum += select(vec2<f32>(), part$p, part + $p < num_parts);
 #endfor
   }

@@ -3,6 +3,7 @@
 // the even ones come first (w4), or the first four (w8), as codes leave their word. Then xs and xs sum q, each [GROUPS, plane_rows].
 // NORM: of x[r, k] * g[k] * rsqrt(mean_k(x[r]^2) + eps)
 // Thread map: LANES threads share a row, eight consecutive k at a time, GK / 8 neighbours a group; WG_SIZE / LANES rows a workgroup.
+// Workgroups (i, j) share the columns of rows; with a norm there is one for all, which it has to see.
 
 #params
 @group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
@@ -11,14 +12,17 @@
 #import normed_row
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+fn main(
+  @builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) index: u32,
+) {
   let lane = index % LANES;
   let row = wg.x * (WG_SIZE / LANES) + index / LANES;
   // Surplus threads do the last row again, so that all meet in the reductions.
   let from_row = min(row, params.num_rows - 1u);
   let inverse = inverse_norm(from_row, lane, index);
   let place = PreparedPlace(params.prepared_at, params.num_rows, params.plane_rows);
-  for (var start = 0u; start < OCTETS; start += LANES) {
+  for (var start = wg.y * LANES; start < OCTETS; start += grid.y * LANES) {
     let octet = start + lane;
     var x = Floats8();
     if (octet < OCTETS) {

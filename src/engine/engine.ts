@@ -3,6 +3,7 @@ import { BlockAllocator } from '../kvcache/block-allocator';
 import type { FinishReason } from '../protocol';
 import type { StepRunner, TokenLogprob } from './batch';
 import { defect } from './defect';
+import { nextTask } from './next-task';
 import { checkPriority } from './ranking';
 import type { Completion, EngineCounts, EngineOptions, EngineRequest } from './request';
 import { checkSamplingParams } from './sampling-params';
@@ -197,8 +198,8 @@ export class Engine {
   }
 
   async #run(): Promise<void> {
-    // Off the caller's stack: `add` only queues, and requests added together are seen together.
-    await Promise.resolve();
+    // Requests that come together, each in a message of its own, share the chunks of the first step.
+    await nextTask();
     try {
       while (this.#requests.size > 0 || this.#pipeline.numInFlight > 0) {
         const failure = await this.#turn();

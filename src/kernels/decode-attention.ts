@@ -77,6 +77,8 @@ const MAX_HELD_DIMS = 16;
 /** Keys that a thread has on their way, and values. */
 const KEYS_HELD = 2;
 const VALUES_HELD = 8;
+/** Sums over parts of K that a thread asks for at a time. */
+const PARTS_TOGETHER = 8;
 
 /** Query heads that a workgroup takes: the lanes of a vector. */
 const HEADS_TOGETHER = 4;
@@ -156,6 +158,7 @@ function neighboursKey(sums: PartSums | null, prepares: PreparedOutput | null): 
 function neighbourDefines(sums: PartSums | null, prepares: PreparedOutput | null): Defines {
   return {
     PARTS: sums !== null,
+    TOGETHER: PARTS_TOGETHER,
     BIAS: sums?.call.bias !== undefined,
     PREPARES: prepares !== null,
     ...(prepares ? { ...rowDefines(prepares.weight), ...integerDefines(prepares.weight) } : {}),

@@ -38,8 +38,8 @@ export interface PartSums {
   readonly parts: number;
 }
 
-/** Octets of a thread of which four parts would take too many registers. */
-const MANY_ITEMS = 2;
+/** Parts of K that a thread asks for at a time, where it sums one octet of each: registers hold them. */
+const MAX_TOGETHER = 8;
 
 /** Floats of a row of a part. */
 export function partStride({ weight }: Pick<LinearCall, 'weight'>): number {
@@ -134,7 +134,7 @@ function sumDefines(gpu: Gpu, { call }: PartSums, cols: number): Defines {
     SOFTCAP: softcap > 0,
     LANES: lanes,
     ITEMS: items,
-    TOGETHER: items > MANY_ITEMS ? 2 : 4,
+    TOGETHER: Math.max(2, Math.floor(MAX_TOGETHER / items)),
   };
 }
 

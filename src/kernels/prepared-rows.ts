@@ -72,5 +72,7 @@ export function prepareRows(
     norm_at: (norm?.weight.byteOffset ?? 0) / 16,
     eps: norm?.eps ?? 0,
   });
-  return { pipeline, params, workgroups: [Math.ceil(numRows / (MAX_THREADS / lanes)), 1, 1] };
+  // Columns dealt out: a workgroup that takes one octet after the other waits for memory as often.
+  const shares = norm ? 1 : Math.ceil(weight.paddedCols / 8 / lanes);
+  return { pipeline, params, workgroups: [Math.ceil(numRows / (MAX_THREADS / lanes)), shares, 1] };
 }

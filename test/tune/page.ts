@@ -394,13 +394,19 @@ async function layers(shape: LayersShape, edits: readonly (readonly [string, str
   return { microseconds, terabytesPerSecond: weightBytesPerLayer / microseconds / 1e6 };
 }
 
-/** GPU microseconds a layer of decode steps of several rows, in turn; the edits and defines are those of decode_attention. */
-async function batches(items: readonly (readonly [BatchShape, Edits?, Defines?])[]): Promise<number[]> {
+/**
+ * GPU microseconds a layer of decode steps of several rows, in turn; edits and defines are those of decode_attention, the last defines
+ * those of sum_integer_rows.
+ */
+async function batches(
+  items: readonly (readonly [BatchShape, Edits?, Defines?, Defines?])[],
+): Promise<number[]> {
   const { device } = gpu;
   const copy = withEdits(gpu, 'decode_attention', [['HIDDEN = -3.0e38', 'HIDDEN = -3.1e38']]);
-  const cases = items.map(([shape, edits = [], defines = {}]) =>
-    batchCase(gpu, withEdits(gpu, 'decode_attention', edits, defines), copy, shape),
-  );
+  const cases = items.map(([shape, edits = [], defines = {}, sumDefines = {}]) => {
+    const summing = withEdits(gpu, 'sum_integer_rows', [], sumDefines);
+    return batchCase(summing, withEdits(gpu, 'decode_attention', edits, defines), copy, shape);
+  });
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
   const largest = (words: (item: (typeof cases)[number]) => number) => Math.max(...cases.map(words)) * 4;
   const sizes = [largest(({ scratchWords }) => scratchWords), largest(({ kvWords }) => kvWords)];
