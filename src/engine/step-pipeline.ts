@@ -52,7 +52,7 @@ export interface StepPipelineParts {
  * Work that is kept queued on the GPU. The browser sees the end of a step only when it looks, every millisecond or so, and
  * a queue of three steps of a small model runs dry meanwhile.
  */
-const QUEUED_MS = 5;
+const QUEUED_MS = 8;
 /** Share of a new measurement in the mean time of a step. */
 const NEW_SHARE = 0.1;
 

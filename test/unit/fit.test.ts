@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { inWords, judgeFit, type MemoryQuestion, memoryNeeds, withoutHeld } from '../../src/llm/fit';
 import { loadShape } from '../../src/llm/load-shape';
 import type { LoadOptions } from '../../src/model-ref';
+import type { ModelConfig } from '../../src/models/config';
 import { architectureOf, parseModelConfig } from '../../src/models/registry';
 import { packedOrder } from '../../src/weights/packed-tensor';
 import { packedTensor, weightIdentity } from '../../src/weights/weight-identity';
@@ -158,6 +159,18 @@ describe('loadShape', () => {
       Math.floor((100 * MIB) / blockBytes),
     );
     expect(shape({ cacheMaxEntryCount: 0.5 })).toBe(shape({}));
+  });
+
+  it('has long chunks on matrix units, of several prompts where contexts are short, as far as they take little memory', () => {
+    const longest = (config: ModelConfig, options: LoadOptions, matrices = true) =>
+      loadShape(config, options, { matrices }).maxChunkTokens;
+    expect(longest(CONFIG, {}, false)).toBe(256);
+    expect(longest(CONFIG, { contextLength: 4096 })).toBe(1024);
+    const small = { ...CONFIG, hiddenSize: 1536, intermediateSize: 8960, numHeads: 12, numKvHeads: 2 };
+    expect(longest(small, { contextLength: 4096 })).toBe(2048);
+    expect(longest(small, { contextLength: 160, maxSequences: 8 })).toBe(1280);
+    expect(longest(small, { contextLength: 160, maxSequences: 1 })).toBe(160);
+    expect(longest({ ...CONFIG, intermediateSize: 65536 }, { contextLength: 4096 })).toBe(512);
   });
 
   it.each([0, -1, 1.5, Number.NaN])('refuses a share of %d', (cacheMaxEntryCount) => {

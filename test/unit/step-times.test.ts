@@ -130,6 +130,20 @@ describe('StepTimes', () => {
     expect(times.maxChunkFor(30)).toBe(482);
   });
 
+  it('takes longer chunks when nobody waits only once it knows that the step will not last', () => {
+    const times = new StepTimes(2, 4096);
+    expect(times.maxChunkFor(0)).toBe(512);
+    times.record({ numRows: 0, numChunkTokens: 512, ms: 16 });
+    // 32 ms at most; what still longer ones take is not known.
+    expect(times.maxChunkFor(0)).toBe(1024);
+    times.record({ numRows: 0, numChunkTokens: 1024, ms: 24 });
+    times.record({ numRows: 0, numChunkTokens: 2048, ms: 47 });
+    expect(times.maxChunkFor(0)).toBe(4096);
+    const slow = new StepTimes(2, 2048);
+    slow.record({ numRows: 0, numChunkTokens: 512, ms: 60 });
+    expect(slow.maxChunkFor(0)).toBe(512);
+  });
+
   it('leaves a few steps to the decode rows of a number not met before, to learn what their budget is', () => {
     const times = new StepTimes(2, 512);
     times.record({ numRows: 1, numChunkTokens: 0, ms: 1 });
