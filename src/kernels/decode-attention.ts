@@ -8,7 +8,7 @@ import { withMerge } from './attention-merge';
 import { integerDefines, integerGroupCols } from './integer-rows';
 import { headRatio, type KvLayout, kvChunkWords, kvDefines, layoutKey } from './kv-layout';
 import type { LinearCall } from './linear-call';
-import type { PartSums } from './part-sums';
+import { PARTS_TOGETHER, type PartSums } from './part-sums';
 import { rowDefines } from './prepared-rows';
 import {
   ROPE_HEAD_PARAMS,
@@ -77,8 +77,6 @@ const MAX_HELD_DIMS = 16;
 /** Keys that a thread has on their way, and values. */
 const KEYS_HELD = 2;
 const VALUES_HELD = 8;
-/** Sums over parts of K that a thread asks for at a time. */
-const PARTS_TOGETHER = 8;
 
 /** Query heads that a workgroup takes: the lanes of a vector. */
 const HEADS_TOGETHER = 4;

@@ -74,12 +74,9 @@ export function integerProduct(
   const whole = { ...finished, inAt: rowsAt, inStride: weight.paddedCols / 2 };
   const isSplit = parts > 1;
   const product = isSplit ? { ...plain(whole), outAt: scratch.partsAt, outStride: partStride(call) } : whole;
-  const depth = roundsAhead(integerGroups(weight), cut);
-  const hasFourScales =
-    depth === 4 &&
-    tile.warps[2] === 1 &&
-    weight.numGroups === integerGroups(weight) &&
-    weight.numGroups % 4 === 0;
+  const groups = integerGroups(weight);
+  const depth = roundsAhead(groups, cut);
+  const hasFourScales = depth === 4 && tile.warps[2] === 1 && weight.numGroups === groups && groups % 4 === 0;
   const isWhole = weight.paddedCols % (integerGroupCols(weight) * tile.warps[2]) === 0;
   const shape = `${tile.few} ${tile.tm} ${tile.tn} ${tile.warps} ${depth} ${hasFourScales} ${isWhole} ${isSplit}`;
   const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${fusedKey(product)} ${shape}`, () => ({

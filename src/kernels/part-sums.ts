@@ -38,8 +38,8 @@ export interface PartSums {
   readonly parts: number;
 }
 
-/** Parts of K that a thread asks for at a time, where it sums one octet of each: registers hold them. */
-const MAX_TOGETHER = 8;
+/** Parts of K that a thread asks for at a time, where registers hold as much as an octet of each (test/bench/NOTES.md, 38). */
+export const PARTS_TOGETHER = 8;
 
 /** Floats of a row of a part. */
 export function partStride({ weight }: Pick<LinearCall, 'weight'>): number {
@@ -134,7 +134,7 @@ function sumDefines(gpu: Gpu, { call }: PartSums, cols: number): Defines {
     SOFTCAP: softcap > 0,
     LANES: lanes,
     ITEMS: items,
-    TOGETHER: Math.max(2, Math.floor(MAX_TOGETHER / items)),
+    TOGETHER: Math.max(2, Math.floor(PARTS_TOGETHER / items)),
   };
 }
 

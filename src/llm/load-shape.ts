@@ -8,10 +8,9 @@ const BLOCK_TOKENS = 32;
 const DEFAULT_SEQUENCES = 8;
 const MAX_SEQUENCES = 64;
 const MAX_DEFAULT_CONTEXT = 8192;
-const MAX_PLAIN_CHUNK_TOKENS = 256;
 /** With matrix units long chunks take less time a token; the engine cuts them shorter where a step would last (StepTimes). */
-const MATRIX_CHUNK_TOKENS = [2048, 1024, 512] as const;
-/** The longest are for models whose working memory stays small: this is what 2048 tokens of 1.5 B parameters take. */
+const CHUNK_TOKENS = { plain: [256], matrices: [2048, 1024, 512] } as const;
+/** All but the shortest are for models whose working memory stays small: this is what 2048 tokens of 1.5 B parameters take. */
 const MAX_SCRATCH_BYTES = 288 * 2 ** 20;
 /** Full contexts that the pool holds unless the request says otherwise, and the most memory that this may take. */
 const DEFAULT_CONTEXTS = 4;
@@ -42,16 +41,16 @@ export function loadShape(
   const contextLength = contextLengthOf(config, options);
   const maxSlots = Math.min(MAX_SEQUENCES, options.maxSequences ?? DEFAULT_SEQUENCES);
   // A chunk may hold rows of many prompts.
-  const most = maxSlots * contextLength;
+  const lengths = CHUNK_TOKENS[matrices ? 'matrices' : 'plain'].map((tokens) =>
+    Math.min(tokens, maxSlots * contextLength),
+  );
   const fits = (maxChunkTokens: number) => {
     const shape = { contextLength, maxSlots, maxChunkTokens, blockTokens: BLOCK_TOKENS };
     return planStepMemory(config, shape).scratchBytes <= MAX_SCRATCH_BYTES;
   };
-  const longest = matrices
-    ? (MATRIX_CHUNK_TOKENS.find((tokens) => fits(Math.min(tokens, most))) ?? MATRIX_CHUNK_TOKENS[2])
-    : MAX_PLAIN_CHUNK_TOKENS;
+  const maxChunkTokens = lengths.find(fits) ?? Math.min(...lengths);
   const kv = kvShape(config, options, contextLength, maxSlots, freeBytes);
-  return { contextLength, maxSlots, maxChunkTokens: Math.min(longest, most), kv };
+  return { contextLength, maxSlots, maxChunkTokens, kv };
 }
 
 function contextLengthOf(config: ModelConfig, options: LoadOptions): number {
