@@ -1,9 +1,11 @@
-import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink';
+import { proxy, type Remote, releaseProxy, wrap } from 'comlink';
 import { TabmindError } from './errors';
+import { Line } from './line';
 import type { FolderFile, Inspection, LoadOptions, LoadProgress, ModelInfo, ModelRef } from './model-ref';
 import type { ChatChunk, ChatRequest, GenerateRequest, GenerateResult } from './protocol';
+import { Streams } from './streams';
 import { carryErrors } from './wall';
-import type { WorkerApi } from './worker-api';
+import type { StreamMessage, WorkerApi } from './worker-api';
 
 export interface LoadSettings extends LoadOptions {
   readonly onProgress?: (progress: LoadProgress) => void;
@@ -18,7 +20,7 @@ export interface ChatOptions {
 }
 
 export interface GenerateOptions extends ChatOptions {
-  /** Called with the ids of the completion as they arrive at the page; the last may come just after the result. */
+  /** Called with the ids of the completion as they arrive at the page. */
   readonly onTokens?: (ids: readonly number[]) => void;
 }
 
@@ -62,7 +64,9 @@ export interface Engine extends Forwarded {
 export function createEngine(): Engine {
   carryErrors();
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'tabmind' });
-  const api = wrap<WorkerApi>(worker);
+  const line = new Line(worker);
+  const api = wrap<WorkerApi>(line);
+  const streams = new Streams(line);
   const crashed = new Promise<never>((_, reject) => {
     worker.addEventListener('error', (event) => reject(workerError(event.message)));
   });
@@ -74,10 +78,12 @@ export function createEngine(): Engine {
     resume: () => call(api.resumeLoad()),
     inspect: async (model, options = {}) => call(api.inspect(forWorker(model), options)),
     measureRoom: (mostBytes) => call(api.measureRoom(mostBytes)),
-    chat: (request, options = {}) => chat(api, call, request, options),
+    chat: (request, options = {}) => chat({ api, streams, call }, request, options),
     generate: async (request, { signal, onTokens, requestId = crypto.randomUUID() } = {}) => {
-      const ports = onTokens ? [tokenPort(onTokens)] : [];
-      return abortable(signal, () => api.abort(requestId), call(api.generate(requestId, request, ...ports)));
+      const generate = (...stream: [number?]) => call(api.generate(requestId, request, ...stream));
+      const onItems = (ids: StreamMessage['items']) => onTokens?.(ids as readonly number[]);
+      const work = onTokens ? streams.during(onItems, generate) : generate();
+      return abortable(signal, () => api.abort(requestId), work);
     },
     score: (request) => call(api.score(request)),
     profile: (position, shape) => call(api.profile(position, shape)),
@@ -100,13 +106,6 @@ export function createEngine(): Engine {
       worker.terminate();
     },
   };
-}
-
-/** The worker's end of a channel for token ids; the page's end goes when the worker's does. */
-function tokenPort(onTokens: (ids: readonly number[]) => void): MessagePort {
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = ({ data }: MessageEvent<readonly number[]>) => onTokens(data);
-  return transfer(port2, [port2]);
 }
 
 function workerError(message: string | undefined): TabmindError {
@@ -163,27 +162,27 @@ async function abortable<T>(
   }
 }
 
+interface Wall {
+  readonly api: Remote<WorkerApi>;
+  readonly streams: Streams;
+  readonly call: <T>(work: Promise<T>) => Promise<T>;
+}
+
 /** Chunks as they arrive. Leaving the loop early (break, throw) aborts the request. */
 async function* chat(
-  api: Remote<WorkerApi>,
-  call: <T>(work: Promise<T>) => Promise<T>,
+  { api, streams, call }: Wall,
   request: ChatRequest,
   { signal, requestId = crypto.randomUUID() }: ChatOptions,
 ): AsyncGenerator<ChatChunk, void, undefined> {
   const arrived: ChatChunk[] = [];
   let wake: () => void = () => undefined;
   let ended = false;
-  const { port1, port2 } = new MessageChannel();
-  const allArrived = new Promise<void>((resolve) => {
-    port1.onmessage = ({ data }: MessageEvent<readonly ChatChunk[]>) => {
-      if (data.length === 0) resolve();
-      arrived.push(...data);
-      wake();
-    };
-  });
-  // The reply takes another way than the chunks, and may overtake them.
-  const answered = Promise.all([api.chat(requestId, request, transfer(port2, [port2])), allArrived]);
-  const work = abortable(signal, () => api.abort(requestId), call(answered)).finally(() => {
+  const onItems = (chunks: StreamMessage['items']) => {
+    arrived.push(...(chunks as readonly ChatChunk[]));
+    wake();
+  };
+  const answered = streams.during(onItems, (stream) => call(api.chat(requestId, request, stream)));
+  const work = abortable(signal, () => api.abort(requestId), answered).finally(() => {
     ended = true;
     wake();
   });

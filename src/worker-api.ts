@@ -8,6 +8,7 @@ import type {
   ModelRef,
 } from './model-ref';
 import type {
+  ChatChunk,
   ChatMessage,
   ChatRequest,
   EngineStats,
@@ -19,6 +20,18 @@ import type {
   ScoreResult,
   StepShape,
 } from './protocol';
+
+/** What a request gives before its reply: chunks of a chat, or ids of a completion, as they are read back. */
+export interface StreamMessage {
+  readonly stream: number;
+  readonly items: readonly ChatChunk[] | readonly number[];
+}
+
+/**
+ * Sends items to the stream that the page has named. Not a Comlink proxy, whose answers would take the worker's time: about
+ * 35 µs a call.
+ */
+export type SendItems = (stream: number, items: StreamMessage['items']) => void;
 
 /** What the worker exposes. Callbacks are Comlink proxies. */
 export interface WorkerApi {
@@ -40,13 +53,10 @@ export interface WorkerApi {
    */
   measureRoom(mostBytes: number): Promise<GpuRoom | null>;
   unload(): Promise<void>;
-  /**
-   * `chunks` gets the answers (ChatChunk[]) as they come, and an empty list at the end. A port, because a proxy's answers would
-   * take the worker's time: about 35 µs a call against 7.
-   */
-  chat(requestId: string, request: ChatRequest, chunks: MessagePort): Promise<void>;
-  /** `tokens` gets the ids of the completion (number[]) as they are read back. */
-  generate(requestId: string, request: GenerateRequest, tokens?: MessagePort): Promise<GenerateResult>;
+  /** `stream` gets the answers (ChatChunk[]) as they come. */
+  chat(requestId: string, request: ChatRequest, stream: number): Promise<void>;
+  /** `stream` gets the ids of the completion (number[]). */
+  generate(requestId: string, request: GenerateRequest, stream?: number): Promise<GenerateResult>;
   score(request: ScoreRequest): Promise<ScoreResult>;
   /** GPU time of each kernel of a step at `position`; needs timestamp-query. */
   profile(position: number, shape?: StepShape): Promise<readonly KernelTime[]>;

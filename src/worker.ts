@@ -1,6 +1,8 @@
 import { expose } from 'comlink';
+import { Line } from './line';
 import { Llm } from './llm/llm';
 import { carryErrors } from './wall';
 
 carryErrors();
-expose(new Llm());
+const line = new Line();
+expose(new Llm((stream, items) => line.send({ stream, items })), line);

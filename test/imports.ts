@@ -24,9 +24,20 @@ const TYPES = 'type:';
 const RULES: readonly Rule[] = [
   rule('web/', 'web/', 'src/index'),
   rule('src/index', 'src/client', 'src/weights/hosts', 'src/protocol', 'src/model-ref', 'src/errors'),
-  rule('src/client', 'src/wall', 'src/worker-api', 'src/protocol', 'src/model-ref', 'src/errors'),
+  rule(
+    'src/client',
+    'src/wall',
+    'src/line',
+    'src/streams',
+    'src/worker-api',
+    'src/protocol',
+    'src/model-ref',
+    'src/errors',
+  ),
   rule('src/wall', 'src/errors'),
-  rule('src/worker', 'src/llm/llm', 'src/wall'),
+  rule('src/line'),
+  rule('src/streams', 'type:src/line', 'type:src/worker-api'),
+  rule('src/worker', 'src/llm/llm', 'src/line', 'src/wall'),
   rule(
     'src/llm/',
     ...rooms('llm', 'chat', 'engine', 'weights', 'models', 'kvcache', 'runner', 'gpu'),

@@ -3,7 +3,6 @@ import { BlockAllocator } from '../kvcache/block-allocator';
 import type { FinishReason } from '../protocol';
 import type { StepRunner, TokenLogprob } from './batch';
 import { defect } from './defect';
-import { nextTask } from './next-task';
 import { checkPriority } from './ranking';
 import type { Completion, EngineCounts, EngineOptions, EngineRequest } from './request';
 import { checkSamplingParams } from './sampling-params';
@@ -198,8 +197,8 @@ export class Engine {
   }
 
   async #run(): Promise<void> {
-    // Requests that come together, each in a message of its own, share the chunks of the first step.
-    await nextTask();
+    // Requests that come in the same task share the first step.
+    await Promise.resolve();
     try {
       while (this.#requests.size > 0 || this.#pipeline.numInFlight > 0) {
         const failure = await this.#turn();

@@ -25,7 +25,7 @@ import type {
 } from '../protocol';
 import { LoadGate } from '../weights/load-gate';
 import { WeightStore } from '../weights/weight-store';
-import type { WorkerApi } from '../worker-api';
+import type { SendItems, WorkerApi } from '../worker-api';
 import { ChatStream, type SendChunks } from './chat-stream';
 import { checkIds, drawSeed, placeOf, samplingParams } from './generation-defaults';
 import { measureRoom } from './gpu-room';
@@ -57,6 +57,11 @@ export class Llm implements WorkerApi {
   #loading: Loading | null = null;
   /** Ids in the engine of the answers to a chat request. */
   readonly #answers = new Map<string, readonly string[]>();
+  readonly #send: SendItems;
+
+  constructor(send: SendItems) {
+    this.#send = send;
+  }
 
   async load(
     model: ModelRef,
@@ -123,16 +128,8 @@ export class Llm implements WorkerApi {
   }
 
   /** Streams the answers. Resolves after the last chunk was sent; rejects with a TabmindError. */
-  async chat(id: string, request: ChatRequest, chunks: MessagePort): Promise<void> {
-    try {
-      await this.#answerAll(id, request, (some) => chunks.postMessage(some));
-    } finally {
-      chunks.postMessage([]);
-      chunks.close();
-    }
-  }
-
-  async #answerAll(id: string, request: ChatRequest, onChunk: SendChunks): Promise<void> {
+  async chat(id: string, request: ChatRequest, stream: number): Promise<void> {
+    const onChunk: SendChunks = (chunks) => this.#send(stream, chunks);
     const text = this.#text();
     const promptIds = text.encodeChat(request.messages, request.continue_final_message);
     const ids = answerIds(id, request.n ?? 1);
@@ -176,17 +173,23 @@ export class Llm implements WorkerApi {
     stream.end(completion.reason, usageOf(promptIds.length, completion), completion.timings);
   }
 
-  async generate(id: string, request: GenerateRequest, tokens?: MessagePort): Promise<GenerateResult> {
+  async generate(id: string, request: GenerateRequest, stream?: number): Promise<GenerateResult> {
     const { engine, info } = this.#loaded();
     const { contextLength, vocabSize, defaults } = info;
     checkIds('ids', request.ids, vocabSize);
     const roomTokens = contextLength - request.ids.length;
     const badWords = request.bad_words ?? [];
     const params = samplingParams(request, { defaults, roomTokens, vocabSize, badWords });
-    const heard = tokens ? { onTokens: (ids: readonly number[]) => tokens.postMessage(ids) } : {};
-    const completion = await engine
-      .add({ ...placeOf(request), id, promptIds: request.ids, params, ...heard })
-      .finally(() => tokens?.close());
+    const onTokens = (tokens: readonly number[]) => {
+      if (stream !== undefined) this.#send(stream, tokens);
+    };
+    const completion = await engine.add({
+      ...placeOf(request),
+      id,
+      promptIds: request.ids,
+      params,
+      onTokens,
+    });
     const { ids, logprobs, reason, timings } = completion;
     const usage = usageOf(request.ids.length, completion);
     return { ids, ...(logprobs && { logprobs }), finish_reason: reason, usage, timings };

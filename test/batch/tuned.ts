@@ -27,7 +27,7 @@ export async function dispatchesOnceKept(
     const kept = new KeptTuning(new WeightStore(), identity, key);
     await kept.read();
     await kept.write({ tile });
-    const llm = new Llm();
+    const llm = new Llm(() => undefined);
     await llm.load(model, options, () => {});
     while (!(await llm.stats()).isTuned) await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
     const { dispatchesPerDecodeStep } = await llm.stats();

@@ -1,11 +1,14 @@
 // Stands in for the engine's worker: a model that writes a given text at a given rate, and computes nothing.
 import { expose } from 'comlink';
 import type { EngineStats, ModelInfo } from '../../src/index';
+import { Line } from '../../src/line';
 import type { ChatChunk } from '../../src/protocol';
 import type { WorkerApi } from '../../src/worker-api';
 
 /** What the page that measures puts in front of this file. */
 declare const STREAM: { readonly text: string; readonly tokensPerSecond: number };
+
+const line = new Line();
 
 /** Characters of one token of English text. */
 const TOKEN_CHARS = 4;
@@ -69,7 +72,7 @@ function chunk(content: string, end: 'stop' | null): ChatChunk {
   return { id: 'stream', object: 'chat.completion.chunk', created: 0, model: model.id, choices };
 }
 
-async function chat(_requestId: string, _request: unknown, port: MessagePort): Promise<void> {
+async function chat(_requestId: string, _request: unknown, stream: number): Promise<void> {
   const { text, tokensPerSecond } = STREAM;
   const startMs = performance.now();
   for (let sent = 0; sent < text.length; ) {
@@ -78,11 +81,9 @@ async function chat(_requestId: string, _request: unknown, port: MessagePort): P
     const chunks: ChatChunk[] = [];
     for (; sent < Math.min(due, text.length); sent += TOKEN_CHARS)
       chunks.push(chunk(text.slice(sent, sent + TOKEN_CHARS), null));
-    if (chunks.length > 0) port.postMessage(chunks);
+    if (chunks.length > 0) line.send({ stream, items: chunks });
   }
-  port.postMessage([chunk('', 'stop')]);
-  port.postMessage([]);
-  port.close();
+  line.send({ stream, items: [chunk('', 'stop')] });
 }
 
 type Streaming = Pick<
@@ -91,7 +92,7 @@ type Streaming = Pick<
   | ('abort' | 'renderChat' | 'restoreSession' | 'saveSession' | 'dropSession')
 >;
 
-expose({
+const api = {
   load: async () => model,
   chat,
   stats: async () => stats,
@@ -104,4 +105,6 @@ expose({
   restoreSession: async () => 0,
   saveSession: async () => false,
   dropSession: async () => undefined,
-} satisfies Streaming);
+} satisfies Streaming;
+
+expose(api, line);

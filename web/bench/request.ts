@@ -9,9 +9,6 @@ export interface TimedRequest {
   readonly timings: Timings;
 }
 
-/** Tokens and result come through different ports, so the last tokens may arrive after the result. */
-const LATE_MS = 5000;
-
 /** Sends one greedy request and notes when each token arrives at the page. Throws when tokens are missing. */
 export async function timeRequest(
   engine: Engine,
@@ -20,14 +17,9 @@ export async function timeRequest(
   signal?: AbortSignal,
 ): Promise<TimedRequest> {
   const arrivalsMs: number[] = [];
-  let onComplete: () => void = () => undefined;
-  const complete = new Promise<void>((resolve) => {
-    onComplete = resolve;
-  });
   const onTokens = (tokens: readonly number[]) => {
     const nowMs = performance.now();
     for (const _ of tokens) arrivalsMs.push(nowMs);
-    if (arrivalsMs.length >= completionTokens) onComplete();
   };
   const request = {
     ids,
@@ -41,12 +33,6 @@ export async function timeRequest(
   const startMs = performance.now();
   const { timings } = await engine.generate(request, { onTokens, ...(signal ? { signal } : {}) });
   signal?.throwIfAborted();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, LATE_MS);
-  });
-  await Promise.race([complete, late]);
-  clearTimeout(timer);
   if (arrivalsMs.length !== completionTokens)
     throw new Error(`${arrivalsMs.length} tokens arrived, ${completionTokens} were asked for.`);
   return { startMs, arrivalsMs, timings };
