@@ -1,33 +1,62 @@
-// Merges the splits of decode attention: out[r, h, d] = sum_s w_s acc_s[d] / sum_s w_s l_s,  w_s = exp(m_s - max_s m_s)
-// partials: f32 [rows][HEADS][num_splits][HEAD_DIM + 4] = (m, l, unused, unused, acc); out: f32 [rows][HEADS][HEAD_DIM].
-// Thread map: workgroup (head, row), 128 threads: thread s weighs split s (num_splits <= 128), then thread = dim.
+// Merges the splits of attention: out[r, h, d] = sum_s w_s acc_s[d] / sum_s w_s l_s,  w_s = exp(m_s - max_s m_s)
+// partials: f32 [rows][HEADS][num_splits][4 + HEAD_DIM] = (m, l, unused, unused, acc); out: f32 [rows][HEADS][HEAD_DIM].
+// Thread map: workgroup (head, row): thread s weighs split s (num_splits <= WG_SIZE); then thread (group, quad) adds up four dims of
+// every GROUPS-th split. TOGETHER of these are asked for at a time, the first before the weights are known: nearly all there is
+// to do is to wait for memory.
 
 #params
-@group(0) @binding(1) var<storage, read_write> scratch: array<f32>;
+@group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
 #import reduce
 
-var<workgroup> split_weight: array<f32, 128>;
+const QUADS = HEAD_DIM / 4u;
+const PARTIAL = QUADS + 1u;
+// Threads behind the last whole group add up what nobody takes.
+const GROUPS = WG_SIZE / QUADS;
 
-@compute @workgroup_size(128)
+var<workgroup> weights: array<f32, WG_SIZE>;
+var<workgroup> sums: array<vec4<f32>, WG_SIZE>;
+
+fn weight_of(split: u32) -> f32 {
+  return select(0.0, weights[min(split, WG_SIZE - 1u)], split < params.num_splits);
+}
+
+@compute @workgroup_size(WG_SIZE)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-  let first = params.partials_at + (wg.y * HEADS + wg.x) * params.num_splits * (HEAD_DIM + 4u);
-  var top = -3.0e38;
-  var total = 0.0;
-  if (index < params.num_splits) {
-    top = scratch[first + index * (HEAD_DIM + 4u)];
-    total = scratch[first + index * (HEAD_DIM + 4u) + 1u];
-  }
-  let all_top = lanes_max(top, index);
-  // An empty split has m = -3e38 and l = 0; some split holds the row's own token, so the sum is at least 1.
-  let weight = select(0.0, exp(top - all_top), total > 0.0);
-  let all_total = lanes_sum(total * weight, index);
-  split_weight[index] = weight / all_total;
+  let last = params.num_splits - 1u;
+  let head = wg.y * HEADS + wg.x;
+  let partials = params.partials_at / 4u + head * params.num_splits * PARTIAL;
+  let group = index / QUADS;
+  let values = partials + 1u + index % QUADS;
+#for i in TOGETHER
+  var acc$i = scratch[values + min(group + $i * GROUPS, last) * PARTIAL];
+#endfor
+  let own = scratch[partials + min(index, last) * PARTIAL];
+  let is_empty = index > last || own.y == 0.0;
+  let top = lanes_max(select(own.x, -3.0e38, is_empty), index);
+  // Some split holds the row's own token, so the sum is at least 1.
+  let weight = select(exp(own.x - top), 0.0, is_empty);
+  weights[index] = weight / lanes_sum(weight * own.y, index);
   workgroupBarrier();
-  for (var d = index; d < HEAD_DIM; d += 128u) {
-    var sum = 0.0;
-    for (var s = 0u; s < params.num_splits; s++) {
-      sum += split_weight[s] * scratch[first + s * (HEAD_DIM + 4u) + 4u + d];
+  var sum = vec4<f32>();
+  var split = group;
+  loop {
+#for i in TOGETHER
+    sum += weight_of(split + $i * GROUPS) * acc$i;
+#endfor
+    split += TOGETHER * GROUPS;
+    if (split >= params.num_splits) {
+      break;
     }
-    scratch[params.out_at + (wg.y * HEADS + wg.x) * HEAD_DIM + d] = sum;
+#for i in TOGETHER
+    acc$i = scratch[values + min(split + $i * GROUPS, last) * PARTIAL];
+#endfor
+  }
+  sums[index] = sum;
+  workgroupBarrier();
+  if (index < QUADS) {
+    for (var other = 1u; other < GROUPS; other++) {
+      sum += sums[other * QUADS + index];
+    }
+    scratch[params.out_at / 4u + head * QUADS + index] = sum;
   }
 }

@@ -15,8 +15,6 @@ const MIN_CHUNK_TOKENS = 8;
 const FIRST_STEP_ROWS = 64;
 /** Share of a new measurement in the mean. */
 const SHARE = 0.25;
-/** Of one so far below it that the mean must have been of something else: a compilation, another program. */
-const DROP_SHARE = 0.5;
 /** A slow measurement counts as so many times the mean at most. */
 const MAX_SLOWNESS = 4;
 /**
@@ -162,9 +160,10 @@ export class StepTimes {
 
 function learn(means: Map<number, number>, key: number, ms: number): void {
   const mean = means.get(key) ?? null;
+  // So far below, the mean must have been of something else: a compilation, another program.
   const isDrop = mean !== null && ms + LOOK_MS < mean / 2;
   const most = MAX_SLOWNESS * Math.max(mean ?? ms, LOOK_MS);
-  means.set(key, meanWith(mean, Math.min(ms, most), isDrop ? DROP_SHARE : SHARE));
+  means.set(key, isDrop ? ms + LOOK_MS : meanWith(mean, Math.min(ms, most), SHARE));
 }
 
 function rounded(numRows: number): number {

@@ -4,23 +4,30 @@ import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
+import { PARTS_TOGETHER } from './part-sums';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PARAMS = { partials_at: 'u32', out_at: 'u32', num_splits: 'u32' } as const;
 
 const PROGRAM: ShaderProgram = { name: 'attention_merge', source, params: PARAMS, bindings: STEP_BINDINGS };
 
+/** Threads of a workgroup. */
+const WG_SIZE = 128;
+
 /** Splits of one row that the merge can weigh: one a thread. */
-export const MAX_SPLITS = 128;
+export const MAX_SPLITS = WG_SIZE;
+
+/** Dims of a head that it can add up: four a thread. */
+const MAX_HEAD_DIM = 4 * WG_SIZE;
 
 export interface AttentionMergeCall {
   readonly numRows: number;
   readonly numHeads: number;
   readonly headDim: number;
   readonly numSplits: number;
-  /** Float offset in scratch of f32 [numRows][numHeads][numSplits][headDim + 4]: (max, sum, -, -, weighted values). */
+  /** Float offset in scratch of f32 [numRows][numHeads][numSplits][4 + headDim]: (max, sum, -, -, weighted values); a multiple of 4. */
   readonly partialsAt: number;
-  /** Float offset in scratch of f32 [numRows][numHeads][headDim]. */
+  /** Float offset in scratch of f32 [numRows][numHeads][headDim]; a multiple of 4. */
   readonly outAt: number;
 }
 
@@ -29,21 +36,27 @@ export function withMerge(gpu: Gpu, attention: Dispatch, call: AttentionMergeCal
   return call.numSplits === 1 ? [attention] : [attention, attentionMerge(gpu, call)];
 }
 
-/** Joins what attention has left for each split. Throws `internal` above MAX_SPLITS. */
+/** Joins what attention has left for each split. Throws `internal` above MAX_SPLITS, or for heads of more than 512 dims. */
 export function attentionMerge(gpu: Gpu, call: AttentionMergeCall): Dispatch {
-  const { numRows, numHeads, headDim, numSplits } = call;
-  if (numSplits < 1 || numSplits > MAX_SPLITS)
-    throw new TabmindError('internal', `attention in ${numSplits} splits; at most ${MAX_SPLITS}`);
+  const { numRows, numHeads, headDim, numSplits, partialsAt, outAt } = call;
+  if (numSplits < 1 || numSplits > MAX_SPLITS || headDim % 4 !== 0 || headDim > MAX_HEAD_DIM)
+    throw new TabmindError(
+      'internal',
+      `attention in ${numSplits} splits of heads of ${headDim} dims; at most ${MAX_SPLITS} and ${MAX_HEAD_DIM}`,
+    );
+  if (partialsAt % 4 !== 0 || outAt % 4 !== 0)
+    throw new TabmindError('internal', `attention_merge: partials at ${partialsAt}, results at ${outAt}`);
   const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${numHeads} ${headDim}`, () => ({
     ...gpu.defines,
-    WG_SIZE: 128,
-    LANES: 128,
+    WG_SIZE,
+    LANES: WG_SIZE,
     HEADS: numHeads,
     HEAD_DIM: headDim,
+    TOGETHER: PARTS_TOGETHER,
   }));
   const params = packParams(PARAMS, {
-    partials_at: call.partialsAt,
-    out_at: call.outAt,
+    partials_at: partialsAt,
+    out_at: outAt,
     num_splits: numSplits,
   });
   return { pipeline, params, workgroups: [numHeads, numRows, 1] };

@@ -97,7 +97,9 @@ const MATRIX_WORKGROUPS = 264;
 /** What beginning and ending take of a workgroup, in tiles of tokens. */
 const MATRIX_START = 2;
 
-type QueryShape = Pick<PrefillAttentionCall, 'parts' | 'numRows' | 'numHeads' | 'keyBias'>;
+interface QueryShape extends Pick<PrefillAttentionCall, 'parts' | 'numRows' | 'numHeads'> {
+  readonly keyBias?: Pick<KeyBiasTerms, 'numPairs'> | null;
+}
 
 /** Whether the matrix units take this call: heads of 16 … 128 dims in steps of 16, and no terms of K's bias. */
 function fitsMatrices(

@@ -15,6 +15,30 @@ export type TakePart = (part: Graph) => void;
 /** As long as the GPU computes the dispatches of a part, those of the next are put together and reach it. */
 const PART_DISPATCHES = 32;
 
+/** Gives a graph to `takePart` in parts, as if it were put together now, and returns the last. */
+export function inParts({ runs }: Graph, takePart: TakePart): Graph {
+  let part: BoundDispatches[] = [];
+  let numDispatches = 0;
+  for (const { bindGroup, dispatches } of runs)
+    for (let from = 0; from < dispatches.length; ) {
+      const some = dispatches.slice(from, from + PART_DISPATCHES - numDispatches);
+      part.push({ bindGroup, dispatches: some });
+      from += some.length;
+      numDispatches += some.length;
+      if (numDispatches < PART_DISPATCHES) continue;
+      takePart({ runs: part, numDispatches });
+      part = [];
+      numDispatches = 0;
+    }
+  return { runs: part, numDispatches };
+}
+
+/** Parts of a graph as one. */
+export function joined(parts: readonly Graph[]): Graph {
+  const runs = parts.flatMap((part) => part.runs);
+  return { runs, numDispatches: parts.reduce((sum, part) => sum + part.numDispatches, 0) };
+}
+
 /**
  * Collects dispatches in order and binds them: a new bind group only where a slab changes. With `takePart`, they leave in
  * parts, and `build` gives the last. Sums that were left are finished before anything else comes, or at the end, unless someone

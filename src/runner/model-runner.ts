@@ -118,7 +118,7 @@ export class ModelRunner implements StepRunner {
       for (const step of stepsOf(shapes)) {
         await new Promise((resolve) => setTimeout(resolve));
         if (this.#isDestroyed) return;
-        this.#graphs.step(...step);
+        this.#graphs.requestStep(...step);
       }
     await gpu.pipelines.ready();
   }

@@ -222,12 +222,12 @@ function rowsOf({ start, numRows }: PromptPart, prompt: number) {
   return Array.from({ length: numRows }, (_, i) => ({ prompt, position: start + i }));
 }
 
-for (const numSplits of [1, 2, 7, 128])
+for (const numSplits of [1, 2, 7, 33, 128])
   gpuTest(`attention_merge ${numSplits} splits`, async ({ gpu, random, runStep }) => {
     const [numRows, numHeads, headDim] = [
       random.between(1, 3),
       random.between(1, 5),
-      random.pick([8, 80, 256]),
+      random.pick([8, 80, 128, 256]),
     ];
     const each = numSplits * (headDim + 4);
     const partialsAt = 12;

@@ -90,38 +90,101 @@ describe('dispatches of steps', () => {
   });
 });
 
+function dispatchesOf(graphs: readonly Graph[]) {
+  return graphs.flatMap(({ runs }) =>
+    runs.flatMap(({ bindGroup, dispatches }) =>
+      dispatches.map((dispatch) => ({ ...dispatch, pipeline: idOf(dispatch.pipeline), bindGroup })),
+    ),
+  );
+}
+
 describe('a step in parts', () => {
-  it.each([null, 4])('is the same step, with %s decode rows', (decodeRows) => {
+  it.each([null, 4])('is the same step, also when it is kept, with %s decode rows', (decodeRows) => {
     const gpu = gpuOf(KINDS['both kinds of matrices'] as Kind);
     const graphs = graphsOf(configOf(RANDOM_SHAPES['qwen2.5-1.5b']), gpu, {});
     const chunk = chunkOf(40, 300);
     const decode = decodeRows === null ? null : { numRows: decodeRows, position: 300, asks: NO_ASKS };
     const whole = graphs.step(chunk, decode);
-    const parts: Graph[] = [];
-    parts.push(graphs.step(chunk, decode, (part) => parts.push(part)));
-    const listOf = (some: readonly Graph[]) =>
-      some.flatMap(({ runs }) =>
-        runs.flatMap(({ bindGroup, dispatches }) =>
-          dispatches.map((dispatch) => ({ ...dispatch, pipeline: idOf(dispatch.pipeline), bindGroup })),
-        ),
-      );
-    expect(parts.length).toBeGreaterThan(1);
-    expect(listOf(parts)).toEqual(listOf([whole]));
-    expect(parts.reduce((sum, { numDispatches }) => sum + numDispatches, 0)).toBe(whole.numDispatches);
-    for (const { numDispatches } of parts) expect(numDispatches).toBeLessThanOrEqual(40);
+    const cut = (some: StepGraphs): readonly Graph[] => {
+      const parts: Graph[] = [];
+      return [...parts, some.step(chunk, decode, (part) => parts.push(part))].slice(-1).concat(parts);
+    };
+    const inOrder = ([last, ...others]: readonly Graph[]) => [...others, last as Graph];
+    const fresh = graphsOf(configOf(RANDOM_SHAPES['qwen2.5-1.5b']), gpu, {});
+    for (const parts of [inOrder(cut(graphs)), inOrder(cut(fresh)), inOrder(cut(fresh))]) {
+      expect(parts.length).toBeGreaterThan(1);
+      expect(dispatchesOf(parts)).toEqual(dispatchesOf([whole]));
+      expect(parts.reduce((sum, { numDispatches }) => sum + numDispatches, 0)).toBe(whole.numDispatches);
+      for (const { runs, numDispatches } of parts) {
+        expect(numDispatches).toBeLessThanOrEqual(40);
+        expect(runs.reduce((sum, { dispatches }) => sum + dispatches.length, 0)).toBe(numDispatches);
+      }
+    }
+    expect(dispatchesOf([fresh.step(chunk, decode)])).toEqual(dispatchesOf([whole]));
+  });
+});
+
+describe('a step that is kept', () => {
+  const models = [
+    ['qwen2', {}],
+    ['qwen2', { biasPairs: [0, 4] }],
+    ['phi3-longrope', {}],
+    ['gemma3-text', {}],
+  ] as const;
+  const chunks = [
+    ...[0, 30, 250, 1000, 3000].flatMap((at) => [1, 20, 64, 300].map((numRows) => chunkOf(numRows, at))),
+    { ...chunkOf(20, 30), numSampled: 0 },
+    { ...chunkOf(20, 30), numSampled: 20, verifies: true },
+    { ...chunkOf(20, 30), asks: { adjusts: true, reports: false } },
+    {
+      ...chunkOf(20, 30),
+      parts: [
+        { numRows: 12, startPosition: 0 },
+        { numRows: 8, startPosition: 30 },
+      ],
+    },
+  ];
+  const decodes = [
+    null,
+    { numRows: 4, position: 0, asks: NO_ASKS },
+    { numRows: 4, position: 3000, asks: NO_ASKS },
+    { numRows: 4, position: 0, asks: { adjusts: false, reports: true } },
+  ];
+
+  it.each(models)(
+    'is that of its shape, with %s and %o',
+    (name, wishes) => {
+      const gpu = gpuOf(KINDS['both kinds of matrices'] as Kind);
+      const make = () => graphsOf(fixture(name), gpu, wishes);
+      const kept = make();
+      // the bind groups of others are other objects
+      const plain = (graph: Graph) => dispatchesOf([graph]).map(({ bindGroup: _, ...rest }) => rest);
+      for (const chunk of chunks)
+        for (const decode of decodes)
+          expect(plain(kept.step(chunk, decode)), JSON.stringify({ chunk, decode })).toEqual(
+            plain(make().step(chunk, decode)),
+          );
+    },
+    60_000,
+  );
+
+  it('is put together once, wherever in the context it stands', () => {
+    const graphs = graphsOf(fixture('qwen2'), gpuOf(KINDS['both kinds of matrices'] as Kind), {});
+    const first = graphs.step(chunkOf(60, 1000), null);
+    expect(graphs.step(chunkOf(60, 1010), null)).toBe(first);
+    expect(graphs.step(chunkOf(61, 1000), null)).not.toBe(first);
   });
 
-  it('comes whole where it is kept for later steps', () => {
-    const graphs = graphsOf(
-      configOf(RANDOM_SHAPES['qwen2.5-1.5b']),
-      gpuOf(KINDS['both kinds of matrices'] as Kind),
-      {},
-    );
-    const takePart = vi.fn();
-    const decode = { numRows: 4, position: 0, asks: NO_ASKS };
-    const first = graphs.step(null, decode, takePart);
-    expect(graphs.step(null, decode, takePart)).toBe(first);
-    expect(takePart).not.toHaveBeenCalled();
+  it('is given up when many others were met since, and what compiles ahead takes no place', () => {
+    const graphs = graphsOf(fixture('qwen2'), gpuOf(KINDS['no matrices'] as Kind), {});
+    const step = (numRows: number) => graphs.step(chunkOf(numRows, 0), null);
+    const [first, second] = [step(1), step(2)];
+    for (let numRows = 3; numRows <= 128; numRows++) step(numRows);
+    for (let numRows = 200; numRows < 220; numRows++) graphs.requestStep(chunkOf(numRows, 0), null);
+    expect(step(1)).toBe(first);
+    step(129);
+    expect(step(1)).toBe(first);
+    expect(step(2)).not.toBe(second);
   });
 });
 

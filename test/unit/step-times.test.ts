@@ -142,6 +142,11 @@ describe('StepTimes', () => {
     const slow = new StepTimes(2, 2048);
     slow.record({ numRows: 0, numChunkTokens: 512, ms: 60 });
     expect(slow.maxChunkFor(0)).toBe(512);
+    const compiling = new StepTimes(2, 2048);
+    compiling.record({ numRows: 0, numChunkTokens: 512, ms: 200 });
+    expect(compiling.maxChunkFor(0)).toBe(512);
+    compiling.record({ numRows: 0, numChunkTokens: 512, ms: 16 });
+    expect(compiling.maxChunkFor(0)).toBe(1024);
   });
 
   it('leaves a few steps to the decode rows of a number not met before, to learn what their budget is', () => {
