@@ -7,8 +7,8 @@
 // have nothing for them, which after the first cut are most of them. All sums are integers, so neither the
 // number of threads nor the order of atomics changes a bit, and a draw depends only on (logits, parameters, seed,
 // position). exp, log and division differ by ulps between GPUs: ids at a boundary may differ there, never between batches.
-// Thread map: one workgroup of WG_SIZE (256 or more) a row; a thread takes quads of ids 4i .. 4i+3. Afterwards thread 0
-// writes the id to sampled[r] and, where FEEDS, to the slot: token, position + 1, and behind the sequence's ids.
+// Thread map: one workgroup of WG_SIZE (256 or more) a row; a thread takes quads of ids 4i .. 4i+3, and asks for TOGETHER of them at
+// a time where it goes through all: one by one, a row of a large vocabulary would be waited for 37 times. Afterwards thread 0 writes the id to sampled[r] and, where FEEDS, to the slot: token, position + 1, and behind the sequence's ids.
 
 #params
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
@@ -139,13 +139,19 @@ fn commit(index: u32, choice: u32) {
 fn find_best(thread: u32) -> u32 {
   var best = -3.0e38;
   var best_id = LEFT_OUT;
-  for (var quad = thread; quad < num_quads(); quad += WG_SIZE) {
-    let x = scores(quad);
-    let most = max4(x);
-    if (most > best) {
-      best = most;
-      best_id = quad * 4u + select(select(select(3u, 2u, x.z == most), 1u, x.y == most), 0u, x.x == most);
+  for (var first = thread; first < num_quads(); first += TOGETHER * WG_SIZE) {
+#for i in TOGETHER
+    let quad$i = min(first + $i * WG_SIZE, num_quads() - 1u);
+    let x$i = loaded(quad$i);
+#endfor
+#for i in TOGETHER
+    let s$i = scores_of(x$i, quad$i);
+    let most$i = max4(s$i);
+    if (most$i > best) {
+      best = most$i;
+      best_id = quad$i * 4u + select(select(select(3u, 2u, s$i.z == most$i), 1u, s$i.y == most$i), 0u, s$i.x == most$i);
     }
+#endfor
   }
   if (best == lanes_max(best, thread)) {
     atomicMin(&lowest_id, best_id);

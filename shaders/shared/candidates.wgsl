@@ -42,10 +42,17 @@ fn in_vocab(quad: u32) -> vec4<bool> {
   return vec4<u32>(quad * 4u) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.vocab_size);
 }
 
+fn loaded(quad: u32) -> vec4<f32> {
+  return scratch[first_quad + quad];
+}
+
 // The clamp keeps differences of scores finite, and keeps a compiler from fusing the product into them.
-fn scores(quad: u32) -> vec4<f32> {
-  let x = scratch[first_quad + quad];
+fn scores_of(x: vec4<f32>, quad: u32) -> vec4<f32> {
   return select(vec4<f32>(-1.0e38), clamp(x, vec4<f32>(-1.0e38), vec4<f32>(1.0e38)), in_vocab(quad));
+}
+
+fn scores(quad: u32) -> vec4<f32> {
+  return scores_of(loaded(quad), quad);
 }
 
 fn level_of(y: vec4<f32>) -> vec4<u32> {

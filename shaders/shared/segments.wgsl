@@ -1,5 +1,5 @@
 // Segments of 128 ids (32 quads, which 32 neighbouring threads take together) with their least level, so that a pass can
-// leave out those that have nothing for it. Needs: reduce, histogram, candidates; WG_SIZE a multiple of 32.
+// leave out those that have nothing for it. Needs: reduce, histogram, candidates; WG_SIZE a multiple of 32; TOGETHER.
 
 const SEGMENT_QUADS = 32u;
 // A level that is computed in two places may differ by its last bits: 2^-15 of a unit of score.
@@ -21,6 +21,23 @@ fn score_of_key(key: u32) -> f32 {
   return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u));
 }
 
+// Largest score of a quad; its segment has one as large. All threads of a subgroup call.
+fn note_segment(x: vec4<f32>, quad: u32, thread: u32) -> f32 {
+  let is_there = quad < num_quads();
+  let most = select(-3.0e38, max4(scores_of(x, quad)), is_there);
+#if SUBGROUP_SIZE > 0
+  let segment_most = subgroupMax(most);
+  if (thread % min(SUBGROUP_SIZE, SEGMENT_QUADS) == 0u && is_there) {
+    atomicMax(&segments[quad / SEGMENT_QUADS], sort_key(segment_most));
+  }
+#else
+  if (is_there) {
+    atomicMax(&segments[quad / SEGMENT_QUADS], sort_key(most));
+  }
+#endif
+  return most;
+}
+
 // Largest score of the row; notes that of every segment.
 fn find_top(thread: u32) -> f32 {
   for (var segment = thread; segment < num_segments(); segment += WG_SIZE) {
@@ -29,23 +46,14 @@ fn find_top(thread: u32) -> f32 {
   workgroupBarrier();
   var best = -3.0e38;
   // As often for every thread: subgroups act together.
-  for (var first = 0u; first < num_quads(); first += WG_SIZE) {
-    let quad = first + thread;
-    var most = -3.0e38;
-    if (quad < num_quads()) {
-      most = max4(scores(quad));
-    }
-    best = max(best, most);
-#if SUBGROUP_SIZE > 0
-    most = subgroupMax(most);
-    if (thread % min(SUBGROUP_SIZE, SEGMENT_QUADS) == 0u && quad < num_quads()) {
-      atomicMax(&segments[quad / SEGMENT_QUADS], sort_key(most));
-    }
-#else
-    if (quad < num_quads()) {
-      atomicMax(&segments[quad / SEGMENT_QUADS], sort_key(most));
-    }
-#endif
+  for (var first = 0u; first < num_quads(); first += TOGETHER * WG_SIZE) {
+#for i in TOGETHER
+    let quad$i = first + $i * WG_SIZE + thread;
+    let x$i = loaded(min(quad$i, num_quads() - 1u));
+#endfor
+#for i in TOGETHER
+    best = max(best, note_segment(x$i, quad$i, thread));
+#endfor
   }
   return lanes_max(best, thread);
 }

@@ -15,8 +15,11 @@ const MIN_CHUNK_TOKENS = 8;
 const FIRST_STEP_ROWS = 64;
 /** Share of a new measurement in the mean. */
 const SHARE = 0.25;
-/** A slow measurement counts as so many times the mean at most. */
-const MAX_SLOWNESS = 4;
+/**
+ * A slow measurement counts as so many times the mean at most: the rest is a pause of the host. A size that is given up for one
+ * comes back only by and by.
+ */
+const MAX_SLOWNESS = 1.5;
 /**
  * The browser looks from time to time at what the GPU has done, so the time of a step may be off by that many ms; what one
  * seems to take less, the next seems to take more.

@@ -21,6 +21,9 @@ const PROGRAM: ShaderProgram = { name: 'sampler', source, params: LOGITS_PARAMS,
 /** 256 histogram bins × 1024 ids; also what keeps the integer sums below 2^32. */
 export const MAX_SAMPLER_VOCAB = 262144;
 
+/** Quads of scores that a thread asks for at a time (test/bench/NOTES.md, 39). In software nothing is waited for. */
+const QUADS_TOGETHER = 8;
+
 export interface SamplerCall {
   /** Rows to sample: the step's decode rows, those of a chunk that end a prompt, or all rows of a draft. */
   readonly numRows: number;
@@ -55,6 +58,7 @@ export function sampler(gpu: Gpu, state: StateLayout, call: SamplerCall): Dispat
     ...stateDefines(state),
     PREFILL: call.prefill !== null,
     FEEDS: call.prefill?.feeds ?? true,
+    TOGETHER: gpu.isSoftware ? 2 : QUADS_TOGETHER,
     ...workgroupDefines(call.workgroupSize ?? widestWorkgroup(gpu)),
   });
   const params = logitsParams(call);

@@ -48,22 +48,19 @@ export class KvPool {
   readonly slabs: readonly GPUBuffer[];
   readonly bytes: number;
   readonly #device: GPUDevice;
-  readonly #plans: readonly SlabPlan[];
-  /** One block of all layers, on its way. */
-  readonly #carrier: GPUBuffer;
+  /** One for each slab. */
+  readonly plans: readonly SlabPlan[];
 
   private constructor(
     device: GPUDevice,
     layout: KvLayout,
     plans: readonly SlabPlan[],
     slabs: readonly GPUBuffer[],
-    carrier: GPUBuffer,
   ) {
     this.#device = device;
-    this.#carrier = carrier;
     this.shape = layout;
     this.layout = layout;
-    this.#plans = plans;
+    this.plans = plans;
     this.slabs = slabs;
     this.bytes = plans.reduce((sum, plan) => sum + plan.sizeBytes, 0);
   }
@@ -74,24 +71,20 @@ export class KvPool {
     const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
     const plans = planSlabs(layout, Math.min(maxBufferSize, maxStorageBufferBindingSize));
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const buffers: GPUBuffer[] = [];
+    const slabs: GPUBuffer[] = [];
     try {
       for (const [slab, { sizeBytes }] of plans.entries())
-        buffers.push(await allocateBuffer(gpu.device, `kv ${slab}`, sizeBytes, usage));
-      buffers.push(await allocateBuffer(gpu.device, 'kv block', layout.blockBytes, usage));
+        slabs.push(await allocateBuffer(gpu.device, `kv ${slab}`, sizeBytes, usage));
     } catch (error) {
-      for (const buffer of buffers) buffer.destroy();
+      for (const slab of slabs) slab.destroy();
       throw error;
     }
-    const slabs = buffers.slice(0, plans.length);
-    const [carrier] = buffers.slice(plans.length);
-    if (carrier === undefined) throw new TabmindError('internal', 'the KV pool has no buffer for copies');
-    return new KvPool(gpu.device, layout, plans, slabs, carrier);
+    return new KvPool(gpu.device, layout, plans, slabs);
   }
 
   /** Index into `slabs`. */
   slabOf(layer: number): number {
-    const slab = this.#plans.findIndex(
+    const slab = this.plans.findIndex(
       ({ firstLayer, numLayers }) => layer >= firstLayer && layer < firstLayer + numLayers,
     );
     if (slab < 0) throw new TabmindError('internal', `the KV pool has no layer ${layer}`);
@@ -100,18 +93,8 @@ export class KvPool {
 
   /** Word offset of a layer's block 0 in its slab. */
   layerAt(layer: number): number {
-    const plan = this.#plans[this.slabOf(layer)];
+    const plan = this.plans[this.slabOf(layer)];
     return (layer - (plan?.firstLayer ?? 0)) * this.layout.layerWords;
-  }
-
-  /** Records that block `to` gets the contents of block `from`, in every layer. */
-  recordCopy(encoder: GPUCommandEncoder, { from, to }: { readonly from: number; readonly to: number }): void {
-    const bytes = this.layout.blockWords * 4;
-    // By way of a buffer of its own: WebGPU copies nothing within one buffer.
-    for (const [layer, { buffer, offset }] of this.#places(from).entries())
-      encoder.copyBufferToBuffer(buffer, offset, this.#carrier, layer * bytes, bytes);
-    for (const [layer, { buffer, offset }] of this.#places(to).entries())
-      encoder.copyBufferToBuffer(this.#carrier, layer * bytes, buffer, offset, bytes);
   }
 
   /** Contents of blocks, [blocks][layers][blockWords]; `blockBytes` each. Nothing may change them meanwhile. */
@@ -156,7 +139,7 @@ export class KvPool {
 
   /** Where the block lies, layer after layer; offsets in bytes. */
   #places(block: number): readonly { readonly buffer: GPUBuffer; readonly offset: number }[] {
-    return this.#plans.flatMap(({ numLayers }, slab) => {
+    return this.plans.flatMap(({ numLayers }, slab) => {
       const buffer = this.slabs[slab];
       if (buffer === undefined) throw new TabmindError('internal', `the KV pool has no slab ${slab}`);
       return Array.from({ length: numLayers }, (_, layer) => ({
@@ -167,6 +150,6 @@ export class KvPool {
   }
 
   destroy(): void {
-    for (const buffer of [...this.slabs, this.#carrier]) buffer.destroy();
+    for (const slab of this.slabs) slab.destroy();
   }
 }

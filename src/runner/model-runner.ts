@@ -114,6 +114,7 @@ export class ModelRunner implements StepRunner {
    */
   async compileOthers(): Promise<void> {
     const { gpu } = this.#options;
+    this.#graphs.copies([{ from: 0, to: 0 }]);
     for (const shapes of warmShapes(gpu, this.#options).others)
       for (const step of stepsOf(shapes)) {
         await new Promise((resolve) => setTimeout(resolve));
@@ -140,21 +141,21 @@ export class ModelRunner implements StepRunner {
   submit(batch: Batch, wasIdle: boolean): PendingStep {
     const { rows, prefills } = batch;
     this.#inputs.prepare(batch);
-    const { gpu, pool } = this.#options;
+    const { gpu } = this.#options;
     const { device } = gpu;
     let encoder = device.createCommandEncoder();
-    for (const copy of batch.copies) pool.recordCopy(encoder, copy);
+    const copies = [...this.#graphs.copies(batch.copies).runs];
     const chunkSlots = prefills.flatMap((prefill) => Array<number>(numSampledOf(prefill)).fill(prefill.slot));
     const slots = [...rows.map(({ slot }) => slot), ...chunkSlots];
     const readback = this.#readback.begin(slots.map((slot) => this.#numTopOf(slot)));
     const takePart = ({ runs }: Graph) => {
-      this.#recorder.record(encoder, runs);
+      this.#recorder.record(encoder, [...copies.splice(0), ...runs]);
       device.queue.submit([encoder.finish()]);
       encoder = device.createCommandEncoder();
     };
     const isAlone = prefills.length > 0 && wasIdle;
     const rest = this.#graphOf(batch, (rows) => this.#asksOf(rows), isAlone ? takePart : null);
-    this.#recorder.record(encoder, rest.runs);
+    this.#recorder.record(encoder, [...copies, ...rest.runs]);
     readback.copy(encoder);
     device.queue.submit([encoder.finish()]);
     this.#stepsSubmitted++;

@@ -1,6 +1,8 @@
 import { TabmindError } from '../errors';
+import { copyBlock } from '../kernels/copy-block';
 import { prefillSplits } from '../kernels/prefill-attention';
 import { STEP_BINDINGS } from '../kernels/step-bindings';
+import type { BlockCopy } from '../kvcache/block-allocator';
 import type { KvPool } from '../kvcache/kv-pool';
 import type { ForwardContext } from '../layers/forward-context';
 import { lmHead } from '../layers/lm-head';
@@ -112,6 +114,16 @@ export class StepGraphs {
     );
     const tables = config.ropes.map((_, rope) => ropes.tableOf(rope, totalTokens)).join();
     return `${rows} ${lengths} ${splits} ${tables} ${numSampled} ${verifies} ${asked(asks)}`;
+  }
+
+  /** What gives blocks the contents of others, in every layer. */
+  copies(copies: readonly BlockCopy[]): Graph {
+    const { gpu, pool } = this.#parts;
+    const { builder } = this.#context(null, null, null);
+    for (const copy of copies)
+      for (const { firstLayer, numLayers } of pool.plans)
+        builder.push([copyBlock(gpu, pool.layout, { ...copy, numLayers })], 0, firstLayer);
+    return builder.build();
   }
 
   /** The output head alone, of rows of a chunk that has run. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Gpu } from '../../src/gpu/device';
 import { PipelineCache } from '../../src/gpu/pipeline';
-import { type KvPool, kvLayout } from '../../src/kvcache/kv-pool';
+import { type KvPool, kvLayout, type SlabPlan } from '../../src/kvcache/kv-pool';
 import { WeightTable } from '../../src/layers/forward-context';
 import type { KvBits } from '../../src/model-ref';
 import type { ModelConfig } from '../../src/models/config';
@@ -103,6 +103,8 @@ export interface Wishes {
   readonly permuted?: boolean;
   /** Rotary pairs that layers keep out of their caches, in turn. */
   readonly biasPairs?: readonly (number | null)[];
+  /** Default: one slab for all layers. */
+  readonly plans?: readonly SlabPlan[];
 }
 
 /** A model as a load finds it: where its weights will lie, and how large the rest is. */
@@ -142,10 +144,12 @@ export function keyBiasOf(
 export function graphsOf(config: ModelConfig, gpu: Gpu, wishes: Wishes): StepGraphs {
   const { architecture, tensors, numSlabs, kv } = placesOf(config, wishes);
   const layout = kvLayout(kv);
+  const { plans = [{ firstLayer: 0, numLayers: config.numLayers, sizeBytes: 0 }] } = wishes;
   const pool = {
     layout,
-    slabs: [{}],
-    slabOf: () => 0,
+    plans,
+    slabs: plans.map(() => ({})),
+    slabOf: (layer: number) => plans.findIndex(({ firstLayer, numLayers }) => layer < firstLayer + numLayers),
     layerAt: (layer: number) => layer * layout.layerWords,
   } as unknown as KvPool;
   const keyBias = new KeyBiasTables(config, keyBiasOf(config, wishes));

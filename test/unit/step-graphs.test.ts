@@ -124,6 +124,29 @@ describe('a step in parts', () => {
   });
 });
 
+describe('copies of blocks', () => {
+  it('reach every layer of every slab, in the order they are asked for', () => {
+    const graphs = graphsOf(fixture('qwen2'), gpuOf(KINDS.software as Kind), {
+      plans: [
+        { firstLayer: 0, numLayers: 2, sizeBytes: 0 },
+        { firstLayer: 2, numLayers: 1, sizeBytes: 0 },
+      ],
+    });
+    const { runs, numDispatches } = graphs.copies([
+      { from: 3, to: 1 },
+      { from: 1, to: 2 },
+    ]);
+    expect(numDispatches).toBe(4);
+    expect(new Set(runs.map(({ bindGroup }) => bindGroup)).size).toBe(2);
+    const launches = runs.flatMap(({ dispatches }) => dispatches);
+    expect(launches.map(({ workgroups: [, layers] }) => layers)).toEqual([2, 1, 2, 1]);
+    const [first, second, third, fourth] = launches.map(({ params }) => [...params.slice(0, 2)]);
+    expect([second, fourth]).toEqual([first, third]);
+    expect(third?.[0]).toBe(first?.[1]);
+    expect(graphs.copies([]).runs).toEqual([]);
+  });
+});
+
 describe('a step that is kept', () => {
   const models = [
     ['qwen2', {}],

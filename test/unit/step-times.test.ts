@@ -210,6 +210,15 @@ describe('StepTimes', () => {
     expect(times.maxChunkFor(1)).toBe(255);
   });
 
+  it('keeps to its chunks through a pause of the host, during which some steps take several times as long', () => {
+    const times = new StepTimes(2, 256);
+    times.record({ numRows: 4, numChunkTokens: 0, ms: 2 });
+    for (let i = 0; i < 8; i++) times.record({ numRows: 4, numChunkTokens: 60, ms: 5 });
+    times.record({ numRows: 4, numChunkTokens: 124, ms: 9 });
+    for (const ms of [9, 23, 2, 14, 6]) times.record({ numRows: 4, numChunkTokens: 60, ms });
+    expect(times.maxChunkFor(4)).toBe(60);
+  });
+
   it('keeps steps within the budget when the GPU becomes slower', () => {
     const times = new StepTimes(2, 256);
     times.record({ numRows: 1, numChunkTokens: 0, ms: 10 });
