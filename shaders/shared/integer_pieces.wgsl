@@ -1,8 +1,12 @@
 // What a thread of gemm_integer.wgsl brings into workgroup memory, 16 bytes at a time: bytes h or l of x, and W in a byte a code, every
-// eight k in the order in which codes leave their word. x lies so in memory (shaders/integer_rows.wgsl).
+// eight k in the order in which codes leave their word. x lies so in memory (shaders/integer_rows.wgsl), or FLOATS: as f32 [M, K], and
+// each workgroup makes the same bytes of its rows.
 // Needs: weights, scratch; `#import packed`; the constants of gemm_integer.wgsl.
 
 #import tile_weights
+#if FLOATS
+#import integer_groups
+#endif
 
 // k of a vector of W; such vectors of a row of one group, and of all rows of the tile.
 const VECTOR_K = 128u / BITS;
@@ -11,22 +15,36 @@ const W_VECTORS = WARPS_K * BN * ROW_VECTORS;
 // Vectors of 16 bytes h or l of x likewise.
 const X_ROW_VECTORS = GK / 16u;
 const X_VECTORS = WARPS_K * X_ROWS * X_ROW_VECTORS;
+#if FLOATS
+// Of eight k, from which both bytes come.
+const X_OCTETS = WARPS_K * BM * GROUP_LANES;
+#endif
 
 // What a thread has on its way.
 struct Pieces {
 #for i in X_ITEMS
+#if FLOATS
+  x$i: Floats8,
+#else
   x$i: vec4<u32>,
+#endif
 #endfor
 #for i in W_ITEMS
   w$i: vec4<u32>,
 #endfor
+#if !FLOATS
   // xs and xs sum q of one row and group.
   scale: vec2<f32>,
+#endif
 }
 
 // K of the weight, padded: a parameter, so that linears of different K share a program, whose code they find in the cache.
 fn padded_k() -> u32 {
+#if FLOATS
+  return params.in_stride * 4u;
+#else
   return params.in_stride * 8u;
+#endif
 }
 
 // Groups of GK, and scales of a row of W.
@@ -60,6 +78,22 @@ fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
 #endif
   }
 #endfor
+#if FLOATS
+#for i in X_ITEMS
+  next.x$i = load_octet(wg, first, $i * WG_SIZE + index);
+#endfor
+  return next;
+}
+
+// Surplus rows are the last one again, surplus octets some other.
+fn load_octet(wg: vec3<u32>, first: u32, item: u32) -> Floats8 {
+  let octet = item % X_OCTETS;
+  let row = min(wg.x * BM + octet / GROUP_LANES % BM, params.num_rows - 1u);
+  let k = (first + octet / (GROUP_LANES * BM)) * GK + octet % GROUP_LANES * 8u;
+  let at = params.in_at + row * params.in_stride + k / 4u;
+  return Floats8(scratch[at], scratch[at + 1u]);
+}
+#else
 #for i in X_ITEMS
   {
     let item = $i * WG_SIZE + index;
@@ -83,10 +117,16 @@ fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
 fn x_row_scale(i: u32) -> f32 {
   return scratch[params.in_at + plane_rows() * (padded_k() / 8u) + i / 4u][i % 4u];
 }
+#endif
 
 // Rows are padded by a vector, so that neighbouring threads write to different banks.
 fn store_pieces(next: Pieces, index: u32) {
   let vectors = bufferView<array<vec4<u32>, PIECES_WORDS / 4u>>(&memory, 0);
+#if FLOATS
+#for i in X_ITEMS
+  store_octet(integer_octet(next.x$i), $i * WG_SIZE + index);
+#endfor
+#else
 #for i in X_ITEMS
   {
     let item = $i * WG_SIZE + index;
@@ -95,6 +135,7 @@ fn store_pieces(next: Pieces, index: u32) {
     }
   }
 #endfor
+#endif
 #for i in W_ITEMS
   {
     let item = $i * WG_SIZE + index;
@@ -113,12 +154,33 @@ fn store_pieces(next: Pieces, index: u32) {
     }
   }
 #endfor
+#if !FLOATS
   if (index < SCALES) {
     let scales = bufferView<array<f32>>(&memory, SCALES_AT * 4u);
     scales[index] = next.scale.x;
     scales[SCALES + index] = next.scale.y;
   }
+#endif
 }
+
+#if FLOATS
+// Bytes h of all rows, then bytes l, likewise for each of WARPS_K.
+fn store_octet(x: IntegerOctet, item: u32) {
+  if (X_OCTETS % WG_SIZE != 0u && item >= X_OCTETS) {
+    return;
+  }
+  let pairs = bufferView<array<vec2<u32>, PIECES_WORDS / 2u>>(&memory, 0);
+  let row = item / GROUP_LANES;
+  let high = (row / BM * X_ROWS + row % BM) * (STRIDE / 2u) + item % GROUP_LANES;
+  pairs[high] = x.bytes.xy;
+  pairs[high + BM * (STRIDE / 2u)] = x.bytes.zw;
+  if (item % GROUP_LANES == 0u) {
+    let scales = bufferView<array<f32>>(&memory, SCALES_AT * 4u);
+    scales[row] = x.scale.x;
+    scales[SCALES + row] = x.scale.y;
+  }
+}
+#endif
 
 // Of W: s and z of this thread's column in each matrix of its subgroup.
 struct Scales {

@@ -4,10 +4,12 @@ import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { packParams } from '../gpu/shader';
+import { integerDefines, type PreparedOutput } from './integer-rows';
 import { PARTS_TOGETHER } from './part-sums';
+import { rowDefines } from './prepared-rows';
 import { STEP_BINDINGS } from './step-bindings';
 
-const PARAMS = { partials_at: 'u32', out_at: 'u32', num_splits: 'u32' } as const;
+const PARAMS = { partials_at: 'u32', out_at: 'u32', num_splits: 'u32', plane_rows: 'u32' } as const;
 
 const PROGRAM: ShaderProgram = { name: 'attention_merge', source, params: PARAMS, bindings: STEP_BINDINGS };
 
@@ -29,6 +31,8 @@ export interface AttentionMergeCall {
   readonly partialsAt: number;
   /** Float offset in scratch of f32 [numRows][numHeads][headDim]; a multiple of 4. */
   readonly outAt: number;
+  /** Leaves what integerRows makes of the results instead; heads must be whole groups of its columns. */
+  readonly prepares?: PreparedOutput | null;
 }
 
 /** An attention dispatch, and behind it the merge of its splits where there are several. */
@@ -38,7 +42,8 @@ export function withMerge(gpu: Gpu, attention: Dispatch, call: AttentionMergeCal
 
 /** Joins what attention has left for each split. Throws `internal` above MAX_SPLITS, or for heads of more than 512 dims. */
 export function attentionMerge(gpu: Gpu, call: AttentionMergeCall): Dispatch {
-  const { numRows, numHeads, headDim, numSplits, partialsAt, outAt } = call;
+  const { numRows, numHeads, headDim, numSplits, partialsAt, prepares = null } = call;
+  const outAt = prepares?.rowsAt ?? call.outAt;
   if (numSplits < 1 || numSplits > MAX_SPLITS || headDim % 4 !== 0 || headDim > MAX_HEAD_DIM)
     throw new TabmindError(
       'internal',
@@ -46,18 +51,26 @@ export function attentionMerge(gpu: Gpu, call: AttentionMergeCall): Dispatch {
     );
   if (partialsAt % 4 !== 0 || outAt % 4 !== 0)
     throw new TabmindError('internal', `attention_merge: partials at ${partialsAt}, results at ${outAt}`);
-  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${numHeads} ${headDim}`, () => ({
-    ...gpu.defines,
-    WG_SIZE,
-    LANES: WG_SIZE,
-    HEADS: numHeads,
-    HEAD_DIM: headDim,
-    TOGETHER: PARTS_TOGETHER,
-  }));
+  const { format, groupSize } = prepares?.weight ?? {};
+  const pipeline = gpu.pipelines.requestOnce(
+    PROGRAM,
+    `${numHeads} ${headDim} ${format} ${groupSize}`,
+    () => ({
+      ...gpu.defines,
+      WG_SIZE,
+      LANES: WG_SIZE,
+      HEADS: numHeads,
+      HEAD_DIM: headDim,
+      TOGETHER: PARTS_TOGETHER,
+      PREPARES: prepares !== null,
+      ...(prepares ? { ...rowDefines(prepares.weight), ...integerDefines(prepares.weight) } : {}),
+    }),
+  );
   const params = packParams(PARAMS, {
     partials_at: partialsAt,
     out_at: outAt,
     num_splits: numSplits,
+    plane_rows: prepares?.planeRows ?? 0,
   });
   return { pipeline, params, workgroups: [numHeads, numRows, 1] };
 }

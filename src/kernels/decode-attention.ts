@@ -3,9 +3,8 @@ import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { type Defines, packParams } from '../gpu/shader';
-import type { PlacedTensor } from '../weights/packed-tensor';
 import { withMerge } from './attention-merge';
-import { integerDefines, integerGroupCols } from './integer-rows';
+import { integerDefines, integerGroupCols, type PreparedOutput } from './integer-rows';
 import { headRatio, type KvLayout, kvChunkWords, kvDefines, layoutKey } from './kv-layout';
 import type { LinearCall } from './linear-call';
 import { PARTS_TOGETHER, type PartSums } from './part-sums';
@@ -57,15 +56,8 @@ export interface DecodeAttentionCall extends RopeHeadCall {
 export interface AttentionNeighbours {
   /** What the linear before has left to be finished: q ‖ k ‖ v, in the place of `qkvAt`. */
   readonly sums?: PartSums | null;
-  /** Leaves, in the place of the output, what integerRows makes of it; for one split. */
+  /** Leaves, in the place of the output, what integerRows makes of it. */
   readonly prepares?: PreparedOutput | null;
-}
-
-/** Activations in integers for `weight`, at float `rowsAt` of scratch. */
-export interface PreparedOutput {
-  readonly weight: PlacedTensor;
-  readonly rowsAt: number;
-  readonly planeRows: number;
 }
 
 /** Threads of a subgroup that share a key at most. */
@@ -106,28 +98,29 @@ export function decodeAttention(
   { sums = null, prepares = null }: AttentionNeighbours = {},
   threads = attentionThreads(gpu),
 ): Dispatch[] {
-  const { numRows, numHeads, numSplits, partialsAt } = call;
-  const outAt = numSplits === 1 && prepares ? prepares.rowsAt : call.outAt;
+  const { numRows, numHeads, numSplits, partialsAt, outAt } = call;
   const { headDim, numKvHeads } = layout;
+  // Several splits are prepared where they are merged.
+  const own = numSplits === 1 ? prepares : null;
   const headParts = headPartsOf(layout, numHeads);
-  const shape = `${numHeads} ${ropeHeadKey(call)} ${call.softcap > 0} ${threads} ${neighboursKey(sums, prepares)}`;
+  const shape = `${numHeads} ${ropeHeadKey(call)} ${call.softcap > 0} ${threads} ${neighboursKey(sums, own)}`;
   const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${layoutKey(state, layout)} ${shape}`, () => ({
     ...attentionDefines(gpu, state, layout, call, threads),
-    ...neighbourDefines(sums, prepares),
+    ...neighbourDefines(sums, own),
   }));
   const params = packParams(PARAMS, {
     ...ropeHeadParams(state, call),
     qkv_at: sums?.partsAt ?? call.qkvAt,
-    out_at: numSplits > 1 ? partialsAt : outAt,
+    out_at: numSplits > 1 ? partialsAt : (own?.rowsAt ?? outAt),
     layer_at: call.layerAt,
     num_splits: numSplits,
     window: call.window === 0 ? 0xffffffff : call.window,
     softcap: call.softcap,
     bias_at: (sums?.call.bias?.byteOffset ?? 0) / 4,
-    planes_and_parts: (prepares?.planeRows ?? 0) | ((sums?.parts ?? 0) << 16),
+    planes_and_parts: (own?.planeRows ?? 0) | ((sums?.parts ?? 0) << 16),
   });
   const attention: Dispatch = { pipeline, params, workgroups: [numSplits, numKvHeads * headParts, numRows] };
-  return withMerge(gpu, attention, { numRows, numHeads, headDim, numSplits, partialsAt, outAt });
+  return withMerge(gpu, attention, { numRows, numHeads, headDim, numSplits, partialsAt, outAt, prepares });
 }
 
 /** Whether attention can finish what a linear has left: q ‖ k ‖ v of these rows, and a bias at most, in the slab of the norms of its heads. */

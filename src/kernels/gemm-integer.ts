@@ -71,18 +71,24 @@ export function integerProduct(
   const { norm, ...finished } = call;
   const { rowsAt } = scratch;
   const [bm, bn] = tileSize(tile);
-  const whole = { ...finished, inAt: rowsAt, inStride: weight.paddedCols / 2 };
+  const isWhole = weight.paddedCols % (integerGroupCols(weight) * tile.warps[2]) === 0;
+  const takesFloats = before === null && isWhole && convertsItself(call, tile);
+  const rows = takesFloats
+    ? { inAt: call.inAt, inStride: weight.cols }
+    : { inAt: rowsAt, inStride: weight.paddedCols / 2 };
+  const whole = { ...finished, ...rows };
   const isSplit = parts > 1;
   const product = isSplit ? { ...plain(whole), outAt: scratch.partsAt, outStride: partStride(call) } : whole;
   const groups = integerGroups(weight);
   const depth = roundsAhead(groups, cut);
   const hasFourScales = depth === 4 && tile.warps[2] === 1 && weight.numGroups === groups && groups % 4 === 0;
-  const isWhole = weight.paddedCols % (integerGroupCols(weight) * tile.warps[2]) === 0;
-  const shape = `${tile.few} ${tile.tm} ${tile.tn} ${tile.warps} ${depth} ${hasFourScales} ${isWhole} ${isSplit}`;
-  const pipeline = gpu.pipelines.requestOnce(PROGRAM, `${fusedKey(product)} ${shape}`, () => ({
+  const { few, tm, tn, warps } = tile;
+  const flags = `${hasFourScales} ${isWhole} ${isSplit} ${takesFloats}`;
+  const key = `${fusedKey(product)} ${few} ${tm} ${tn} ${warps} ${depth} ${flags}`;
+  const pipeline = gpu.pipelines.requestOnce(PROGRAM, key, () => ({
     ...gpu.defines,
     ...fusedDefines(product),
-    ...tileDefines(product, tile),
+    ...tileDefines(product, tile, takesFloats),
     DEPTH: depth,
     FOUR_SCALES: hasFourScales,
     WHOLE: isWhole,
@@ -90,7 +96,7 @@ export function integerProduct(
   }));
   const workgroups = [Math.ceil(numRows / bm), Math.ceil(weight.rows / bn), parts] as const;
   const dispatch = { pipeline, params: linearParams(product), workgroups };
-  if (before === 'prepared') return [dispatch];
+  if (before === 'prepared' || takesFloats) return [dispatch];
   const planes = planeRows(numRows, tile);
   return [
     before ? sumIntegerRows(gpu, before, call, rowsAt, planes) : integerRows(gpu, call, rowsAt, planes),
@@ -103,14 +109,31 @@ function plain({ weight, numRows, inAt, inStride, outAt }: LinearCall & { inStri
   return { weight, numRows, inAt, inStride, outAt };
 }
 
-function tileDefines({ weight }: LinearCall, tile: IntegerTile): Defines {
+/**
+ * Columns that all workgroups together may bring into integers: up to here that is faster than a launch which does it once for
+ * all of them (test/bench/NOTES.md, 39).
+ */
+const MAX_CONVERTED = 300_000;
+
+/** Whether each workgroup brings the few rows that it takes into integers itself. */
+function convertsItself({ weight, norm, inStride = weight.cols }: LinearCall, tile: IntegerTile): boolean {
+  const { rows, cols, paddedCols } = weight;
+  const [, bn] = tileSize(tile);
+  const isPlain = norm === undefined && cols === paddedCols && inStride === cols;
+  return tile.few && isPlain && Math.ceil(rows / bn) * cols <= MAX_CONVERTED;
+}
+
+function tileDefines({ weight }: LinearCall, tile: IntegerTile, takesFloats: boolean): Defines {
   const [warpsM, warpsN, warpsK] = tile.warps;
   const [bm, bn] = tileSize(tile);
   const numThreads = 32 * warpsM * warpsN * warpsK;
   const groupCols = integerGroupCols(weight);
   const vectorCols = 128 / FORMAT_BITS[weight.format];
+  // Bytes h and l of 16 k are a vector each; floats come eight at a time.
+  const xItems = (warpsK * bm * groupCols) / 8;
   return {
     SUBGROUP_MATRIX: true,
+    FLOATS: takesFloats,
     FEW: tile.few,
     ROW_FOURS: tile.few ? 1 : 2,
     BM: bm,
@@ -122,7 +145,7 @@ function tileDefines({ weight }: LinearCall, tile: IntegerTile): Defines {
     WARPS_K: warpsK,
     GK: groupCols,
     STEPS: groupCols / 32,
-    X_ITEMS: Math.ceil((warpsK * bm * groupCols) / 8 / numThreads),
+    X_ITEMS: Math.ceil(xItems / numThreads),
     W_ITEMS: Math.ceil((warpsK * bn * groupCols) / vectorCols / numThreads),
   };
 }

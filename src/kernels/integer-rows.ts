@@ -35,6 +35,13 @@ export function integerRows(gpu: Gpu, call: LinearCall, outAt: number, planeRows
   return prepareRows(gpu, PROGRAM, call, outAt, () => integerDefines(call.weight), planeRows);
 }
 
+/** Where another kernel leaves, in integers for `weight`, what it would leave in floats: at float `rowsAt` of scratch. */
+export interface PreparedOutput {
+  readonly weight: PlacedTensor;
+  readonly rowsAt: number;
+  readonly planeRows: number;
+}
+
 /** What such a row is for a weight, beside rowDefines. */
 export function integerDefines(weight: PlacedTensor): Defines {
   const [groupCols, groups] = [integerGroupCols(weight), integerGroups(weight)];

@@ -1,11 +1,13 @@
 import source from '../../shaders/prefill_attention.wgsl?raw';
 import matrixSource from '../../shaders/prefill_matrix.wgsl?raw';
+import { TabmindError } from '../errors';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
 import type { ShaderProgram } from '../gpu/pipeline';
 import { type Defines, packParams } from '../gpu/shader';
 import { withMerge } from './attention-merge';
 import type { ChunkPart } from './chunk-rows';
+import type { PreparedOutput } from './integer-rows';
 import { type KeyBiasTerms, keyBiasDefines, keyBiasParams } from './key-bias';
 import { headRatio, type KvLayout, kvDefines, layoutKey } from './kv-layout';
 import { STEP_BINDINGS } from './step-bindings';
@@ -85,6 +87,8 @@ export interface PrefillAttentionCall {
   readonly keyBias?: KeyBiasTerms | null;
   /** Word offset of the layer in the bound KV slab. */
   readonly layerAt: number;
+  /** Leaves what integerRows makes of the output instead; for several splits. */
+  readonly prepares?: PreparedOutput | null;
 }
 
 /** Query rows of a workgroup of the matrix kernel. */
@@ -158,11 +162,13 @@ export function prefillAttention(
   layout: KvLayout,
   call: PrefillAttentionCall,
 ): Dispatch[] {
-  const { numRows, numHeads, numSplits, outAt, partialsAt } = call;
+  const { numRows, numHeads, numSplits, outAt, partialsAt, prepares = null } = call;
+  if (prepares && numSplits === 1)
+    throw new TabmindError('internal', 'attention of one split cannot prepare its output');
   const { headDim } = layout;
   const attend = fitsMatrices(gpu, layout, call) ? attendOnMatrices : attendInTiles;
   const attention = attend(gpu, state, layout, call);
-  return withMerge(gpu, attention, { numRows, numHeads, headDim, numSplits, partialsAt, outAt });
+  return withMerge(gpu, attention, { numRows, numHeads, headDim, numSplits, partialsAt, outAt, prepares });
 }
 
 function attendOnMatrices(

@@ -1,4 +1,3 @@
-import type { Dispatch } from '../gpu/dispatch';
 import { type DecodeAttentionCall, decodeAttention, isHeadsOf } from '../kernels/decode-attention';
 import { prefillAttention, prefillSplits } from '../kernels/prefill-attention';
 import { ropeAppend } from '../kernels/rope-append';
@@ -100,26 +99,37 @@ function attentionCall(step: ForwardContext, layer: number, firstRow: number) {
   };
 }
 
+/** True: all rows of the step are these, and lie prepared for `next`. */
 function attendChunk(
   step: ForwardContext,
   layer: number,
   heads: AttentionHeads,
   chunk: ContextChunk,
-): Dispatch[] {
+  next: LinearLayer,
+): boolean {
   const { gpu, state, kv, scratch } = step;
   const head = ropeHead(step, layer, heads, 'chunk');
-  const call = { ...attentionCall(step, layer, 0), ...chunk };
-  return [
-    ropeAppend(gpu, state, kv, { ...call, ...head }),
-    ...prefillAttention(gpu, state, kv, {
-      ...call,
-      qAt: call.qkvAt,
-      qStride: scratch.qkv.stride,
-      // of angles that the keys were rotated by
-      keyBias: head.keyBias && head.rope ? { ...head.keyBias, rope: head.rope } : null,
-      numSplits: prefillSplits(gpu, kv, call),
-    }),
-  ];
+  const call = {
+    ...attentionCall(step, layer, 0),
+    ...chunk,
+    // of angles that the keys were rotated by
+    keyBias: head.keyBias && head.rope ? { ...head.keyBias, rope: head.rope } : null,
+  };
+  const numSplits = prefillSplits(gpu, kv, call);
+  const prepares = numSplits > 1 && step.numDecodeRows === 0 ? preparedFor(step, next) : null;
+  const whole = { ...call, qAt: call.qkvAt, qStride: scratch.qkv.stride, numSplits, prepares };
+  step.push(
+    [ropeAppend(gpu, state, kv, { ...call, ...head }), ...prefillAttention(gpu, state, kv, whole)],
+    normSlab(step, layer, heads) ?? 0,
+    layer,
+  );
+  return prepares !== null;
+}
+
+/** Where the norms of heads lie; null without any. */
+function normSlab(step: ForwardContext, layer: number, { qkNorm }: AttentionHeads): number | null {
+  const isNormed = qkNorm && qkNorm !== 'all heads';
+  return isNormed ? step.weights.get(`layers.${layer}.q_norm`).slab : null;
 }
 
 function decodeCall(step: ForwardContext, layer: number, heads: AttentionHeads): DecodeAttentionCall {
@@ -130,19 +140,17 @@ function decodeCall(step: ForwardContext, layer: number, heads: AttentionHeads):
 }
 
 function attend(step: ForwardContext, layer: number, heads: AttentionHeads, next: LinearLayer): boolean {
-  const { gpu, state, kv, phases } = step;
-  const isNormed = heads.qkNorm && heads.qkNorm !== 'all heads';
-  const slab = isNormed ? step.weights.get(`layers.${layer}.q_norm`).slab : null;
-  if (step.chunk) step.push(attendChunk(step, layer, heads, step.chunk), slab ?? 0, layer);
-  if (step.numDecodeRows === 0) return false;
+  const { gpu, state, kv, chunk, phases } = step;
+  const isPrepared = chunk !== null && attendChunk(step, layer, heads, chunk, next);
+  if (step.numDecodeRows === 0) return isPrepared;
+  const slab = normSlab(step, layer, heads);
   const call = decodeCall(step, layer, heads);
   if (phases) {
     phases.attention(call, slab, layer);
     return false;
   }
-  const isWhole = attendsWhole(step);
-  const sums = isWhole ? step.takeSums((sums) => isHeadsOf(call, sums)) : null;
-  const prepares = isWhole ? preparedFor(step, next) : null;
+  const sums = attendsWhole(step) ? step.takeSums((sums) => isHeadsOf(call, sums)) : null;
+  const prepares = chunk === null ? preparedFor(step, next) : null;
   const weightSlab = slab ?? sums?.call.bias?.slab ?? 0;
   step.push(decodeAttention(gpu, state, kv, call, { sums, prepares }), weightSlab, layer);
   return prepares !== null;

@@ -1,6 +1,6 @@
-import type { PreparedOutput } from '../kernels/decode-attention';
 import { integerProduct, partSums } from '../kernels/gemm-integer';
 import { integerCut, planeRows } from '../kernels/integer-cut';
+import type { PreparedOutput } from '../kernels/integer-rows';
 import type { LinearCall } from '../kernels/linear-call';
 import { isNormedNext } from '../kernels/part-sums';
 import type { ForwardContext } from './forward-context';

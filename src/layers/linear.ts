@@ -1,11 +1,12 @@
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
-import { type PreparedOutput, preparesFor } from '../kernels/decode-attention';
+import { preparesFor } from '../kernels/decode-attention';
 import { gemm } from '../kernels/gemm';
 import { isIntegerLinear } from '../kernels/gemm-integer';
 import { gemmMatrix } from '../kernels/gemm-matrix';
 import { gemv, MAX_GEMV_ROWS } from '../kernels/gemv';
 import { gemvRows, usesGemvRows } from '../kernels/gemv-rows';
+import type { PreparedOutput } from '../kernels/integer-rows';
 import { type LinearCall, numOutputs } from '../kernels/linear-call';
 import { permute } from '../kernels/permute';
 import { orderName } from '../weights/packed-tensor';

@@ -283,15 +283,14 @@ async function checkDecode(
   const touched = got.words.findIndex((word, i) => scene.kv.words[i] === POISON && word !== POISON);
   assertEqual(touched, -1, 'first word written outside the appended tokens');
 
-  const isPrepared = output !== null && numSplits === 1;
-  const outputs =
-    output && isPrepared
-      ? integerRowValues({
-          words: new Uint32Array(result.scratch.buffer.slice(preparedAt * 4, end * 4)),
-          ...{ bits: output.format === 'w4' ? 4 : 8, numRows, planeRows, paddedCols: output.paddedCols },
-          groupCols: integerGroupCols(output),
-        }).values
-      : result.scratch.subarray(outAt, outEnd);
+  const isPrepared = output !== null;
+  const outputs = output
+    ? integerRowValues({
+        words: new Uint32Array(result.scratch.buffer.slice(preparedAt * 4, end * 4)),
+        ...{ bits: output.format === 'w4' ? 4 : 8, numRows, planeRows, paddedCols: output.paddedCols },
+        groupCols: integerGroupCols(output),
+      }).values
+    : result.scratch.subarray(outAt, outEnd);
   for (const [row, position] of before.entries()) {
     const { beta, span } = growth ?? { beta: 0, span: 1 };
     const scale = queryScale(shape) * (1 + beta * Math.log(1 + Math.floor(position / span)));

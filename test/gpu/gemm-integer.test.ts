@@ -1,6 +1,8 @@
-import { gemmInteger } from '../../src/kernels/gemm-integer';
-import { FEW_ROWS, INTEGER_TILES } from '../../src/kernels/integer-cut';
-import { gpuTest } from './harness';
+import { gemmInteger, integerProduct, partSums } from '../../src/kernels/gemm-integer';
+import { FEW_ROWS, INTEGER_TILES, planeRows } from '../../src/kernels/integer-cut';
+import { integerRows } from '../../src/kernels/integer-rows';
+import { sumParts } from '../../src/kernels/part-sums';
+import { assertEqual, gpuTest } from './harness';
 import { checkLinear, fusedOnMatrices, type LinearCase, linearCase, MAX_PARTS } from './linear-case';
 
 const FORMATS = ['w4', 'w8'] as const;
@@ -84,6 +86,42 @@ for (const [name, tile] of Object.entries(INTEGER_TILES))
           random,
         );
         await checkLinear(test, made, gemmInteger(gpu, made.call, room(made), { tile, parts }));
+      }
+    },
+    hasByteMatrices,
+  );
+
+for (const [name, tile] of Object.entries(INTEGER_TILES).filter(([, { few }]) => few))
+  gpuTest(
+    `gemm_integer tile ${name} takes floats as it takes integers`,
+    async (test) => {
+      const { gpu, random, runStep } = test;
+      for (const [groups, parts] of [
+        [16, 2],
+        [24, 3],
+        [4, 1],
+      ] as const) {
+        const groupSize = random.pick([32, 64, 128]);
+        const shape = { rows: random.between(5, 150), cols: groups * groupSize };
+        const numRows = random.between(1, FEW_ROWS);
+        const format = random.pick(FORMATS);
+        const made = linearCase({ format, integer, ...shape, numRows, groupSize, brokenZeros: true }, random);
+        const { call } = made;
+        const [scratch, cut] = [room(made), { tile, parts }];
+        const sums = partSums(call, scratch, cut);
+        const finish = sums ? [sumParts(gpu, sums)] : [];
+        const fused = [...integerProduct(gpu, call, scratch, cut, null), ...finish];
+        assertEqual(fused.length, 1 + finish.length, 'launches');
+        await checkLinear(test, made, fused);
+        const apart = [
+          integerRows(gpu, call, scratch.rowsAt, planeRows(numRows, tile)),
+          ...integerProduct(gpu, call, scratch, cut, 'prepared'),
+          ...finish,
+        ];
+        const [one, other] = [await runStep(made, fused), await runStep(made, apart)];
+        const end = call.outAt + numRows * (call.outStride ?? shape.rows);
+        const outputs = (scratch: Float32Array) => scratch.slice(call.outAt, end).join();
+        assertEqual(outputs(one.scratch), outputs(other.scratch), 'results');
       }
     },
     hasByteMatrices,

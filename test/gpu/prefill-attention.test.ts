@@ -1,13 +1,15 @@
 import { attentionMerge } from '../../src/kernels/attention-merge';
 import { packChunk } from '../../src/kernels/chunk-rows';
 import { partialFloats } from '../../src/kernels/decode-attention';
+import { integerFloats, integerRows } from '../../src/kernels/integer-rows';
 import type { KvBits } from '../../src/kernels/kv-layout';
 import { prefillAttention } from '../../src/kernels/prefill-attention';
+import { packedLinear } from '../../src/weights/packed-tensor';
 import { attentionTwin } from '../reference/attention';
 import { attentionMergeTwin } from '../reference/attention-merge';
 import type { Random } from '../reference/random';
 import { type BiasSceneShape, biasScene } from './bias-scene';
-import { assertClose, type GpuTest, gpuTest, nans } from './harness';
+import { assertClose, assertEqual, type GpuTest, gpuTest, nans } from './harness';
 import { fillCache, kvScene } from './kv-scene';
 
 interface Shape extends BiasSceneShape {
@@ -254,6 +256,43 @@ for (const numSplits of [1, 2, 7, 33, 128])
     assertClose(result.scratch.subarray(outAt, end), expected, { rel: 2e-5 });
     assertPoison(result.scratch, end, end + 8);
   });
+
+for (const groupSize of [32, 128])
+  gpuTest(
+    `attention_merge prepares its results in groups of ${groupSize}`,
+    async ({ gpu, random, runStep }) => {
+      const [numRows, numHeads, numSplits] = [
+        random.between(1, 20),
+        random.between(1, 9),
+        random.between(2, 40),
+      ];
+      const headDim = groupSize * random.between(1, 2);
+      const weight = {
+        ...packedLinear('o', random.pick(['w4', 'w8']), 8, numHeads * headDim, groupSize),
+        ...{ slab: 0, byteOffset: 0 },
+      };
+      const planeRows = numRows + random.below(8);
+      const partialsAt = 8;
+      const outAt = partialsAt + numRows * numHeads * numSplits * (headDim + 4);
+      const rowsAt = outAt + numRows * numHeads * headDim;
+      const scratch = nans(rowsAt + planeRows * integerFloats(weight.cols) + 8);
+      scratch.set(random.normals(outAt - partialsAt), partialsAt);
+      for (let at = partialsAt + 1; at < outAt; at += headDim + 4) scratch[at] = 1 + random.uniform();
+      const call = { numRows, numHeads, headDim, numSplits, partialsAt, outAt };
+      const apart = await runStep({ scratch }, [
+        attentionMerge(gpu, call),
+        integerRows(gpu, { weight, numRows, inAt: outAt, outAt: 0 }, rowsAt, planeRows),
+      ]);
+      const together = await runStep({ scratch }, [
+        attentionMerge(gpu, { ...call, prepares: { weight, rowsAt, planeRows } }),
+      ]);
+      const words = (floats: Float32Array) => new Uint32Array(floats.buffer).slice(rowsAt).join();
+      assertEqual(words(together.scratch), words(apart.scratch), 'prepared rows');
+      assertPoison(together.scratch, outAt, rowsAt);
+    },
+    // Neighbours of one subgroup share a group.
+    ({ subgroupSize }) => subgroupSize * 8 >= groupSize,
+  );
 
 function assertPoison(values: Float32Array, from: number, to: number): void {
   for (let i = from; i < to; i++)

@@ -233,6 +233,8 @@ export interface PrefillShape {
   readonly numRows: number;
   /** Default: what the kernel chooses. */
   readonly numSplits?: number;
+  /** Default: 16. With many, none finds its keys and values in the cache. */
+  readonly numLayers?: number;
 }
 
 /**
@@ -240,10 +242,9 @@ export interface PrefillShape {
  * several `programs` of the same text, layers take turns among them: none finds its code where the last one left it.
  */
 async function prefill(shape: PrefillShape, edits: Edits = [], programs = 1): Promise<number> {
-  const { numHeads, numKvHeads, headDim, kvBits, startPosition, numRows } = shape;
+  const { numHeads, numKvHeads, headDim, kvBits, startPosition, numRows, numLayers = 16 } = shape;
   const length = startPosition + numRows;
   const blocks = Math.ceil(length / 32);
-  const numLayers = 16;
   const layout = kvLayout({ numLayers, numKvHeads, headDim, kvBits, blockTokens: 32, numBlocks: blocks });
   const state = stateLayout({
     ...{ maxSlots: 1, maxChunkTokens: numRows, maxBlocksPerSequence: blocks },

@@ -84,7 +84,8 @@ describe('eight rows of a model of 1.5B', () => {
     const step = graphs.step(null, { numRows: 8, position: 300, asks: NO_ASKS });
     const names = dispatchesOf([step]).map(nameOf);
     const layer = [
-      ...['sum_integer_rows', PRODUCT, 'integer_rows', PRODUCT],
+      // The second product brings its rows into integers itself.
+      ...['sum_integer_rows', PRODUCT, PRODUCT],
       // Attention finishes its heads, and prepares the rows of the output.
       ...['sum_integer_rows', PRODUCT, 'decode_attention', PRODUCT],
     ];

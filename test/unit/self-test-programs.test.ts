@@ -66,14 +66,16 @@ afterAll(() => {
 const HALVES = ['halve', 'gemm_matrix'];
 const BYTES = ['integer_rows', 'gemm_integer'];
 const PARTS = [...BYTES, 'sum_integer_rows', 'gemm_integer'];
+/** Of so few rows that the product takes them as they are. */
+const FEW_PARTS = ['gemm_integer', 'sum_integer_rows', 'gemm_integer'];
 
 describe('what the self-test multiplies several rows with', () => {
   it.each<[string, Wishes, readonly string[], readonly string[]]>([
-    ['both kinds of matrices', {}, [...HALVES, ...BYTES], PARTS],
-    ['both kinds of matrices', { weightBits: 8 }, [...HALVES, ...BYTES], PARTS],
+    ['both kinds of matrices', {}, [...HALVES, ...BYTES], FEW_PARTS],
+    ['both kinds of matrices', { weightBits: 8 }, [...HALVES, ...BYTES], FEW_PARTS],
     ['both kinds of matrices', { weightBits: 16 }, HALVES, []],
     ['matrices of halves', {}, HALVES, []],
-    ['matrices of bytes', {}, BYTES, PARTS],
+    ['matrices of bytes', {}, BYTES, FEW_PARTS],
     ['matrices of bytes', { weightBits: 16 }, ['gemm'], []],
     ['no matrices', {}, ['gemm', 'stage_rows', 'gemv_rows'], []],
     ['no matrices', { weightBits: 8 }, ['gemm'], []],
