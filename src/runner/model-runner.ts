@@ -114,13 +114,13 @@ export class ModelRunner implements StepRunner {
    */
   async compileOthers(): Promise<void> {
     const { gpu } = this.#options;
-    this.#graphs.copies([{ from: 0, to: 0 }]);
     for (const shapes of warmShapes(gpu, this.#options).others)
       for (const step of stepsOf(shapes)) {
         await new Promise((resolve) => setTimeout(resolve));
         if (this.#isDestroyed) return;
         this.#graphs.requestStep(...step);
       }
+    this.#graphs.copies([{ from: 0, to: 0 }]);
     await gpu.pipelines.ready();
   }
 
