@@ -58,7 +58,8 @@ export function cutChunk(sequence: Sequence, maxTokens: number, maxFixedTokens: 
   const isFixed = hasFixedKeys(sequence, maxFixedTokens);
   const isPrompt = isFixed || startPosition < numPromptTokens;
   const end = !isFixed && isPrompt ? numPromptTokens : known.length;
-  const tokenIds = Uint32Array.from(known.slice(startPosition, Math.min(end, startPosition + maxTokens)));
+  // not `from`, which goes through an iterator: of thousands of tokens that is felt
+  const tokenIds = new Uint32Array(known.slice(startPosition, Math.min(end, startPosition + maxTokens)));
   return {
     slot,
     tokenIds,

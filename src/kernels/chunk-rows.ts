@@ -35,7 +35,10 @@ export function packChunk(prompts: readonly PromptRows[]): {
     parts.set([slot, startPosition, tokenIds.length, first, last], i * PART_WORDS);
     for (let j = 0; j < tokenIds.length; j++) {
       const row = j === tokenIds.length - 1 ? last : first + j;
-      rows.set([tokenIds[j] ?? 0, slot, startPosition + j], row * CHUNK_ROW_WORDS);
+      const at = row * CHUNK_ROW_WORDS;
+      rows[at] = tokenIds[j] ?? 0;
+      rows[at + 1] = slot;
+      rows[at + 2] = startPosition + j;
     }
   }
   return { rows, parts };

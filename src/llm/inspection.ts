@@ -5,9 +5,8 @@ import type { Inspection, LoadOptions, ModelRef } from '../model-ref';
 import { parseJsonObject } from '../models/config';
 import { architectureOf, parseModelConfig } from '../models/registry';
 import type { WeightSpec } from '../models/weight-spec';
-import { quantSettings } from '../weights/formats/checkpoint-format';
 import { LoadGate } from '../weights/load-gate';
-import { readQuantModules } from '../weights/quant-modules';
+import { checkQuantSettings, readQuantModules } from '../weights/quant-modules';
 import { layoutSlabs } from '../weights/slab-layout';
 import { openTensorDirectory } from '../weights/tensor-directory';
 import { type PackedForms, packedTensors } from '../weights/weight-identity';
@@ -89,7 +88,7 @@ async function storedOrPlanned(
   if (randomSeed !== null) return { cached: true, checkpointBytes: 0, forms: {} };
   const rawConfig = parseJsonObject('config.json', texts.config);
   // what cannot be read is refused before anything else
-  quantSettings(rawConfig);
+  await checkQuantSettings(rawConfig);
   const manifest = await store?.findManifest(identity);
   if (manifest) return { cached: true, checkpointBytes: 0, forms: manifest.forms ?? {} };
   const directory = await openTensorDirectory(source, rawConfig);

@@ -71,8 +71,8 @@ export class ForwardInputs {
     const { slotsAt, controlsAt, idsAt, idsStride } = this.#layout;
     this.#write(slotsAt + slot * SLOT_WORDS, words);
     if (controls.words.length > 0) this.#write(controlsAt + slot * MAX_CONTROL_WORDS, controls.words);
-    // not `from`, which takes as long for long prompts as some layers do
-    this.#write(idsAt + slot * idsStride, new Uint32Array(tokenIds));
+    // Nothing else looks at them, and a long conversation would wait for its ids to be brought over.
+    if (changesLogits(params)) this.#write(idsAt + slot * idsStride, new Uint32Array(tokenIds));
     this.#tables[slot] = [];
     this.#params[slot] = params;
   }

@@ -1,8 +1,8 @@
+import { lazyPart } from '../lazy-part';
 import { type JsonObject, parseJsonObject } from '../models/config';
 import type { WeightSpec } from '../models/weight-spec';
-import { findQuantLinear, hasCodes, quantSettings, SETTINGS_FILES } from './formats/checkpoint-format';
-import { contradictsSettings, type QuantLinear } from './formats/quant-linear';
-import type { QuantSettings } from './formats/quant-settings';
+import type { QuantLinear } from './formats/quant-linear';
+import { hasCodes, type QuantSettings, quantConfig } from './formats/quant-settings';
 import { type GroupOrder, groupOrder } from './group-order';
 import { prefetch } from './prefetch';
 import type { TensorEntry } from './safetensors';
@@ -25,6 +25,16 @@ export interface QuantModules {
 
 const READ_AHEAD = { maxItems: 6, maxCost: 6 };
 
+/** The layouts of 4-bit checkpoints, which few visits meet. Throws `network`. */
+const checkpointFormats = () => lazyPart(() => import('./formats/checkpoint-format'));
+
+type CheckpointFormats = Awaited<ReturnType<typeof checkpointFormats>>;
+
+/** Throws `unsupported-model` where config.json names a method or a setting that cannot be read. */
+export async function checkQuantSettings(rawConfig: JsonObject): Promise<void> {
+  if (quantConfig(rawConfig) !== null) (await checkpointFormats()).quantSettings(rawConfig);
+}
+
 /**
  * Finds the quantised linears that the specs ask for and reads the order of their groups (a few KiB each; everything else
  * is in the headers). Throws `bad-checkpoint` or `unsupported-model` naming file and tensor or key.
@@ -37,10 +47,12 @@ export async function readQuantModules(
   signal?: AbortSignal,
 ): Promise<QuantModules> {
   const places = modulesOf(specs).map((place) => ({ ...place, directory }));
-  const settings =
-    quantSettings(rawConfig) ?? (places.some(hasCodes) ? await readSettingsFile(source, signal) : null);
-  if (!settings) return { modules: new Map(), warnings: [] };
-  const linears = places.flatMap((place) => findQuantLinear({ ...place, settings }) ?? []);
+  const none: QuantModules = { modules: new Map(), warnings: [] };
+  if (quantConfig(rawConfig) === null && !places.some(hasCodes)) return none;
+  const formats = await checkpointFormats();
+  const settings = formats.quantSettings(rawConfig) ?? (await readSettingsFile(formats, source, signal));
+  if (!settings) return none;
+  const linears = places.flatMap((place) => formats.findQuantLinear({ ...place, settings }) ?? []);
   const modules = new Map<string, QuantModule>();
   const reads = prefetch(
     linears,
@@ -53,7 +65,7 @@ export async function readQuantModules(
     const isFifteenDoubtful = linear.zerosLessOne && !settings.borrows;
     modules.set(linear.module, { ...linear, order, isFifteenDoubtful });
   }
-  return { modules, warnings: groupWarnings(linears, settings) };
+  return { modules, warnings: groupWarnings(formats, linears, settings) };
 }
 
 /**
@@ -93,7 +105,11 @@ function modulesOf(
   return [...found].map(([module, cols]) => ({ module, cols }));
 }
 
-async function readSettingsFile(source: ModelSource, signal?: AbortSignal): Promise<QuantSettings | null> {
+async function readSettingsFile(
+  { SETTINGS_FILES }: CheckpointFormats,
+  source: ModelSource,
+  signal?: AbortSignal,
+): Promise<QuantSettings | null> {
   for (const { file, read } of SETTINGS_FILES) {
     const text = await source.tryReadText(file, signal);
     if (text !== null) return read(file, parseJsonObject(file, text));
@@ -114,7 +130,11 @@ function readTensor(source: ModelSource, { file, begin, end }: TensorEntry, sign
   return source.readRange(file, begin, end, signal);
 }
 
-function groupWarnings(linears: readonly QuantLinear[], settings: QuantSettings): readonly string[] {
+function groupWarnings(
+  { contradictsSettings }: CheckpointFormats,
+  linears: readonly QuantLinear[],
+  settings: QuantSettings,
+): readonly string[] {
   const wrong = linears.filter((linear) => contradictsSettings(linear, settings));
   const [first] = wrong;
   if (!first) return [];

@@ -5,10 +5,9 @@ import type { CacheRead, LoadProgress } from '../model-ref';
 import { parseJsonObject } from '../models/config';
 import type { WeightSpec } from '../models/weight-spec';
 import { withConversionLock } from './conversion-lock';
-import { quantSettings } from './formats/checkpoint-format';
 import { ImageCache } from './image-cache';
 import type { PlacedTensors } from './packed-tensor';
-import { readQuantModules, zeroBiases } from './quant-modules';
+import { checkQuantSettings, readQuantModules, zeroBiases } from './quant-modules';
 import { layoutSlabs, maxSlabBytes, placesOf, type SlabLayout } from './slab-layout';
 import { type ConversionNeeds, GpuSlabMemory, type SlabMemory } from './slab-memory';
 import type { ModelSource, ModelTexts } from './source';
@@ -88,7 +87,7 @@ export async function fillWeights<M extends ConvertibleMemory>(
   device: WeightDevice<M>,
 ): Promise<FilledMemory<M>> {
   // what cannot be read is refused before anything else
-  quantSettings(parseJsonObject('config.json', request.texts.config));
+  await checkQuantSettings(parseJsonObject('config.json', request.texts.config));
   const chunkBytes = request.chunkBytes ?? DEFAULT_CHUNK_BYTES;
   const known = await request.store?.findManifest(request.identity);
   const openCache = async (forms: PackedForms) => {

@@ -1,7 +1,7 @@
 import type { TabmindError } from '../errors';
 import type { FloatDtype } from '../kernels/quantize';
 import type { LinearSpec, TensorPart, VectorSpec, WeightSpec } from '../models/weight-spec';
-import { hasCodes } from './formats/checkpoint-format';
+import { hasCodes } from './formats/quant-settings';
 import { type QuantRun, quantForm } from './packed-form';
 import type { QuantModule, QuantModules } from './quant-modules';
 import { badTensor, type TensorEntry } from './safetensors';

@@ -4,7 +4,9 @@ import { awqFast, awqGemm, awqGemv, awqSettings } from './awq';
 import { compressed, compressedSettings } from './compressed-tensors';
 import { autoRoundSettings, gptq, gptqSettings } from './gptq';
 import { findLeaf, type QuantLinear, type QuantPlace, requireLeaf, requireScales } from './quant-linear';
-import { objectOf, type QuantSettings, unsupportedQuant } from './quant-settings';
+import { objectOf, type QuantSettings, quantConfig, unsupportedQuant } from './quant-settings';
+
+export { contradictsSettings } from './quant-linear';
 
 const METHODS: ReadonlyMap<string, (file: string, fields: JsonObject) => QuantSettings> = new Map([
   ['awq', awqSettings],
@@ -20,8 +22,7 @@ const METHODS: ReadonlyMap<string, (file: string, fields: JsonObject) => QuantSe
  * setting, and what is supported.
  */
 export function quantSettings(rawConfig: JsonObject): QuantSettings | null {
-  const nested = objectOf(rawConfig.text_config)?.quantization_config;
-  const raw = rawConfig.quantization_config ?? rawConfig.compression_config ?? nested ?? null;
+  const raw = quantConfig(rawConfig);
   if (raw === null) return null;
   const file = 'config.json';
   const fields = objectOf(raw);
@@ -39,11 +40,6 @@ export const SETTINGS_FILES: readonly {
   { file: 'quantize_config.json', read: gptqSettings },
   { file: 'quant_config.json', read: awqSettings },
 ];
-
-/** True where a module's codes are there in any of the layouts. */
-export function hasCodes(place: Pick<QuantPlace, 'module' | 'directory'>): boolean {
-  return ['qweight', 'weight_packed'].some((leaf) => place.directory.tensors.has(`${place.module}.${leaf}`));
-}
 
 /**
  * The linear of a module, in the layout that its tensors show, whatever the settings call it; null for a float one.

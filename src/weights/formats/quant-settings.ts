@@ -61,3 +61,20 @@ export function readSymmetric(file: string, fields: JsonObject, key: string): bo
 export function objectOf(value: unknown): JsonObject | null {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
 }
+
+/** What config.json says of linears that are not stored in float; null: nothing. */
+export function quantConfig(rawConfig: JsonObject): unknown {
+  const nested = objectOf(rawConfig.text_config)?.quantization_config;
+  return rawConfig.quantization_config ?? rawConfig.compression_config ?? nested ?? null;
+}
+
+/** A module, and the tensors of its checkpoint by name. */
+interface ModuleNames {
+  readonly module: string;
+  readonly directory: { readonly tensors: ReadonlyMap<string, unknown> };
+}
+
+/** True where a module's codes are there in any of the layouts. */
+export function hasCodes({ module, directory }: ModuleNames): boolean {
+  return ['qweight', 'weight_packed'].some((leaf) => directory.tensors.has(`${module}.${leaf}`));
+}
