@@ -37,8 +37,11 @@ const MIN_BUDGET_MS = 6.5;
 const MAX_STEP_MS = 100;
 /** Longest chunk whose time need not be known, where nobody waits for the next token. */
 const UNTIMED_CHUNK_TOKENS = 512;
-/** Of so many steps one is larger than chosen: a size that was slow once would not be measured again. */
-const PROBE_STEPS = 24;
+/**
+ * Of so many steps one is larger than chosen: a size that was slow once would not be measured again. So few that the time between
+ * tokens that one in twenty exceeds is not theirs.
+ */
+const PROBE_STEPS = 40;
 
 export interface ChunkChoice {
   /** What a step of the decode rows alone takes; null: not measured. */
