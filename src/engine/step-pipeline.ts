@@ -61,7 +61,7 @@ export class StepPipeline {
   readonly #parts: StepPipelineParts;
   readonly #inFlight: StepInFlight[] = [];
   #lastReadMs = Number.NEGATIVE_INFINITY;
-  /** Between two steps that came back; null: nothing is known yet. */
+  /** Of steps of decode rows alone, between two that came back; null: nothing is known yet. */
   #meanMs: number | null = null;
   #numSubmitted = 0;
   #numTokens = 0;
@@ -70,11 +70,12 @@ export class StepPipeline {
     this.#parts = parts;
   }
 
-  /** More steps the shorter they are. */
+  /** More steps the shorter they are. Behind one with a chunk there is work enough, which what comes next would wait for. */
   get #depth(): number {
     const { least, most } = this.#parts.stepsInFlight;
-    const wanted = this.#meanMs === null ? least : Math.ceil(QUEUED_MS / this.#meanMs);
-    return Math.min(most, Math.max(least, wanted));
+    const hasChunk = this.#inFlight.some(({ step }) => step.prefilling.length > 0);
+    if (hasChunk || this.#meanMs === null) return least;
+    return Math.min(most, Math.max(least, Math.ceil(QUEUED_MS / this.#meanMs)));
   }
 
   get numInFlight(): number {
@@ -161,13 +162,13 @@ export class StepPipeline {
     const ms = nowMs - Math.max(submittedMs, this.#lastReadMs);
     this.#lastReadMs = nowMs;
     const { times, speculation, stepsInFlight } = this.#parts;
-    if (!wasIdle) this.#meanMs = meanWith(this.#meanMs, ms, NEW_SHARE);
     if (draft !== null) {
       this.#numTokens += numAccepted + 1;
       speculation.recordVerify(ms, draft.length, numAccepted);
       return;
     }
     const chunkTokens = numChunkTokens(batch);
+    if (!wasIdle && chunkTokens === 0) this.#meanMs = meanWith(this.#meanMs, ms, NEW_SHARE);
     if (batch.rows.length === 1 && chunkTokens === 0) {
       const fills = wasIdle && stepsInFlight.most > 1;
       speculation.recordPlain(ms, fills);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Batch } from '../../src/engine/batch';
 import { Engine } from '../../src/engine/engine';
 import type { Completion, EngineOptions } from '../../src/engine/request';
 import { GREEDY, type SamplingParams } from '../../src/engine/sampling-params';
@@ -91,6 +92,33 @@ describe('Engine', () => {
     const { runner, add } = setUp({ now: () => (nowMs += tickMs) }, { vocabSize: VOCAB_SIZE });
     expect((await add('a', PROMPT, { maxTokens: 60 })).ids).toEqual(alone(PROMPT, 60));
     expect(runner.maxInFlight).toBe(expected);
+  });
+
+  it('keeps few steps behind one with a chunk, and as many as before once it is done', async () => {
+    let nowMs = 0;
+    const waiting: Batch[] = [];
+    const numWaiting = { withChunk: [] as number[], without: [] as number[] };
+    const { add } = setUp(
+      { now: () => (nowMs += 0.1) },
+      {
+        vocabSize: VOCAB_SIZE,
+        onSubmit: (batch) => {
+          waiting.push(batch);
+          const hasChunk = waiting.some(({ prefills }) => prefills.length > 0);
+          numWaiting[hasChunk ? 'withChunk' : 'without'].push(waiting.length);
+        },
+        onExecute: () => void waiting.shift(),
+      },
+    );
+    const first = add('a', PROMPT, { maxTokens: 120 });
+    await turns(60);
+    const long = Array.from({ length: 60 }, (_, i) => i + 1);
+    expect((await add('b', long, { maxTokens: 40 })).ids).toEqual(alone(long, 40));
+    expect((await first).ids).toEqual(alone(PROMPT, 120));
+    // steps that had been submitted before it came stand before the chunk
+    expect(numWaiting.withChunk.length).toBeGreaterThan(8);
+    expect(Math.max(...numWaiting.withChunk.slice(8))).toBeLessThanOrEqual(3);
+    expect(Math.max(...numWaiting.without.slice(-20))).toBeGreaterThan(5);
   });
 
   it('ends at eos, keeps it out of the stream, and drops the surplus', async () => {
