@@ -80,7 +80,7 @@ export function createEngine(): Engine {
     measureRoom: (mostBytes) => call(api.measureRoom(mostBytes)),
     chat: (request, options = {}) => chat({ api, streams, call }, request, options),
     generate: async (request, { signal, onTokens, requestId = crypto.randomUUID() } = {}) => {
-      const generate = (...stream: [number?]) => call(api.generate(requestId, request, ...stream));
+      const generate = (stream?: number) => call(api.generate(requestId, request, stream));
       const onItems = (ids: StreamMessage['items']) => onTokens?.(ids as readonly number[]);
       const work = onTokens ? streams.during(onItems, generate) : generate();
       return abortable(signal, () => api.abort(requestId), work);

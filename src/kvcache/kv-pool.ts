@@ -44,12 +44,11 @@ const MAX_READ_BYTES = 32 * 2 ** 20;
 export class KvPool {
   readonly shape: KvShape;
   readonly layout: KvLayout;
+  readonly plans: readonly SlabPlan[];
   /** One buffer for each slab. */
   readonly slabs: readonly GPUBuffer[];
   readonly bytes: number;
   readonly #device: GPUDevice;
-  /** One for each slab. */
-  readonly plans: readonly SlabPlan[];
 
   private constructor(
     device: GPUDevice,

@@ -34,7 +34,7 @@ export interface DecodeLayers {
 }
 
 /**
- * Graphs that are kept, each of some hundred kB. To put one together takes two milliseconds and more, longer than the GPU needs
+ * Graphs that are kept, each of about a hundred kB. To put one together takes two milliseconds and more, longer than the GPU needs
  * for many a step (test/bench/NOTES.md, 39).
  */
 const MAX_GRAPHS = 128;
