@@ -49,10 +49,11 @@ export interface StepPipelineParts {
 }
 
 /**
- * Work that is kept queued on the GPU. The browser sees the end of a step only when it looks, every millisecond or so, and
- * a queue of three steps of a small model runs dry meanwhile.
+ * Work that is kept queued on the GPU. The browser sees the end of a step only when it looks, every few milliseconds, and a queue
+ * of three steps of a small model runs dry meanwhile. Then steps seem longer, so that fewer of them are queued, and it stays so:
+ * therefore not too little (test/bench/NOTES.md, 39).
  */
-const QUEUED_MS = 8;
+const QUEUED_MS = 10;
 /** Share of a new measurement in the mean time of a step. */
 const NEW_SHARE = 0.1;
 
