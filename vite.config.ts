@@ -5,6 +5,7 @@ import { chunkOf } from './web/chunks.mjs';
 import { currentCommit } from './web/commit.mjs';
 import { CONTENT_POLICY } from './web/content-policy.mjs';
 import { precache } from './web/pwa/precache.mjs';
+import { drawings } from './web/svg.mjs';
 import { shaders } from './web/wgsl.mjs';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -39,7 +40,7 @@ export default defineConfig({
   root: at('web'),
   base: './',
   publicDir: at('public'),
-  plugins: [licences, contentPolicy, precache()],
+  plugins: [licences, contentPolicy, precache(), drawings()],
   build: {
     outDir: at('dist'),
     emptyOutDir: true,

@@ -10,9 +10,9 @@ export class Streams {
 
   constructor(line: Line) {
     line.addEventListener('message', (event) => {
-      const { stream, items } = (event as MessageEvent<Partial<StreamMessage>>).data;
-      // Of a request that nobody listens to any more, some may still be on their way.
-      if (stream !== undefined && items !== undefined) this.#listeners.get(stream)?.(items);
+      // Replies have no stream; and of a request that nobody listens to any more, some may still be on their way.
+      const { stream, items } = (event as MessageEvent<StreamMessage>).data;
+      this.#listeners.get(stream)?.(items);
     });
   }
 
