@@ -8,7 +8,8 @@
 // number of threads nor the order of atomics changes a bit, and a draw depends only on (logits, parameters, seed,
 // position). exp, log and division differ by ulps between GPUs: ids at a boundary may differ there, never between batches.
 // Thread map: one workgroup of WG_SIZE (256 or more) a row; a thread takes quads of ids 4i .. 4i+3, and asks for TOGETHER of them at
-// a time where it goes through all: one by one, a row of a large vocabulary would be waited for 37 times. Afterwards thread 0 writes the id to sampled[r] and, where FEEDS, to the slot: token, position + 1, and behind the sequence's ids.
+// a time where it goes through all: one by one, a row of a large vocabulary would be waited for 37 times. Afterwards thread 0
+// writes the id to sampled[r] and, where FEEDS, to the slot: token, position + 1, and behind the sequence's ids.
 
 #params
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;

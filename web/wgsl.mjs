@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { stripped } from './stripped.mjs';
 
 /** WGSL has shorter names for them: vec4f. */
 const VECTOR = /\bvec([234])<([fiu])32>/g;
@@ -21,16 +21,5 @@ export function stripShader(source) {
     .replaceAll(SPARE_LINE_ENDS, '');
 }
 
-/** Vite plugin: shaders are a third of the worker, and half of them is comments. Only in builds. */
-export function shaders() {
-  return {
-    name: 'shaders',
-    apply: 'build',
-    enforce: 'pre',
-    load(id) {
-      const [path, query] = id.split('?');
-      if (!path.endsWith('.wgsl') || query !== 'raw') return null;
-      return `export default ${JSON.stringify(stripShader(readFileSync(path, 'utf8')))};`;
-    },
-  };
-}
+/** Vite plugin: shaders are a third of the worker, and half of them is comments. */
+export const shaders = () => stripped('.wgsl', stripShader);
