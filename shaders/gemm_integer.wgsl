@@ -9,6 +9,7 @@
 // group for each of WARPS_K at a time, the next DEPTH of them on their way in registers; it divides how many there are. Elements of
 // a matrix can only be reached in memory: sums of a group go there by columns, and a thread adds some rows of one to what it keeps.
 // FOUR_SCALES: those of W come for four groups at a time.
+// NORM, with FEW: rows come without what their norm divides by, and with what that follows from (shared/integer_norm.wgsl).
 // FEW: a matrix holds h of eight rows and l of the same, BM = 8.
 // SPLIT: K is shared by workgroups (i, j, k), which leave their sums as f32 [grid.z][M, out_stride] to sum_parts.wgsl.
 // Gated: eight gate rows of W and their eight partners take turns among the columns of a tile.
@@ -35,6 +36,12 @@ const PIECES_WORDS = W_AT + WARPS_K * BN * STRIDE;
 const SUMS_WORDS = WARPS * TM * TN * TILE;
 const SCALES_AT = max(PIECES_WORDS, SUMS_WORDS);
 const SCALES = WARPS_K * BM;
+#if NORM
+const INVERSES_AT = SCALES_AT + 2 * SCALES;
+const ALL_WORDS = INVERSES_AT + BM;
+#else
+const ALL_WORDS = SCALES_AT + 2 * SCALES;
+#endif
 
 alias Left = subgroup_matrix_left<i8, 32, 16>;
 alias Right = subgroup_matrix_right<i8, 16, 32>;
@@ -43,10 +50,13 @@ alias XRows = array<i32, (TM * 16u - 1u) * STRIDE + WORDS>;
 alias WRows = array<i32, (TN * 16u - 1u) * STRIDE + WORDS>;
 alias Sums = array<i32, TM * TN * TILE>;
 
-var<workgroup> memory: buffer<(SCALES_AT + 2 * SCALES) * 4>;
+var<workgroup> memory: buffer<ALL_WORDS * 4>;
 
 #import integer_pieces
 #import integer_output
+#if NORM
+#import integer_norm
+#endif
 
 @compute @workgroup_size(WG_SIZE)
 fn main(
@@ -85,6 +95,9 @@ fn main(
 #endfor
 #if FOUR_SCALES
   var next_scales = load_four_scales(wg, begin, warp_n, index);
+#endif
+#if NORM
+  hold_inverses(wg, index);
 #endif
   for (var round = begin; round < end; round += DEPTH * WARPS_K) {
 #if FOUR_SCALES
@@ -169,6 +182,15 @@ fn main(
     }
 #endfor
   }
+#if NORM
+  // A part may have had no round, and so no barrier.
+  workgroupBarrier();
+#for i in TM
+#for j in TN
+  y$i$j = normed(y$i$j, warp_m * TM + $i, index);
+#endfor
+#endfor
+#endif
 #for i in TM
 #for j in TN
   finish_tile(wg, vec3<u32>(warp_m * TM + $i, warp_n * TN + $j, warp_k), y$i$j, index);

@@ -2,8 +2,10 @@
 // x ~ xs q, |q| <= 32512. First bytes h of all rows, then bytes l of all, each [plane_rows, PADDED_K / 8][8], zero from K on; of eight k,
 // the even ones come first (w4), or the first four (w8), as codes leave their word. Then xs and xs sum q, each [GROUPS, plane_rows].
 // NORM: of x[r, k] * g[k] * rsqrt(mean_k(x[r]^2) + eps)
+// DEFERS: of x[r, k] * g[k] alone, and behind all that sum(x[r]^2) / K over each group's columns, [plane_rows, GROUPS in whole fours]:
+// gemm_integer.wgsl norms what it makes of a row (shared/integer_norm.wgsl).
 // Thread map: LANES threads share a row, eight consecutive k at a time, GK / 8 neighbours a group; WG_SIZE / LANES rows a workgroup.
-// Workgroups (i, j) share the columns of rows; with a norm there is one for all, which it has to see.
+// Workgroups (i, j) share the columns of rows; with a norm that is not deferred there is one for all, which it has to see.
 
 #params
 @group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;
@@ -20,7 +22,11 @@ fn main(
   let row = wg.x * (WG_SIZE / LANES) + index / LANES;
   // Surplus threads do the last row again, so that all meet in the reductions.
   let from_row = min(row, params.num_rows - 1u);
+#if DEFERS
+  let inverse = 1.0;
+#else
   let inverse = inverse_norm(from_row, lane, index);
+#endif
   let place = PreparedPlace(params.prepared_at, params.num_rows, params.plane_rows);
   for (var start = wg.y * LANES; start < OCTETS; start += grid.y * LANES) {
     let octet = start + lane;
@@ -29,5 +35,12 @@ fn main(
       x = normed_octet(from_row, octet, inverse);
     }
     put_octet(place, row, octet, x);
+#if DEFERS
+    var squares = 0.0;
+    if (octet < OCTETS) {
+      squares = squares_of(octet_of(from_row, octet));
+    }
+    put_squares(place, row, octet, squares);
+#endif
   }
 }

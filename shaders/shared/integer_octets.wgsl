@@ -1,11 +1,13 @@
 // Rows of activations as gemm_integer.wgsl takes them (shaders/integer_rows.wgsl), eight consecutive k from each thread; neighbouring
 // threads have neighbouring octets, GK / 8 of them a group.
-// Needs: scratch: array<vec4<f32>>; defines BITS, GK, GROUPS, PADDED_K.
+// Needs: scratch: array<vec4<f32>>; defines BITS, GK, GROUPS, K, PADDED_K.
 
 #import integer_groups
 
 const OCTETS = GROUPS * GK / 8u;
 const PREPARED_STRIDE = PADDED_K / 16u;
+// Whole vectors.
+const SQUARES_STRIDE = (GROUPS + 3u) / 4u * 4u;
 
 // Where prepared rows lie, in vec4, and how many rows there are and have room.
 struct PreparedPlace {
@@ -36,6 +38,14 @@ fn put_octet(place: PreparedPlace, row: u32, octet: u32, x: Floats8) {
     let group = octet / GROUP_LANES;
     put_scale(place, group * place.plane_rows + row, own.scale.x);
     put_scale(place, (GROUPS + group) * place.plane_rows + row, own.scale.y);
+  }
+}
+
+// Of a group's columns what the norm needs, behind the scales, by rows: eight of them from each thread. All threads call, likewise.
+fn put_squares(place: PreparedPlace, row: u32, octet: u32, squares: f32) {
+  let sum = group_sum(squares);
+  if (row < place.num_rows && octet < OCTETS && octet % GROUP_LANES == 0u) {
+    put_scale(place, 2u * GROUPS * place.plane_rows + row * SQUARES_STRIDE + octet / GROUP_LANES, sum / f32(K));
   }
 }
 

@@ -5,7 +5,7 @@
 
 #import tile_weights
 #if FLOATS
-#import integer_groups
+#import integer_floats
 #endif
 
 // k of a vector of W; such vectors of a row of one group, and of all rows of the tile.
@@ -15,10 +15,6 @@ const W_VECTORS = WARPS_K * BN * ROW_VECTORS;
 // Vectors of 16 bytes h or l of x likewise.
 const X_ROW_VECTORS = GK / 16u;
 const X_VECTORS = WARPS_K * X_ROWS * X_ROW_VECTORS;
-#if FLOATS
-// Of eight k, from which both bytes come.
-const X_OCTETS = WARPS_K * BM * GROUP_LANES;
-#endif
 
 // What a thread has on its way.
 struct Pieces {
@@ -82,17 +78,6 @@ fn load_pieces(wg: vec3<u32>, first: u32, index: u32) -> Pieces {
 #for i in X_ITEMS
   next.x$i = load_octet(wg, first, $i * WG_SIZE + index);
 #endfor
-  return next;
-}
-
-// Surplus rows are the last one again, surplus octets some other.
-fn load_octet(wg: vec3<u32>, first: u32, item: u32) -> Floats8 {
-  let octet = item % X_OCTETS;
-  let row = min(wg.x * BM + octet / GROUP_LANES % BM, params.num_rows - 1u);
-  let k = (first + octet / (GROUP_LANES * BM)) * GK + octet % GROUP_LANES * 8u;
-  let at = params.in_at + row * params.in_stride + k / 4u;
-  return Floats8(scratch[at], scratch[at + 1u]);
-}
 #else
 #for i in X_ITEMS
   {
@@ -111,13 +96,14 @@ fn load_octet(wg: vec3<u32>, first: u32, item: u32) -> Floats8 {
 #endfor
   let at = min(first + index / BM, num_rounds() - 1u) * plane_rows() + wg.x * BM + index % BM;
   next.scale = vec2<f32>(x_row_scale(at), x_row_scale(at + num_rounds() * plane_rows()));
+#endif
   return next;
 }
 
+// Of what lies behind the bytes, by groups and rows: scales, scaled sums.
 fn x_row_scale(i: u32) -> f32 {
   return scratch[params.in_at + plane_rows() * (padded_k() / 8u) + i / 4u][i % 4u];
 }
-#endif
 
 // Rows are padded by a vector, so that neighbouring threads write to different banks.
 fn store_pieces(next: Pieces, index: u32) {
@@ -162,25 +148,6 @@ fn store_pieces(next: Pieces, index: u32) {
   }
 #endif
 }
-
-#if FLOATS
-// Bytes h of all rows, then bytes l, likewise for each of WARPS_K.
-fn store_octet(x: IntegerOctet, item: u32) {
-  if (X_OCTETS % WG_SIZE != 0u && item >= X_OCTETS) {
-    return;
-  }
-  let pairs = bufferView<array<vec2<u32>, PIECES_WORDS / 2u>>(&memory, 0);
-  let row = item / GROUP_LANES;
-  let high = (row / BM * X_ROWS + row % BM) * (STRIDE / 2u) + item % GROUP_LANES;
-  pairs[high] = x.bytes.xy;
-  pairs[high + BM * (STRIDE / 2u)] = x.bytes.zw;
-  if (item % GROUP_LANES == 0u) {
-    let scales = bufferView<array<f32>>(&memory, SCALES_AT * 4u);
-    scales[row] = x.scale.x;
-    scales[SCALES + row] = x.scale.y;
-  }
-}
-#endif
 
 // Of W: s and z of this thread's column in each matrix of its subgroup.
 struct Scales {

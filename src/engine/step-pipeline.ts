@@ -56,6 +56,8 @@ export interface StepPipelineParts {
 const QUEUED_MS = 10;
 /** Share of a new measurement in the mean time of a step. */
 const NEW_SHARE = 0.1;
+/** A slow one counts as so many times the mean at most: the rest is a pause of the host, for which more should be queued, not less. */
+const MAX_SLOWNESS = 2;
 
 /** The steps that have been submitted and not read back, oldest first. */
 export class StepPipeline {
@@ -169,7 +171,10 @@ export class StepPipeline {
       return;
     }
     const chunkTokens = numChunkTokens(batch);
-    if (!wasIdle && chunkTokens === 0) this.#meanMs = meanWith(this.#meanMs, ms, NEW_SHARE);
+    if (!wasIdle && chunkTokens === 0) {
+      const most = MAX_SLOWNESS * (this.#meanMs ?? ms);
+      this.#meanMs = meanWith(this.#meanMs, Math.min(ms, most), NEW_SHARE);
+    }
     if (batch.rows.length === 1 && chunkTokens === 0) {
       const fills = wasIdle && stepsInFlight.most > 1;
       speculation.recordPlain(ms, fills);

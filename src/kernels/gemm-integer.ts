@@ -14,7 +14,7 @@ import {
 } from './integer-cut';
 import { integerGroupCols, integerGroups, integerRows } from './integer-rows';
 import { fusedDefines, fusedKey, LINEAR_PARAMS, type LinearCall, linearParams } from './linear-call';
-import { type PartSums, partStride, sumIntegerRows, sumParts } from './part-sums';
+import { type PartSums, partStride, sumFewRows, sumIntegerRows, sumParts } from './part-sums';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PROGRAM: ShaderProgram = {
@@ -70,13 +70,14 @@ export function integerProduct(
   const { numRows, weight } = call;
   const { norm, ...finished } = call;
   const { rowsAt } = scratch;
+  const defers = defersNorm(call, tile);
   const [bm, bn] = tileSize(tile);
   const isWhole = weight.paddedCols % (integerGroupCols(weight) * tile.warps[2]) === 0;
   const takesFloats = before === null && isWhole && convertsItself(call, tile);
   const rows = takesFloats
     ? { inAt: call.inAt, inStride: weight.cols }
     : { inAt: rowsAt, inStride: weight.paddedCols / 2 };
-  const whole = { ...finished, ...rows };
+  const whole = { ...finished, ...rows, ...(defers ? { norm } : {}) };
   const isSplit = parts > 1;
   const product = isSplit ? { ...plain(whole), outAt: scratch.partsAt, outStride: partStride(call) } : whole;
   const groups = integerGroups(weight);
@@ -99,14 +100,25 @@ export function integerProduct(
   if (before === 'prepared' || takesFloats) return [dispatch];
   const planes = planeRows(numRows, tile);
   return [
-    before ? sumIntegerRows(gpu, before, call, rowsAt, planes) : integerRows(gpu, call, rowsAt, planes),
+    before
+      ? (defers ? sumFewRows : sumIntegerRows)(gpu, before, call, rowsAt, planes)
+      : integerRows(gpu, call, rowsAt, planes, defers),
     dispatch,
   ];
 }
 
-/** Without what is fused around it. */
-function plain({ weight, numRows, inAt, inStride, outAt }: LinearCall & { inStride: number }): LinearCall {
-  return { weight, numRows, inAt, inStride, outAt };
+/** Without what is fused behind it. */
+function plain(call: LinearCall & { inStride: number }): LinearCall {
+  const { weight, numRows, inAt, inStride, outAt, norm } = call;
+  return { weight, numRows, inAt, inStride, outAt, ...(norm ? { norm } : {}) };
+}
+
+/**
+ * Whether the product norms its rows, so that who prepares them need not see whole ones: with larger tiles that takes longer than it
+ * saves (test/bench/NOTES.md, 40).
+ */
+function defersNorm({ norm }: LinearCall, { few }: IntegerTile): boolean {
+  return few && norm !== undefined;
 }
 
 /**

@@ -20,19 +20,27 @@ export function integerGroups(weight: Pick<PlacedTensor, 'groupSize' | 'paddedCo
   return Math.ceil(weight.paddedCols / integerGroupCols(weight));
 }
 
-/** Floats of scratch that a row of a plane takes at most: two bytes a column, and two floats a group of 32. */
+/** Floats of scratch that a row of a plane takes at most: two bytes a column, and three floats a group of 32. */
 export function integerFloats(cols: number): number {
-  const paddedCols = Math.ceil(cols / 32) * 32;
-  return paddedCols / 2 + Math.ceil(paddedCols / 64) * 4;
+  const groups = Math.ceil(cols / 32);
+  return groups * 16 + Math.ceil(groups / 2) * 4 + Math.ceil(groups / 4) * 4;
 }
 
 /**
  * The activations of a linear, normed where it asks for that, as 16-bit integers q = 256 h + l at float `outAt` of scratch: bytes h
  * [planeRows][paddedCols], bytes l likewise, then scales f32 [groups][planeRows] and scaled sums likewise. Rows from numRows on
- * are left as they are.
+ * are left as they are. `defersNorm`: they have only the gains of the norm, and each group's share of the mean of squares follows,
+ * f32 [planeRows][groups in whole fours].
  */
-export function integerRows(gpu: Gpu, call: LinearCall, outAt: number, planeRows: number): Dispatch {
-  return prepareRows(gpu, PROGRAM, call, outAt, () => integerDefines(call.weight), planeRows);
+export function integerRows(
+  gpu: Gpu,
+  call: LinearCall,
+  outAt: number,
+  planeRows: number,
+  defersNorm = false,
+): Dispatch {
+  const defines = () => ({ ...integerDefines(call.weight), DEFERS: defersNorm });
+  return prepareRows(gpu, PROGRAM, call, outAt, defines, planeRows, defersNorm);
 }
 
 /** Where another kernel leaves, in integers for `weight`, what it would leave in floats: at float `rowsAt` of scratch. */

@@ -1,3 +1,4 @@
+import fewSource from '../../shaders/sum_few_rows.wgsl?raw';
 import source from '../../shaders/sum_parts.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Dispatch } from '../gpu/dispatch';
@@ -30,6 +31,14 @@ const SUM: ShaderProgram = { name: 'sum_parts', source, params: PARAMS, bindings
 
 /** The same with what comes next. */
 const SUM_ROWS: ShaderProgram = { ...SUM, name: 'sum_integer_rows' };
+
+const SUM_FEW: ShaderProgram = { ...SUM, name: 'sum_few_rows', source: fewSource };
+
+/**
+ * Threads that have neighbouring fours of a row, and how many such share the parts of K: six workgroups for a row of 1,536. The
+ * more there are, the more processors fetch the code, and the less each has to sum (test/bench/NOTES.md, 40).
+ */
+const FEW_CUT = { LANES: 64, SHARES: 4 };
 
 /** What workgroups that share K have left of a linear: f32 [parts][numRows][partStride] at float `partsAt` of scratch. */
 export interface PartSums {
@@ -67,9 +76,15 @@ export function isNormedNext({ call }: PartSums, next: LinearCall): boolean {
     inStride === outStride &&
     next.numRows === numRows &&
     next.weight.cols === weight.rows &&
-    weight.rows % 4 === 0 &&
+    liesInFours(call) &&
     (bias === undefined || bias.slab === norm.weight.slab)
   );
+}
+
+/** Whether four columns of a row are a vector of scratch wherever they go. */
+function liesInFours(call: LinearCall): boolean {
+  const { weight, outAt, outStride = numOutputs(call), residualAt = 0 } = call;
+  return [weight.rows, outAt, outStride, residualAt].every((at) => at % 4 === 0);
 }
 
 /** sumParts, and integerRows of what it makes for `next` (isNormedNext) at float `preparedAt`, in the slab of that one's weights. */
@@ -93,6 +108,31 @@ export function sumIntegerRows(
     pipeline,
     params: sumParams(sums, next, preparedAt, planeRows),
     workgroups: [sums.call.numRows, 1, 1],
+  };
+}
+
+/** The same, but that the norm is deferred (integerRows). */
+export function sumFewRows(
+  gpu: Gpu,
+  sums: PartSums,
+  next: LinearCall,
+  preparedAt: number,
+  planeRows: number,
+): Dispatch {
+  checkInput(next);
+  const { weight } = next;
+  const key = `${finishKey(sums.call)} ${weight.format} ${weight.cols} ${weight.groupSize}`;
+  const pipeline = gpu.pipelines.requestOnce(SUM_FEW, key, () => ({
+    ...gpu.defines,
+    ...finishDefines(sums.call),
+    ...rowDefines(weight),
+    ...integerDefines(weight),
+    ...FEW_CUT,
+  }));
+  return {
+    pipeline,
+    params: sumParams(sums, next, preparedAt, planeRows),
+    workgroups: [sums.call.numRows, Math.ceil(weight.paddedCols / (4 * FEW_CUT.LANES)), 1],
   };
 }
 
@@ -123,22 +163,22 @@ function sumParams(
 
 /** Of rows of so many columns. */
 function sumDefines(gpu: Gpu, { call }: PartSums, cols: number): Defines {
-  const { bias, residualAt, softcap = 0 } = call;
   const lanes = rowLanes(cols);
   const items = Math.ceil(cols / 8 / lanes);
   return {
     ...gpu.defines,
-    BIAS: bias !== undefined,
-    GATE: 0,
-    RESIDUAL: residualAt !== undefined,
-    SOFTCAP: softcap > 0,
+    ...finishDefines(call),
     LANES: lanes,
     ITEMS: items,
     TOGETHER: Math.max(2, Math.floor(PARTS_TOGETHER / items)),
   };
 }
 
-/** What fused defines follow from. */
+function finishDefines({ bias, residualAt, softcap = 0 }: LinearCall): Defines {
+  return { BIAS: bias !== undefined, GATE: 0, RESIDUAL: residualAt !== undefined, SOFTCAP: softcap > 0 };
+}
+
+/** What they follow from. */
 function finishKey({ bias, residualAt, softcap = 0 }: LinearCall): string {
   return `${bias !== undefined} ${residualAt !== undefined} ${softcap > 0}`;
 }

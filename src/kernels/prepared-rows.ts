@@ -37,7 +37,7 @@ export function rowLanes(cols: number): number {
 
 /**
  * The activations of a linear, normed where it asks for that, in another form at float `outAt` of scratch. `defines` follow from
- * the weight's columns and groups; `planeRows`: rows that there is room for.
+ * the weight's columns and groups; `planeRows`: rows that there is room for; `defersNorm`: no workgroup has to see a whole row.
  */
 export function prepareRows(
   gpu: Gpu,
@@ -46,6 +46,7 @@ export function prepareRows(
   outAt: number,
   defines: () => Defines,
   planeRows = call.numRows,
+  defersNorm = false,
 ): Dispatch {
   checkInput(call);
   const { weight, numRows, norm } = call;
@@ -53,7 +54,7 @@ export function prepareRows(
   const lanes = rowLanes(cols);
   const pipeline = gpu.pipelines.requestOnce(
     program,
-    `${format} ${cols} ${groupSize} ${norm !== undefined}`,
+    `${format} ${cols} ${groupSize} ${norm !== undefined} ${defersNorm}`,
     () => ({
       ...gpu.defines,
       ...rowDefines(weight),
@@ -73,6 +74,6 @@ export function prepareRows(
     eps: norm?.eps ?? 0,
   });
   // Columns dealt out: a workgroup that takes one octet after the other waits for memory as often.
-  const shares = norm ? 1 : Math.ceil(weight.paddedCols / 8 / lanes);
+  const shares = norm && !defersNorm ? 1 : Math.ceil(weight.paddedCols / 8 / lanes);
   return { pipeline, params, workgroups: [Math.ceil(numRows / (MAX_THREADS / lanes)), shares, 1] };
 }

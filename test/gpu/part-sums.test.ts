@@ -3,13 +3,20 @@ import type { Dispatch } from '../../src/gpu/dispatch';
 import { gemm } from '../../src/kernels/gemm';
 import { integerFloats, integerGroupCols, integerRows } from '../../src/kernels/integer-rows';
 import type { LinearCall } from '../../src/kernels/linear-call';
-import { type PartSums, partStride, sumIntegerRows, sumParts } from '../../src/kernels/part-sums';
+import { type PartSums, partStride, sumFewRows, sumIntegerRows, sumParts } from '../../src/kernels/part-sums';
 import { packedLinear, packedVector } from '../../src/weights/packed-tensor';
-import { integerRowValues } from '../reference/integer-rows';
+import { deferredNorm, integerRowValues } from '../reference/integer-rows';
 import type { Random } from '../reference/random';
 import { rmsNormTwin } from '../reference/rms-norm';
-import { assertClose, gpuTest } from './harness';
+import { assertClose, type GpuTest, gpuTest, nans } from './harness';
 import { checkLinear, type LinearCase, linearCase, MAX_PARTS, Slab } from './linear-case';
+
+const EPS = 1e-5;
+
+/** Neighbours of one subgroup share a group. */
+function sharesGroups(groupSize: number): (gpu: { readonly subgroupSize: number }) => boolean {
+  return ({ subgroupSize }) => subgroupSize * 8 >= groupSize;
+}
 
 /** A product, and two parts more that cancel out. */
 function leaveParts(gpu: Gpu, random: Random, made: LinearCase): [readonly Dispatch[], PartSums] {
@@ -41,16 +48,23 @@ gpuTest('sum_parts', async (test) => {
   }
 });
 
-gpuTest('sum_parts of any number', async ({ gpu, random, runStep }) => {
-  for (const parts of [1, 2, 4, 5, 14]) {
+async function checkAnyNumber({ gpu, random, runStep }: GpuTest, isFew: boolean): Promise<void> {
+  for (const parts of [1, 2, 4, 5, 8, 14]) {
     const [numRows, rows] = [random.between(1, 3), 4 * random.between(1, 90)];
     const weight = { ...packedLinear('w', 'w4', rows, 64), slab: 0, byteOffset: 0 };
     const values = random.normals(parts * numRows * rows);
-    const scratch = new Float32Array(values.length + numRows * rows + 8).fill(Number.NaN);
-    scratch.set(values);
     const outAt = values.length + 4;
+    const preparedAt = outAt + numRows * rows + 4;
+    const scratch = nans(preparedAt + numRows * integerFloats(rows));
+    scratch.set(values);
     const call = { weight, numRows, inAt: 0, outAt };
-    const after = (await runStep({ scratch }, [sumParts(gpu, { call, partsAt: 0, parts })])).scratch;
+    const sums = { call, partsAt: 0, parts };
+    const packed = packedLinear('next', 'w4', 8, rows, 32);
+    const norm = { weight: { ...packedVector('norm', rows), slab: 0, byteOffset: 0 }, eps: EPS };
+    const next = { weight: { ...packed, slab: 0, byteOffset: 0 }, numRows, inAt: outAt, outAt: 0, norm };
+    const sum = isFew ? sumFewRows(gpu, sums, next, preparedAt, numRows) : sumParts(gpu, sums);
+    const weights = new Uint32Array(random.normals(rows).buffer);
+    const after = (await runStep({ scratch, weights }, [sum])).scratch;
     const expected = Array.from({ length: numRows * rows }, (_, i) => {
       let sum = 0;
       for (let part = 0; part < parts; part++) sum += values[part * numRows * rows + i] ?? Number.NaN;
@@ -58,9 +72,10 @@ gpuTest('sum_parts of any number', async ({ gpu, random, runStep }) => {
     });
     assertClose(after.subarray(outAt, outAt + expected.length), expected, { rel: 1e-6 }, `${parts} parts`);
   }
-});
+}
 
-const EPS = 1e-5;
+gpuTest('sum_parts of any number', (test) => checkAnyNumber(test, false));
+gpuTest('sum_few_rows of any number', (test) => checkAnyNumber(test, true), sharesGroups(32));
 
 /** A case whose output another linear norms, with room for that one's rows behind everything else. */
 function sharedCase(random: Random, bits: 4 | 8, groupSize: number, shape: 'plain' | 'residual' | 'all') {
@@ -89,45 +104,55 @@ function sharedCase(random: Random, bits: 4 | 8, groupSize: number, shape: 'plai
   return { ...made, ...after, weight, norm, gain, preparedAt, planeRows, end };
 }
 
-for (const bits of [4, 8] as const)
-  for (const groupSize of [32, 128])
-    gpuTest(
-      `sum_integer_rows w${bits} g${groupSize}`,
-      async ({ gpu, random, runStep, f16 }) => {
-        for (const shape of ['plain', 'residual', 'all'] as const) {
-          const made = sharedCase(random, bits, groupSize, shape);
-          const { weight, norm, gain, preparedAt, planeRows, end } = made;
-          const [product, sums] = leaveParts(gpu, random, made);
-          const { numRows, outAt } = sums.call;
-          const { cols, paddedCols } = weight;
-          const next: LinearCall = { weight, numRows, inAt: outAt, outAt: 0, norm };
-          const apart = [sumParts(gpu, sums), integerRows(gpu, next, preparedAt, planeRows)];
-          const before = (await runStep(made, [...product, ...apart])).scratch;
-          const fused = [...product, sumIntegerRows(gpu, sums, next, preparedAt, planeRows)];
-          const { scratch } = await runStep(made, fused);
-          const [words, wanted] = [scratch, before].map((floats) => new Uint32Array(floats.buffer));
-          const other = wanted?.findIndex((word, i) => word !== words?.[i]) ?? 0;
-          if (other >= 0)
-            throw new Error(`${shape}, ${numRows} x ${cols}: word ${other} is not that of two kernels`);
-          const outputs = made.expected.map(({ start }) => scratch.slice(start, start + cols));
-          // As for any product: the one that was cut is made in halves where there are some.
-          for (const [m, { values }] of made.expected.entries())
-            assertClose(outputs[m] ?? [], values, { rel: f16 ? 5e-3 : 1e-5 }, `${shape}, output ${m}`);
-          const groupCols = integerGroupCols(weight);
-          const prepared = new Uint32Array(scratch.buffer).slice(preparedAt, end);
-          const shown = { words: prepared, bits, numRows, planeRows, paddedCols, groupCols };
-          const rows = integerRowValues(shown);
-          for (const [m, y] of outputs.entries()) {
-            const expected = [...rmsNormTwin(y, gain, EPS)];
-            while (expected.length < paddedCols) expected.push(0);
-            for (let k = 0; k < paddedCols; k += groupCols) {
-              const group = expected.slice(k, k + groupCols);
-              const own = rows.values.slice(m * paddedCols + k, m * paddedCols + k + group.length);
-              assertClose(own, group, { rel: 2e-5, abs: 0 }, `${shape}, row ${m} from ${k}`);
+for (const isFew of [false, true])
+  for (const bits of [4, 8] as const)
+    for (const groupSize of [32, 128])
+      gpuTest(
+        `${isFew ? 'sum_few_rows' : 'sum_integer_rows'} w${bits} g${groupSize}`,
+        async ({ gpu, random, runStep, f16 }) => {
+          for (const shape of ['plain', 'residual', 'all'] as const) {
+            const made = sharedCase(random, bits, groupSize, shape);
+            const { weight, norm, gain, preparedAt, planeRows, end } = made;
+            const [product, sums] = leaveParts(gpu, random, made);
+            const { numRows, outAt } = sums.call;
+            const { cols, paddedCols } = weight;
+            const next: LinearCall = { weight, numRows, inAt: outAt, outAt: 0, norm };
+            const sumRows = isFew ? sumFewRows : sumIntegerRows;
+            const fused = [...product, sumRows(gpu, sums, next, preparedAt, planeRows)];
+            const prepared = integerRows(gpu, next, preparedAt, planeRows, isFew);
+            // Few rows are summed in another order.
+            const apart = isFew ? [...fused, prepared] : [...product, sumParts(gpu, sums), prepared];
+            const before = (await runStep(made, apart)).scratch;
+            const { scratch } = await runStep(made, fused);
+            const [words, wanted] = [scratch, before].map((floats) => new Uint32Array(floats.buffer));
+            const other = wanted?.findIndex((word, i) => word !== words?.[i]) ?? 0;
+            if (other >= 0)
+              throw new Error(`${shape}, ${numRows} x ${cols}: word ${other} is not that of two kernels`);
+            const outputs = made.expected.map(({ start }) => scratch.slice(start, start + cols));
+            // As for any product: the one that was cut is made in halves where there are some.
+            for (const [m, { values }] of made.expected.entries())
+              assertClose(outputs[m] ?? [], values, { rel: f16 ? 5e-3 : 1e-5 }, `${shape}, output ${m}`);
+            const groupCols = integerGroupCols(weight);
+            const shown = { bits, numRows, planeRows, paddedCols, groupCols };
+            const rows = integerRowValues({
+              words: words?.slice(preparedAt, end) ?? new Uint32Array(),
+              ...shown,
+            });
+            const groups = Math.ceil(paddedCols / groupCols);
+            for (const [m, y] of outputs.entries()) {
+              const { values, squares } = deferredNorm(y, gain, groupCols);
+              const ownSquares = rows.squares.slice(m * groups, m * groups + squares.length);
+              if (isFew)
+                assertClose(ownSquares, squares, { rel: 1e-5, abs: 0 }, `${shape}, squares of row ${m}`);
+              const expected = isFew ? values : [...rmsNormTwin(y, gain, EPS)];
+              while (expected.length < paddedCols) expected.push(0);
+              for (let k = 0; k < paddedCols; k += groupCols) {
+                const group = expected.slice(k, k + groupCols);
+                const own = rows.values.slice(m * paddedCols + k, m * paddedCols + k + group.length);
+                assertClose(own, group, { rel: 2e-5, abs: 0 }, `${shape}, row ${m} from ${k}`);
+              }
             }
           }
-        }
-      },
-      // Neighbours of one subgroup share a group.
-      ({ subgroupSize }) => subgroupSize * 8 >= groupSize,
-    );
+        },
+        sharesGroups(groupSize),
+      );

@@ -55,6 +55,14 @@ const SHAPES: Readonly<Record<string, Shape>> = {
     ...{ hidden: 96, heads: 4, kvHeads: 2, headDim: 32, weightBits: 4, kvBits: 8, contextLength: 256 },
     intermediate: 2048,
   },
+  'w4 with a long K, chunks of 100': {
+    ...{ hidden: 96, heads: 4, kvHeads: 2, headDim: 32, weightBits: 4, kvBits: 8, contextLength: 100 },
+    intermediate: 2048,
+  },
+  'w4 with a long K, chunks of 8': {
+    ...{ hidden: 96, heads: 4, kvHeads: 2, headDim: 32, weightBits: 4, kvBits: 8, contextLength: 8 },
+    intermediate: 2048,
+  },
   'w8 with a long K, bias, and a norm behind': {
     ...{ hidden: 64, heads: 2, kvHeads: 2, headDim: 32, weightBits: 8, kvBits: 8, contextLength: 128 },
     intermediate: 1000,
@@ -155,7 +163,13 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   sum_integer_rows: {
     edit: ['squares_of(y0)', '0.5 * squares_of(y0)'],
     what: BEHIND_PARTS,
-    shape: 'w4 with a long K',
+    shape: 'w4 with a long K, chunks of 100',
+    onByteMatrices: true,
+  },
+  sum_few_rows: {
+    edit: ['squares_of(y)', '0.5 * squares_of(y)'],
+    what: BEHIND_PARTS,
+    shape: 'w4 with a long K, chunks of 8',
     onByteMatrices: true,
   },
   gemm_matrix: {

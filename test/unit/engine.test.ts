@@ -121,6 +121,28 @@ describe('Engine', () => {
     expect(Math.max(...numWaiting.without.slice(-20))).toBeGreaterThan(5);
   });
 
+  it('keeps as many steps behind a pause of the host as before', async () => {
+    let [nowMs, numDone, numWaiting] = [0, 0, 0];
+    const afterPause: number[] = [];
+    const { add } = setUp(
+      { now: () => (nowMs += 0.7) },
+      {
+        vocabSize: VOCAB_SIZE,
+        onSubmit: () => {
+          numWaiting++;
+          if (numDone > 40 && numDone < 56) afterPause.push(numWaiting);
+        },
+        onExecute: () => {
+          numWaiting--;
+          if (++numDone === 40) nowMs += 100;
+        },
+      },
+    );
+    await add('a', PROMPT, { maxTokens: 90 });
+    expect(afterPause.length).toBeGreaterThan(5);
+    expect(Math.min(...afterPause.slice(3))).toBeGreaterThan(3);
+  });
+
   it('ends at eos, keeps it out of the stream, and drops the surplus', async () => {
     const ids = alone(PROMPT, 12);
     const eos = ids[4] ?? -1;

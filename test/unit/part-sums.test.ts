@@ -17,7 +17,8 @@ function dispatchesOf(graphs: readonly Graph[]): readonly Dispatch[] {
 
 const PRODUCT = 'gemm_integer';
 const nameOf = ({ pipeline }: Dispatch) => pipeline.label.split(' ')[0] ?? '';
-const isSum = (name: string) => name === 'sum_parts' || name === 'sum_integer_rows';
+const preparesRows = (name: string) => name === 'sum_integer_rows' || name === 'sum_few_rows';
+const isSum = (name: string) => name === 'sum_parts' || preparesRows(name);
 const partsOf = (dispatch: Dispatch) => (nameOf(dispatch) === 'gemm_integer' ? dispatch.workgroups[2] : 1);
 
 /** Throws unless each product in parts is summed by what comes right behind it, with its parts, and nothing else is. */
@@ -27,9 +28,9 @@ function checkSums(what: string, dispatches: readonly Dispatch[]): readonly stri
     const [name = '', next = 'the end'] = names.slice(i);
     const parts = partsOf(dispatch);
     expect(isSum(next), `${what}: ${next} behind ${name} in ${parts} parts`).toBe(parts > 1);
-    // num_parts of both programs
+    // num_parts of each of the programs
     if (parts > 1) expect(dispatches[i + 1]?.params[3], what).toBe(parts);
-    if (name === 'sum_integer_rows') expect(next, what).toBe('gemm_integer');
+    if (preparesRows(name)) expect(next, what).toBe('gemm_integer');
   }
   return names;
 }
@@ -73,7 +74,7 @@ describe.each(BYTES)('sums over parts of K, with %s', (_, kind) => {
     for (const [name, config] of models)
       for (const permuted of [false, true])
         for (const kernel of checkSteps(name, graphsOf(config, gpu, { permuted }))) made.add(kernel);
-    expect([...made].filter(isSum).sort()).toEqual(['sum_integer_rows', 'sum_parts']);
+    expect([...made].filter(isSum).sort()).toEqual(['sum_few_rows', 'sum_integer_rows', 'sum_parts']);
   });
 });
 
@@ -85,11 +86,11 @@ describe('eight rows of a model of 1.5B', () => {
     const names = dispatchesOf([step]).map(nameOf);
     const layer = [
       // The second product brings its rows into integers itself.
-      ...['sum_integer_rows', PRODUCT, PRODUCT],
+      ...['sum_few_rows', PRODUCT, PRODUCT],
       // Attention finishes its heads, and prepares the rows of the output.
-      ...['sum_integer_rows', PRODUCT, 'decode_attention', PRODUCT],
+      ...['sum_few_rows', PRODUCT, 'decode_attention', PRODUCT],
     ];
-    expect(names.slice(names.indexOf('sum_integer_rows')).slice(0, layer.length)).toEqual(layer);
+    expect(names.slice(names.indexOf('sum_few_rows')).slice(0, layer.length)).toEqual(layer);
   });
 });
 

@@ -67,7 +67,7 @@ const HALVES = ['halve', 'gemm_matrix'];
 const BYTES = ['integer_rows', 'gemm_integer'];
 const PARTS = [...BYTES, 'sum_integer_rows', 'gemm_integer'];
 /** Of so few rows that the product takes them as they are. */
-const FEW_PARTS = ['gemm_integer', 'sum_integer_rows', 'gemm_integer'];
+const FEW_PARTS = ['gemm_integer', 'sum_few_rows', 'gemm_integer'];
 
 describe('what the self-test multiplies several rows with', () => {
   it.each<[string, Wishes, readonly string[], readonly string[]]>([
