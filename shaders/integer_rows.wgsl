@@ -22,25 +22,24 @@ fn main(
   let row = wg.x * (WG_SIZE / LANES) + index / LANES;
   // Surplus threads do the last row again, so that all meet in the reductions.
   let from_row = min(row, params.num_rows - 1u);
-#if DEFERS
-  let inverse = 1.0;
-#else
+#if !DEFERS
   let inverse = inverse_norm(from_row, lane, index);
 #endif
   let place = PreparedPlace(params.prepared_at, params.num_rows, params.plane_rows);
   for (var start = wg.y * LANES; start < OCTETS; start += grid.y * LANES) {
     let octet = start + lane;
     var x = Floats8();
+#if DEFERS
+    if (octet < OCTETS) {
+      x = octet_of(from_row, octet);
+    }
+    put_squares(place, row, octet, squares_of(x));
+    x = gained(x, min(octet, OCTETS - 1u), 1.0);
+#else
     if (octet < OCTETS) {
       x = normed_octet(from_row, octet, inverse);
     }
-    put_octet(place, row, octet, x);
-#if DEFERS
-    var squares = 0.0;
-    if (octet < OCTETS) {
-      squares = squares_of(octet_of(from_row, octet));
-    }
-    put_squares(place, row, octet, squares);
 #endif
+    put_octet(place, row, octet, x);
   }
 }

@@ -15,6 +15,7 @@ const LAST_FOUR = (K - 1u) / 4u;
 var<workgroup> cells: array<vec4<f32>, WG_SIZE>;
 #import packed
 #import linear_epilogue
+#import finished_fours
 #import integer_octets
 #import inside
 #import gained
@@ -38,15 +39,6 @@ fn share_sum(m: u32, four: u32, share: u32) -> vec4<f32> {
     sum += first + select(vec4<f32>(), second, part + SHARES < params.num_parts);
   }
   return sum;
-}
-
-// Four neighbouring n of a row, zero from K on.
-fn finished4(sum: vec4<f32>, residual: vec4<f32>, four: u32) -> vec4<f32> {
-  var y = sum;
-#for i in 4
-  y[$i] = scaled(biased(y[$i], four * 4u + $i), residual[$i]);
-#endfor
-  return select(vec4<f32>(), y, four * 4u < K);
 }
 
 @compute @workgroup_size(WG_SIZE)

@@ -12,6 +12,7 @@ const WG_SIZE = LANES;
 const LAST_FOUR = (K - 1u) / 4u;
 #import packed
 #import linear_epilogue
+#import finished_fours
 #import floats8
 #if NORM
 #import integer_octets
@@ -23,15 +24,6 @@ const LAST_FOUR = (K - 1u) / 4u;
 fn residual4(m: u32, four: u32) -> vec4<f32> {
   let n = min(four, LAST_FOUR) * 4u;
   return vec4<f32>(residual_of(n, m), residual_of(n + 1u, m), residual_of(n + 2u, m), residual_of(n + 3u, m));
-}
-
-// Four neighbouring n of a row, zero from K on.
-fn finished4(sum: vec4<f32>, residual: vec4<f32>, four: u32) -> vec4<f32> {
-  var y = sum;
-#for i in 4
-  y[$i] = scaled(biased(y[$i], four * 4u + $i), residual[$i]);
-#endfor
-  return select(vec4<f32>(), y, four * 4u < K);
 }
 
 fn store4(y: vec4<f32>, m: u32, four: u32) {

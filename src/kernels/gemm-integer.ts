@@ -14,7 +14,7 @@ import {
 } from './integer-cut';
 import { integerGroupCols, integerGroups, integerRows } from './integer-rows';
 import { fusedDefines, fusedKey, LINEAR_PARAMS, type LinearCall, linearParams } from './linear-call';
-import { type PartSums, partStride, sumFewRows, sumIntegerRows, sumParts } from './part-sums';
+import { type PartSums, partStride, sumIntegerRows, sumParts } from './part-sums';
 import { STEP_BINDINGS } from './step-bindings';
 
 const PROGRAM: ShaderProgram = {
@@ -77,7 +77,7 @@ export function integerProduct(
   const rows = takesFloats
     ? { inAt: call.inAt, inStride: weight.cols }
     : { inAt: rowsAt, inStride: weight.paddedCols / 2 };
-  const whole = { ...finished, ...rows, ...(defers ? { norm } : {}) };
+  const whole = { ...(defers ? call : finished), ...rows };
   const isSplit = parts > 1;
   const product = isSplit ? { ...plain(whole), outAt: scratch.partsAt, outStride: partStride(call) } : whole;
   const groups = integerGroups(weight);
@@ -101,7 +101,7 @@ export function integerProduct(
   const planes = planeRows(numRows, tile);
   return [
     before
-      ? (defers ? sumFewRows : sumIntegerRows)(gpu, before, call, rowsAt, planes)
+      ? sumIntegerRows(gpu, before, call, rowsAt, planes, defers)
       : integerRows(gpu, call, rowsAt, planes, defers),
     dispatch,
   ];

@@ -32,6 +32,7 @@ const SUM: ShaderProgram = { name: 'sum_parts', source, params: PARAMS, bindings
 /** The same with what comes next. */
 const SUM_ROWS: ShaderProgram = { ...SUM, name: 'sum_integer_rows' };
 
+/** The same of few rows, but that the norm is deferred. */
 const SUM_FEW: ShaderProgram = { ...SUM, name: 'sum_few_rows', source: fewSource };
 
 /**
@@ -59,7 +60,9 @@ export function partStride({ weight }: Pick<LinearCall, 'weight'>): number {
 export function sumParts(gpu: Gpu, sums: PartSums): Dispatch {
   const { rows } = sums.call.weight;
   const pipeline = gpu.pipelines.requestOnce(SUM, `${rows} ${finishKey(sums.call)}`, () => ({
-    ...sumDefines(gpu, sums, rows),
+    ...gpu.defines,
+    ...finishDefines(sums.call),
+    ...wholeRowCut(rows),
     K: rows,
     NORM: false,
   }));
@@ -87,52 +90,33 @@ function liesInFours(call: LinearCall): boolean {
   return [weight.rows, outAt, outStride, residualAt].every((at) => at % 4 === 0);
 }
 
-/** sumParts, and integerRows of what it makes for `next` (isNormedNext) at float `preparedAt`, in the slab of that one's weights. */
+/**
+ * sumParts, and integerRows of what it makes for `next` (isNormedNext) at float `preparedAt`, in the slab of that one's weights;
+ * `defersNorm` as there.
+ */
 export function sumIntegerRows(
   gpu: Gpu,
   sums: PartSums,
   next: LinearCall,
   preparedAt: number,
   planeRows: number,
+  defersNorm = false,
 ): Dispatch {
   checkInput(next);
   const { weight } = next;
   const key = `${finishKey(sums.call)} ${weight.format} ${weight.cols} ${weight.groupSize}`;
-  const pipeline = gpu.pipelines.requestOnce(SUM_ROWS, key, () => ({
-    ...sumDefines(gpu, sums, weight.paddedCols),
-    ...rowDefines(weight),
-    ...integerDefines(weight),
-    NORM: true,
-  }));
-  return {
-    pipeline,
-    params: sumParams(sums, next, preparedAt, planeRows),
-    workgroups: [sums.call.numRows, 1, 1],
-  };
-}
-
-/** The same, but that the norm is deferred (integerRows). */
-export function sumFewRows(
-  gpu: Gpu,
-  sums: PartSums,
-  next: LinearCall,
-  preparedAt: number,
-  planeRows: number,
-): Dispatch {
-  checkInput(next);
-  const { weight } = next;
-  const key = `${finishKey(sums.call)} ${weight.format} ${weight.cols} ${weight.groupSize}`;
-  const pipeline = gpu.pipelines.requestOnce(SUM_FEW, key, () => ({
+  const pipeline = gpu.pipelines.requestOnce(defersNorm ? SUM_FEW : SUM_ROWS, key, () => ({
     ...gpu.defines,
     ...finishDefines(sums.call),
     ...rowDefines(weight),
     ...integerDefines(weight),
-    ...FEW_CUT,
+    ...(defersNorm ? FEW_CUT : { ...wholeRowCut(weight.paddedCols), NORM: true }),
   }));
+  const shares = defersNorm ? Math.ceil(weight.paddedCols / (4 * FEW_CUT.LANES)) : 1;
   return {
     pipeline,
     params: sumParams(sums, next, preparedAt, planeRows),
-    workgroups: [sums.call.numRows, Math.ceil(weight.paddedCols / (4 * FEW_CUT.LANES)), 1],
+    workgroups: [sums.call.numRows, shares, 1],
   };
 }
 
@@ -161,17 +145,11 @@ function sumParams(
   });
 }
 
-/** Of rows of so many columns. */
-function sumDefines(gpu: Gpu, { call }: PartSums, cols: number): Defines {
+/** Of rows of so many columns, a workgroup each. */
+function wholeRowCut(cols: number): Defines {
   const lanes = rowLanes(cols);
   const items = Math.ceil(cols / 8 / lanes);
-  return {
-    ...gpu.defines,
-    ...finishDefines(call),
-    LANES: lanes,
-    ITEMS: items,
-    TOGETHER: Math.max(2, Math.floor(PARTS_TOGETHER / items)),
-  };
+  return { LANES: lanes, ITEMS: items, TOGETHER: Math.max(2, Math.floor(PARTS_TOGETHER / items)) };
 }
 
 function finishDefines({ bias, residualAt, softcap = 0 }: LinearCall): Defines {

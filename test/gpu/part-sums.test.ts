@@ -3,7 +3,7 @@ import type { Dispatch } from '../../src/gpu/dispatch';
 import { gemm } from '../../src/kernels/gemm';
 import { integerFloats, integerGroupCols, integerRows } from '../../src/kernels/integer-rows';
 import type { LinearCall } from '../../src/kernels/linear-call';
-import { type PartSums, partStride, sumFewRows, sumIntegerRows, sumParts } from '../../src/kernels/part-sums';
+import { type PartSums, partStride, sumIntegerRows, sumParts } from '../../src/kernels/part-sums';
 import { packedLinear, packedVector } from '../../src/weights/packed-tensor';
 import { deferredNorm, integerRowValues } from '../reference/integer-rows';
 import type { Random } from '../reference/random';
@@ -62,7 +62,7 @@ async function checkAnyNumber({ gpu, random, runStep }: GpuTest, isFew: boolean)
     const packed = packedLinear('next', 'w4', 8, rows, 32);
     const norm = { weight: { ...packedVector('norm', rows), slab: 0, byteOffset: 0 }, eps: EPS };
     const next = { weight: { ...packed, slab: 0, byteOffset: 0 }, numRows, inAt: outAt, outAt: 0, norm };
-    const sum = isFew ? sumFewRows(gpu, sums, next, preparedAt, numRows) : sumParts(gpu, sums);
+    const sum = isFew ? sumIntegerRows(gpu, sums, next, preparedAt, numRows, true) : sumParts(gpu, sums);
     const weights = new Uint32Array(random.normals(rows).buffer);
     const after = (await runStep({ scratch, weights }, [sum])).scratch;
     const expected = Array.from({ length: numRows * rows }, (_, i) => {
@@ -117,11 +117,10 @@ for (const isFew of [false, true])
             const { numRows, outAt } = sums.call;
             const { cols, paddedCols } = weight;
             const next: LinearCall = { weight, numRows, inAt: outAt, outAt: 0, norm };
-            const sumRows = isFew ? sumFewRows : sumIntegerRows;
-            const fused = [...product, sumRows(gpu, sums, next, preparedAt, planeRows)];
-            const prepared = integerRows(gpu, next, preparedAt, planeRows, isFew);
+            const fused = [...product, sumIntegerRows(gpu, sums, next, preparedAt, planeRows, isFew)];
+            const prepare = integerRows(gpu, next, preparedAt, planeRows, isFew);
             // Few rows are summed in another order.
-            const apart = isFew ? [...fused, prepared] : [...product, sumParts(gpu, sums), prepared];
+            const apart = isFew ? [...fused, prepare] : [...product, sumParts(gpu, sums), prepare];
             const before = (await runStep(made, apart)).scratch;
             const { scratch } = await runStep(made, fused);
             const [words, wanted] = [scratch, before].map((floats) => new Uint32Array(floats.buffer));
@@ -133,11 +132,9 @@ for (const isFew of [false, true])
             for (const [m, { values }] of made.expected.entries())
               assertClose(outputs[m] ?? [], values, { rel: f16 ? 5e-3 : 1e-5 }, `${shape}, output ${m}`);
             const groupCols = integerGroupCols(weight);
-            const shown = { bits, numRows, planeRows, paddedCols, groupCols };
-            const rows = integerRowValues({
-              words: words?.slice(preparedAt, end) ?? new Uint32Array(),
-              ...shown,
-            });
+            const prepared = new Uint32Array(scratch.buffer).slice(preparedAt, end);
+            const shown = { words: prepared, bits, numRows, planeRows, paddedCols, groupCols };
+            const rows = integerRowValues(shown);
             const groups = Math.ceil(paddedCols / groupCols);
             for (const [m, y] of outputs.entries()) {
               const { values, squares } = deferredNorm(y, gain, groupCols);

@@ -6,6 +6,11 @@ import { withEdits } from './edited-gpu';
 import { assertEqual, gpuTest } from './harness';
 import { type Shape, withModel } from './self-test-model';
 
+const LONG_K: Shape = {
+  ...{ hidden: 96, heads: 4, kvHeads: 2, headDim: 32, weightBits: 4, kvBits: 8, contextLength: 256 },
+  intermediate: 2048,
+};
+
 const SHAPES: Readonly<Record<string, Shape>> = {
   'w4 kv8': { hidden: 96, heads: 4, kvHeads: 2, headDim: 32, weightBits: 4, kvBits: 8, contextLength: 256 },
   'w8 kv4 with bias': {
@@ -51,18 +56,9 @@ const SHAPES: Readonly<Record<string, Shape>> = {
       hidden_activation: 'gelu_pytorch_tanh',
     },
   },
-  'w4 with a long K': {
-    ...{ hidden: 96, heads: 4, kvHeads: 2, headDim: 32, weightBits: 4, kvBits: 8, contextLength: 256 },
-    intermediate: 2048,
-  },
-  'w4 with a long K, chunks of 100': {
-    ...{ hidden: 96, heads: 4, kvHeads: 2, headDim: 32, weightBits: 4, kvBits: 8, contextLength: 100 },
-    intermediate: 2048,
-  },
-  'w4 with a long K, chunks of 8': {
-    ...{ hidden: 96, heads: 4, kvHeads: 2, headDim: 32, weightBits: 4, kvBits: 8, contextLength: 8 },
-    intermediate: 2048,
-  },
+  'w4 with a long K': LONG_K,
+  'w4 with a long K, chunks of 100': { ...LONG_K, contextLength: 100 },
+  'w4 with a long K, chunks of 8': { ...LONG_K, contextLength: 8 },
   'w8 with a long K, bias, and a norm behind': {
     ...{ hidden: 64, heads: 2, kvHeads: 2, headDim: 32, weightBits: 8, kvBits: 8, contextLength: 128 },
     intermediate: 1000,
